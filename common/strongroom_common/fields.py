@@ -1,0 +1,291 @@
+"""Dataclasses as schemas: a field is one line, ``name: Annotated[type, "help", *marks] = default``.
+
+Parsing, the default, the help text, the OpenAPI property and the audit rule all come from that line, for request
+bodies, configuration files, pod annotations and custom resources alike. Vault coerces leniently but by fixed rules
+(its framework.FieldType); each kind below follows them and refuses the rest, where Python alone would be laxer.
+"""
+
+import dataclasses
+import ipaddress
+import re
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass
+from functools import cache
+from typing import Annotated, Any, Generic, Literal, NewType, TypeVar, Union, get_args, get_origin
+from typing import get_type_hints as type_hints
+
+from strongroom_common.durations import parse_duration
+from strongroom_common.jsonx import Number
+from strongroom_common.secret import Secret
+
+T = TypeVar("T")
+
+
+class FieldError(ValueError):
+    """A value does not fit its field. The message names the field and what was expected, never the value."""
+
+
+Seconds = NewType("Seconds", int)
+"""A duration in whole seconds: ``90``, ``"90"``, ``"1m30s"``, ``"2d"``."""
+
+Names = NewType("Names", tuple[str, ...])
+"""A list of names: ``["a", "b"]`` or ``"a,b"``; blanks around each are dropped, empty ones too."""
+
+Strings = NewType("Strings", tuple[str, ...])
+"""A list of texts taken as they are: ``["a", "b,c"]``; one string is a list of one."""
+
+Ints = NewType("Ints", tuple[int, ...])
+"""A list of integers: ``[1, 2]`` or ``"1,2"``."""
+
+Pairs = NewType("Pairs", dict[str, str])
+"""A map of strings: ``{"a": "b"}``, ``"a=b,c=d"`` or ``["a=b"]``."""
+
+Object = NewType("Object", dict[str, Any])
+"""Any JSON object."""
+
+Size = NewType("Size", int)
+"""A size in bytes: ``1024``, ``"32MiB"``, ``"1mb"``."""
+
+Cidrs = NewType("Cidrs", tuple[str, ...])
+"""Networks: ``["10.0.0.0/8"]`` or ``"10.0.0.0/8,::1"``; an address stands for itself alone."""
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Mark: other names that a client may use for the field; the field's own wins when both are sent."""
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one type is read (``parse`` raises ValueError or TypeError) and described in OpenAPI."""
+
+    parse: Callable[[Any], Any]
+    expected: str
+    openapi: Mapping[str, Any]
+
+
+_INTEGER = re.compile(r"[+-]?\d+\Z", re.ASCII)
+_BOOLEANS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False, "": False}
+_SIZE = re.compile(r"(\d+)\s*(|b|kb|kib|mb|mib|gb|gib|tb|tib)\Z", re.ASCII | re.IGNORECASE)
+_SCALE = {"": 1, "b": 1, "kb": 1000, "kib": 1024, "mb": 1000**2, "mib": 1024**2, "gb": 1000**3, "gib": 1024**3,
+          "tb": 1000**4, "tib": 1024**4}  # fmt: skip
+
+
+def _string(raw: Any) -> str:
+    if isinstance(raw, bool):
+        return "1" if raw else "0"
+    if isinstance(raw, str):
+        return str(raw)
+    if isinstance(raw, int | float):
+        return str(raw)
+    raise ValueError
+
+
+def _integer(raw: Any) -> int:
+    if isinstance(raw, bool | int):
+        return int(raw)
+    if isinstance(raw, str) and not raw:
+        return 0
+    if isinstance(raw, str) and not isinstance(raw, Number) and _INTEGER.match(raw):
+        return int(raw)
+    raise ValueError
+
+
+def _float(raw: Any) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise ValueError
+    return float(raw)
+
+
+def _boolean(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, int):
+        return raw != 0
+    if isinstance(raw, str) and (value := _BOOLEANS.get(raw.lower())) is not None:
+        return value
+    raise ValueError
+
+
+def _seconds(raw: Any) -> Seconds:
+    seconds = parse_duration(float(raw) if isinstance(raw, Number) else raw)
+    if seconds < 0:
+        raise ValueError("cannot be negative")
+    return Seconds(int(seconds))
+
+
+def _list(raw: Any) -> list[Any]:
+    if isinstance(raw, list | tuple):
+        return list(raw)
+    raise ValueError
+
+
+def _names(raw: Any) -> Names:
+    parts = _string(raw).split(",") if not isinstance(raw, list | tuple) else [_string(item) for item in raw]
+    return Names(tuple(part.strip() for part in parts if part.strip()))
+
+
+def _strings(raw: Any) -> Strings:
+    if isinstance(raw, str):
+        return Strings((raw,) if raw else ())
+    return Strings(tuple(_string(item) for item in _list(raw)))
+
+
+def _ints(raw: Any) -> Ints:
+    parts = [part for part in raw.split(",") if part] if isinstance(raw, str) else raw
+    return Ints(tuple(_integer(item) for item in (parts if isinstance(parts, list | tuple) else [parts])))
+
+
+def _pairs(raw: Any) -> Pairs:
+    if isinstance(raw, dict):
+        return Pairs({str(key): _string(value) for key, value in raw.items()})
+    pairs = {}
+    for item in _names(raw):
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise ValueError
+        pairs[key.strip()] = value.strip()
+    return Pairs(pairs)
+
+
+def _object(raw: Any) -> Object:
+    if isinstance(raw, dict):
+        return Object(raw)
+    raise ValueError
+
+
+def _size(raw: Any) -> Size:
+    match = _SIZE.match(_string(raw).strip())
+    if not match:
+        raise ValueError
+    return Size(int(match[1]) * _SCALE[match[2].lower()])
+
+
+def _cidrs(raw: Any) -> Cidrs:
+    names = _names(raw)
+    for name in names:
+        ipaddress.ip_network(name, strict=False)
+    return Cidrs(names)
+
+
+_LIST = {"type": "array", "items": {"type": "string"}}
+KINDS: Mapping[Any, Kind] = types.MappingProxyType({
+    str: Kind(_string, "a string", {"type": "string"}),
+    int: Kind(_integer, "an integer", {"type": "integer"}),
+    float: Kind(_float, "a number", {"type": "number"}),
+    bool: Kind(_boolean, "true or false", {"type": "boolean"}),
+    Seconds: Kind(_seconds, 'a duration such as 90, "90s" or "1h30m"', {"type": "integer", "format": "seconds"}),
+    Names: Kind(_names, "a list of strings, or one with commas", _LIST),
+    Strings: Kind(_strings, "a list of strings", _LIST),
+    Ints: Kind(_ints, "a list of integers", {"type": "array", "items": {"type": "integer"}}),
+    Pairs: Kind(_pairs, "a map of strings", {"type": "object", "additionalProperties": {"type": "string"}}),
+    Object: Kind(_object, "an object", {"type": "object"}),
+    Size: Kind(_size, 'a size such as 1024 or "32MiB"', {"type": "integer", "format": "bytes"}),
+    Cidrs: Kind(_cidrs, "a list of networks such as 10.0.0.0/8", _LIST),
+    Any: Kind(lambda raw: raw, "any value", {}),
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """One line of a schema, taken apart. ``default`` is ``dataclasses.MISSING`` where a value is required."""
+
+    name: str
+    kind: Kind
+    default: Any
+    help: str
+    choices: tuple[Any, ...] = ()
+    sensitive: bool = False
+    optional: bool = False
+    aliases: tuple[str, ...] = ()
+    marks: tuple[Any, ...] = ()
+
+    def parse(self, raw: Any) -> Any:
+        """Return ``raw`` as the field's type; raises FieldError that names the field and what was expected."""
+        if raw is None:
+            return None if self.optional or self.default is MISSING else self.default
+        try:
+            value = self.kind.parse(raw)
+        except (TypeError, ValueError, OverflowError):
+            raise FieldError(f"error converting input for field {self.name!r}: expected {self.kind.expected}") from None
+        if self.choices and value not in self.choices:
+            raise FieldError(f"field {self.name!r} must be one of {', '.join(map(repr, self.choices))}")
+        return Secret(value) if self.sensitive else value
+
+
+def _field(field: "dataclasses.Field[Any]", hint: Any) -> Field:
+    hint, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    optional = get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
+    if optional:
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    sensitive = get_origin(hint) is Secret
+    if sensitive:
+        hint = get_args(hint)[0]
+    choices = get_args(hint) if get_origin(hint) is Literal else ()
+    default = field.default_factory() if field.default_factory is not MISSING else field.default
+    return Field(
+        name=field.name,
+        kind=KINDS[type(choices[0]) if choices else hint],
+        default=default,
+        help=next((note for note in notes if isinstance(note, str)), ""),
+        choices=choices,
+        sensitive=sensitive,
+        optional=optional,
+        aliases=next((note.names for note in notes if isinstance(note, Alias)), ()),
+        marks=tuple(note for note in notes if not isinstance(note, str | Alias)),
+    )
+
+
+@cache
+def fields(schema: Any) -> Mapping[str, Field]:
+    """Return the fields of a dataclass by name, in order; raises KeyError for a type that is no kind."""
+    hints = type_hints(schema, include_extras=True)
+    return {f.name: _field(f, hints[f.name]) for f in dataclasses.fields(schema)}
+
+
+@cache
+def _by_any_name(schema: Any) -> Mapping[str, Field]:
+    known = fields(schema)
+    return {alias: field for field in known.values() for alias in field.aliases} | dict(known)
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Generic[T]):
+    """A parsed body that remembers what the client sent, so that a partial update and PATCH are the same call."""
+
+    value: T
+    sent: frozenset[str]
+    ignored: tuple[str, ...] = ()
+
+    def over(self, stored: T | None) -> T:
+        """Update ``stored`` with what was sent; a first write takes the defaults too."""
+        if stored is None:
+            return self.value
+        return dataclasses.replace(stored, **{name: getattr(self.value, name) for name in self.sent})  # type: ignore[type-var]
+
+
+def parse(schema: Callable[..., T], raw: Mapping[str, Any]) -> Given[T]:
+    """Read ``raw`` into the dataclass ``schema``; raises FieldError for a wrong or missing value."""
+    known = _by_any_name(schema)
+    sent: dict[str, Any] = {}
+    for name, value in raw.items():
+        field = known.get(name)
+        if field is not None and (name == field.name or field.name not in raw):
+            sent[field.name] = field.parse(value)
+    for field in fields(schema).values():
+        if field.default is MISSING and sent.get(field.name) is None:
+            raise FieldError(f"missing required field {field.name!r}: expected {field.kind.expected}")
+    ignored = tuple(sorted(name for name in raw if name not in known))
+    return Given(schema(**sent), frozenset(sent), ignored)
+
+
+def public(value: object) -> dict[str, Any]:
+    """Return what a read shows: every field that is not sensitive."""
+    schema: Any = type(value)
+    return {name: getattr(value, name) for name, f in fields(schema).items() if not f.sensitive}
