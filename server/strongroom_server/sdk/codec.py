@@ -1,0 +1,54 @@
+"""Stored and sent JSON: msgspec with exact numbers and the project's own types.
+
+``Secret`` is stored as its value (the barrier encrypts it), ``Number`` as the number it was; both come back as
+themselves when the type asks for them.
+"""
+
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin
+
+import msgspec
+
+from strongroom_common.jsonx import Number
+from strongroom_common.secret import Secret
+
+T = TypeVar("T")
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Number):
+        return msgspec.Raw(value.encode())
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+def _from_json(kind: Any, value: Any) -> Any:
+    if get_origin(kind) is Secret or kind is Secret:
+        inner = get_args(kind)
+        return Secret(msgspec.convert(value, inner[0]) if inner else value)
+    raise TypeError(f"{kind} cannot be loaded")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_to_json)
+_sorted_encoder = msgspec.json.Encoder(enc_hook=_to_json, order="sorted")
+_decoder = msgspec.json.Decoder(float_hook=Number)
+
+encode = _encoder.encode
+"""Return ``value`` (plain, dataclass, Secret, Number, msgspec.Raw) as JSON bytes."""
+
+encode_sorted = _sorted_encoder.encode
+"""As ``encode``, with keys in order, as Go prints maps."""
+
+loads = _decoder.decode
+"""Parse any JSON with exact numbers; raises msgspec.DecodeError (a ValueError)."""
+
+
+@cache
+def _typed(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind, dec_hook=_from_json, float_hook=Number)
+
+
+def decode(kind: type[T], raw: bytes) -> T:
+    """Return stored ``raw`` as the dataclass or struct ``kind``; raises msgspec.ValidationError (a ValueError)."""
+    return _typed(kind).decode(raw)

@@ -1,0 +1,114 @@
+"""Errors with the HTTP status they become (``http/errors.py`` is the one place that maps them).
+
+The message is public by definition. A cause is chained (``raise … from``) and only logged. Whatever else is raised
+while a request is served is a bug: 500, a request id for the client, a traceback in the log.
+"""
+
+from typing import Any, ClassVar
+
+
+class RequestError(Exception):
+    """The client gets ``status`` and ``messages``; ``data`` goes along where an API page says so."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, *messages: str, data: dict[str, Any] | None = None, warnings: tuple[str, ...] = ()) -> None:
+        super().__init__("; ".join(messages))
+        self.messages = messages
+        self.data = data
+        self.warnings = warnings
+
+
+class InvalidRequest(RequestError):
+    """The request is malformed or asks for what cannot be."""
+
+    status = 400
+
+
+class PermissionDenied(RequestError):
+    """The token may not do this. ``rule`` says which rule decided; it is for the audit log, not the client."""
+
+    status = 403
+
+    def __init__(self, *messages: str, rule: str = "") -> None:
+        super().__init__(*(messages or ("permission denied",)))
+        self.rule = rule
+
+
+class NotFound(RequestError):
+    """There is nothing at this path. Without a message the body is ``{"errors": []}``, as Vault's is."""
+
+    status = 404
+
+
+class UnsupportedPath(RequestError):
+    """The engine has no such path."""
+
+    status = 404
+
+    def __init__(self, message: str = "unsupported path") -> None:
+        super().__init__(message)
+
+
+class UnsupportedOperation(RequestError):
+    """The path is there, but not for this operation."""
+
+    status = 405
+
+    def __init__(self, message: str = "unsupported operation") -> None:
+        super().__init__(message)
+
+
+class Conflict(RequestError):
+    """The state has moved on since the client looked."""
+
+    status = 409
+
+
+class TooLarge(RequestError):
+    """The request is larger than the listener allows."""
+
+    status = 413
+
+
+class TooManyRequests(RequestError):
+    """A quota is used up."""
+
+    status = 429
+
+
+class Internal(RequestError):
+    """The server could not do it, and the client may know why."""
+
+    status = 500
+
+
+class UpstreamError(RequestError):
+    """A service behind the server (a database, an API server) refused or failed."""
+
+    status = 502
+
+
+class Unavailable(RequestError):
+    """The server cannot serve this now: sealed, standby, a mount that did not start."""
+
+    status = 503
+
+
+class Sealed(Unavailable):
+    """The barrier is closed."""
+
+    def __init__(self, message: str = "Vault is sealed") -> None:
+        super().__init__(message)
+
+
+class BackendError(Exception):
+    """A storage backend failed. Storage is called through a boundary that lets only this out."""
+
+
+class SealError(Exception):
+    """A seal could not wrap or unwrap."""
+
+
+class AuditError(Exception):
+    """No audit device took the entry, so the answer must not be given."""

@@ -1,0 +1,157 @@
+"""The values above HTTP: a request, what the server knows of its caller, and a response."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Operation(StrEnum):
+    """What a request asks for; the values are the words of policies and audit entries."""
+
+    READ = "read"
+    LIST = "list"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    PATCH = "patch"
+    HELP = "help"
+    RENEW = "renew"
+    REVOKE = "revoke"
+    ROLLBACK = "rollback"
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who asks, as engines may know it: never the token itself."""
+
+    accessor: str = ""
+    entity_id: str = ""
+    display_name: str = ""
+    policies: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    root: bool = False
+
+
+@dataclass(slots=True)
+class Connection:
+    """The transport: the client's address (after X-Forwarded-For where trusted) and its TLS certificate (DER)."""
+
+    remote_address: str = ""
+    remote_port: int = 0
+    certificates: tuple[bytes, ...] = ()
+
+
+@dataclass(slots=True)
+class Request:
+    """One request. ``path`` is relative to the mount, ``mount_point`` ends in a slash ("secret/", "auth/userpass/").
+
+    ``data`` is the parsed JSON body, or the query parameters for operations without one; numbers that are not
+    integers are ``jsonx.Number``. ``token`` is the client's own and only the core looks at it.
+    """
+
+    operation: Operation
+    path: str
+    data: dict[str, Any] = field(default_factory=dict)
+    mount_point: str = ""
+    mount_accessor: str = ""
+    token: str = field(default="", repr=False)
+    caller: Caller | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    connection: Connection = field(default_factory=Connection)
+    id: str = ""
+    wrap_ttl: int = 0
+    namespace: str = ""
+
+
+@dataclass(slots=True)
+class Alias:
+    """An external name for the caller: the key of an identity entity. ``name`` is unique within the mount."""
+
+    name: str
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Auth:
+    """A successful login or a created token. Lists of seconds: ``ttl``, ``max_ttl``, ``explicit_max_ttl``, ``period``.
+
+    An auth method fills it in; the core adds ``client_token`` and ``accessor`` and applies the mount's limits.
+    ``internal`` is kept with the token's lease and handed to the method's ``renew_login``.
+    """
+
+    policies: tuple[str, ...] = ()
+    display_name: str = ""
+    alias: Alias | None = None
+    group_aliases: tuple[Alias, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+    ttl: int = 0
+    max_ttl: int = 0
+    explicit_max_ttl: int = 0
+    period: int = 0
+    num_uses: int = 0
+    renewable: bool = True
+    no_default_policy: bool = False
+    bound_cidrs: tuple[str, ...] = ()
+    token_type: str = "default"  # noqa: S105 - a kind, not a password
+    internal: dict[str, Any] = field(default_factory=dict)
+    client_token: str = field(default="", repr=False)
+    accessor: str = ""
+    identity_policies: tuple[str, ...] = ()
+    entity_id: str = ""
+    orphan: bool = True
+    mfa_requirement: Any = None
+
+
+@dataclass(slots=True)
+class Lease:
+    """A secret with an end. ``kind`` names one of the engine's lease kinds, which can renew and revoke it.
+
+    ``internal`` is what those need (a user name, a serial number); it is stored, never shown.
+    """
+
+    kind: str
+    internal: dict[str, Any]
+    ttl: int = 0
+    max_ttl: int = 0
+    renewable: bool = True
+    id: str = ""
+
+
+@dataclass(slots=True)
+class WrapInfo:
+    """A wrapped response: the single-use token that holds it."""
+
+    token: str = field(repr=False)
+    accessor: str
+    ttl: int
+    creation_time: str
+    creation_path: str
+    wrapped_accessor: str = ""
+
+
+@dataclass(slots=True)
+class Raw:
+    """A body that is not Vault's JSON envelope: a CRL, a metrics page."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
+
+
+@dataclass(slots=True)
+class Response:
+    """One answer. Empty (no data, auth, lease, wrap, warnings) is 204. ``data`` may hold ``msgspec.Raw`` values."""
+
+    data: dict[str, Any] | None = None
+    auth: Auth | None = None
+    lease: Lease | None = None
+    warnings: list[str] = field(default_factory=list)
+    wrap: WrapInfo | None = None
+    raw: Raw | None = None
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    top_level: bool = False
+    """Some sys/ answers repeat their data beside "data", at the top of the envelope (Vault's older clients)."""
+    bare: bool = False
+    """The data is the whole body, without an envelope (sys/health, sys/init, sys/seal-status)."""

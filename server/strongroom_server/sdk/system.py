@@ -1,0 +1,51 @@
+"""What an engine may ask of the server around it: limits, time, randomness, other keepers' facts."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from strongroom_common.clock import Clock
+
+
+class System(Protocol):
+    """Handed to every engine when its mount starts."""
+
+    clock: Clock
+    mount_point: str
+    mount_accessor: str
+    mount_uuid: str
+
+    @property
+    def default_lease_ttl(self) -> int:
+        """Seconds; the mount's own where tuned, else the server's."""
+        ...
+
+    @property
+    def max_lease_ttl(self) -> int:
+        """Seconds; the mount's own where tuned, else the server's."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """The mount's options ("version" of kv)."""
+        ...
+
+    @property
+    def local_mount(self) -> bool:
+        """Whether the mount is not replicated."""
+        ...
+
+    async def generate_password(self, policy: str) -> str:
+        """Make a password by a named password policy; raises InvalidRequest where there is none."""
+        ...
+
+    async def entity(self, entity_id: str) -> Mapping[str, Any] | None:
+        """Return the identity entity, for templates (id, name, metadata, aliases)."""
+        ...
+
+    async def groups(self, entity_id: str) -> list[Mapping[str, Any]]:
+        """Return the entity's groups, for templates."""
+        ...
+
+    async def run_blocking(self, function: Any, *arguments: Any) -> Any:
+        """Run CPU-heavy or blocking work (RSA keys, bcrypt) off the event loop."""
+        ...
