@@ -1,0 +1,85 @@
+"""The token that ``login`` leaves for later commands: ``~/.vault-token``, or a token helper program.
+
+Vault's own file is used, so that both command lines share a session. Helpers:
+https://developer.hashicorp.com/vault/docs/commands/token-helper (``get`` prints, ``store`` reads, ``erase``).
+"""
+
+import os
+from collections.abc import Mapping
+
+from strongroom_client.errors import SettingsError
+from strongroom_client.settings import variable
+
+
+def load(environ: Mapping[str, str]) -> str:
+    """Return the stored token, or "" where there is none; raises SettingsError if it cannot be read."""
+    if helper := _helper(environ):
+        return _run(helper, "get").strip()
+    try:
+        with open(_path(environ), encoding="utf-8") as file:  # noqa: PTH123 pathlib costs start-up time
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise SettingsError(f"token file {_path(environ)}: {error.strerror}") from error
+
+
+def store(environ: Mapping[str, str], token: str) -> None:
+    """Keep ``token``; the file is readable by its owner alone and replaced in one step."""
+    if helper := _helper(environ):
+        _run(helper, "store", token)
+        return
+    path = _path(environ)
+    part = f"{path}.{os.getpid()}"
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(token)
+        os.replace(part, path)  # noqa: PTH105
+    except OSError as error:
+        raise SettingsError(f"token file {path}: {error.strerror}") from error
+
+
+def erase(environ: Mapping[str, str]) -> None:
+    """Forget the stored token."""
+    if helper := _helper(environ):
+        _run(helper, "erase")
+        return
+    try:
+        os.remove(_path(environ))  # noqa: PTH107
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SettingsError(f"token file {_path(environ)}: {error.strerror}") from error
+
+
+def _path(environ: Mapping[str, str]) -> str:
+    return variable(environ, "TOKEN_PATH") or os.path.join(_home(environ), ".vault-token")  # noqa: PTH118
+
+
+def _home(environ: Mapping[str, str]) -> str:
+    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111
+
+
+def _helper(environ: Mapping[str, str]) -> str:
+    """Return the program that ``token_helper`` in the configuration file names, or ""."""
+    path = variable(environ, "CONFIG_PATH") or os.path.join(_home(environ), ".vault")  # noqa: PTH118
+    if not os.path.isfile(path):  # noqa: PTH113
+        return ""
+    import re
+
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        found = re.search(r'^\s*token_helper\s*=\s*"([^"]*)"', file.read(), re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def _run(helper: str, verb: str, given: str = "") -> str:
+    import shlex
+    import subprocess
+
+    try:
+        done = subprocess.run([*shlex.split(helper), verb], input=given, capture_output=True, text=True, check=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", "") or error
+        raise SettingsError(f"token helper {helper!r} {verb}: {said}") from error
+    return done.stdout
