@@ -23,9 +23,10 @@ class Operation(StrEnum):
 
 @dataclass(slots=True)
 class Caller:
-    """Who asks, as engines may know it: never the token itself."""
+    """Who asks, as engines may know it: never the token itself. ``token_hash`` names the token where one must."""
 
     accessor: str = ""
+    token_hash: str = ""
     entity_id: str = ""
     display_name: str = ""
     policies: tuple[str, ...] = ()

@@ -1,0 +1,316 @@
+"""Engines: mountable types, secrets engines and auth methods alike, made of routes declared on their handlers.
+
+    class Engine(Base):
+        "Generates time-based one-time passwords."
+
+        @read("keys/{name}")
+        async def read_key(self, name: Name) -> Key: ...
+
+        @write("keys/{name}")
+        async def write_key(self, name: Name, key: Given[Key]) -> None: ...
+
+From that line come routing, parsing, "ignored parameter" warnings, path help and OpenAPI. A handler's parameters are
+the template's captures (by name), one ``Given[Schema]`` for the body, and ``request: Request`` where it needs more.
+It returns a dataclass (its public fields are the answer), a dict, a ``Response``, or None (204).
+
+A module of ``strongroom_server.engines`` or ``strongroom_server.auth`` is a type of that name; its class is ``Engine``.
+"""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
+
+from strongroom_common.fields import FieldError, Given, fields, parse, public
+from strongroom_server.sdk.errors import InvalidRequest, UnsupportedOperation, UnsupportedPath
+from strongroom_server.sdk.request import Auth, Lease, Operation, Request, Response
+from strongroom_server.sdk.storage import Storage
+from strongroom_server.sdk.system import System
+
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+
+_CAPTURES = {
+    "": r"\w(?:[\w.-]*\w)?",  # Vault's framework.GenericNameRegex
+    "rest": r".+",            # the rest of the path, slashes included
+    "any": r".*",             # the same, or nothing
+    "segment": r"[^/]+",
+    "at": r"[\w@+.-]+",       # names of people: alice@example.com
+    "hex": r"[0-9A-Fa-f:-]+",
+}  # fmt: skip
+_VARIABLE = re.compile(r"{(\w+)(?::(\w+))?}")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation on one path template. ``public`` needs no token; ``sudo`` needs the capability of that name,
+    ``when_sealed`` marks what must answer while the barrier is closed.
+
+    ``exists`` names a method that tells, with the same captures, whether the entry is there: a write is then a
+    create or an update, as policies distinguish them; without it every write is an update.
+    """
+
+    operations: tuple[Operation, ...]
+    template: str
+    handler: Callable[..., Awaitable[Any]]
+    public: bool = False
+    sudo: bool = False
+    forward: bool = False
+    when_sealed: bool = False
+    exists: str = ""
+    body: tuple[str, Any] | None = None
+    wants_request: bool = False
+    captures: tuple[str, ...] = ()
+
+    @property
+    def help(self) -> str:
+        """Return the handler's first line of documentation."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Path:
+    """All routes that share a template."""
+
+    template: str
+    pattern: re.Pattern[str]
+    routes: Mapping[Operation, Route]
+
+    @property
+    def specificity(self) -> tuple[int, int, int, str]:
+        """Order of matching: literal text before captures, one segment before many, long before short."""
+        kinds = [kind for _, kind in _VARIABLE.findall(self.template)]
+        many = sum(kind in {"rest", "any"} for kind in kinds)
+        return many, len(kinds), -len(_VARIABLE.sub("", self.template)), self.template
+
+
+def compile_template(template: str) -> re.Pattern[str]:
+    """Return the pattern of a path template; a trailing slash of template or path does not matter."""
+    pattern, end = "", 0
+    trimmed = template.rstrip("/")
+    for match in _VARIABLE.finditer(trimmed):
+        literal = trimmed[end : match.start()]
+        capture = f"(?P<{match[1]}>{_CAPTURES[match[2] or '']})"
+        if match[2] == "any" and literal.endswith("/"):  # "metadata" and "metadata/" are the folder itself
+            pattern += re.escape(literal[:-1]) + f"(?:/{capture})?"
+        else:
+            pattern += re.escape(literal) + capture
+        end = match.end()
+    return re.compile(pattern + re.escape(trimmed[end:]) + "/?", re.ASCII | re.DOTALL)
+
+
+def on(
+    *operations: Operation, template: str, public: bool = False, sudo: bool = False, forward: bool = False,
+    when_sealed: bool = False, exists: str = "",
+) -> Callable[[Handler], Handler]:  # fmt: skip
+    """Declare the decorated method as the handler of ``operations`` on ``template``; may be stacked."""
+
+    def decorate(handler: Handler) -> Handler:
+        hints = get_type_hints(handler, include_extras=True)
+        bodies = [(name, get_args(hint)[0]) for name, hint in hints.items() if get_origin(hint) is Given]
+        route = Route(
+            operations, template, handler, public, sudo, forward, when_sealed, exists,
+            body=bodies[0] if bodies else None,
+            wants_request=hints.get("request") is Request,
+            captures=tuple(name for name, _ in _VARIABLE.findall(template)),
+        )  # fmt: skip
+        handler.__dict__.setdefault("routes", []).append(route)
+        return handler
+
+    return decorate
+
+
+def _on(*operations: Operation, template: str, **flags: Any) -> Callable[[Handler], Handler]:
+    return on(*operations, template=template, **flags)
+
+
+def read(template: str, **flags: Any) -> Callable[[Handler], Handler]:
+    """Declare a GET."""
+    return _on(Operation.READ, template=template, **flags)
+
+
+def list_(template: str, **flags: Any) -> Callable[[Handler], Handler]:
+    """Declare a LIST (or GET with ``list=true``)."""
+    return _on(Operation.LIST, template=template, **flags)
+
+
+def write(template: str, **flags: Any) -> Callable[[Handler], Handler]:
+    """Declare a POST or PUT, creating or updating."""
+    return _on(Operation.CREATE, Operation.UPDATE, template=template, **flags)
+
+
+def delete(template: str, **flags: Any) -> Callable[[Handler], Handler]:
+    """Declare a DELETE."""
+    return _on(Operation.DELETE, template=template, **flags)
+
+
+def patch(template: str, **flags: Any) -> Callable[[Handler], Handler]:
+    """Declare a PATCH."""
+    return _on(Operation.PATCH, template=template, **flags)
+
+
+def renews(kind: str) -> Callable[[Handler], Handler]:
+    """Declare the method that renews leases of ``kind``: ``(self, lease: Lease, request) -> Lease``."""
+    return partial(_mark, "renews", kind)
+
+
+def revokes(kind: str) -> Callable[[Handler], Handler]:
+    """Declare the method that takes secrets of ``kind`` back: ``(self, lease: Lease, request) -> None``.
+
+    It must succeed when there is nothing left to take back, and raise when it could not: it is tried again.
+    """
+    return partial(_mark, "revokes", kind)
+
+
+def _mark(name: str, kind: str, handler: Handler) -> Handler:
+    handler.__dict__[name] = kind
+    return handler
+
+
+def help_of(hint: Any) -> str:
+    """Return the help text of an ``Annotated`` hint."""
+    if get_origin(hint) is Annotated:
+        return next((str(note) for note in get_args(hint)[1:] if isinstance(note, str)), "")
+    return ""
+
+
+class Engine:
+    """One mountable type. Everything here denies: what a subclass does not declare is refused."""
+
+    paths: ClassVar[Sequence[Path]] = ()
+    renewals: ClassVar[Mapping[str, str]] = {}
+    revocations: ClassVar[Mapping[str, str]] = {}
+    _by_first: ClassVar[Mapping[str, Sequence[Path]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
+        routes = [route for member in members.values() for route in getattr(member, "routes", ())]
+        cls.paths = _group(cls.__qualname__, routes)
+        cls._by_first = _index(cls.paths)
+        cls.renewals = {m.renews: n for n, m in members.items() if hasattr(m, "renews")}
+        cls.revocations = {m.revokes: n for n, m in members.items() if hasattr(m, "revokes")}
+
+    @classmethod
+    def choose(cls, options: Mapping[str, str]) -> "type[Engine]":
+        """Return the class for a mount with these options; raises InvalidRequest for options it cannot have."""
+        del options
+        return cls
+
+    def __init__(self, storage: Storage, system: System) -> None:
+        self.storage = storage
+        self.system = system
+
+    async def start(self) -> None:
+        """Make ready; what is raised here leaves the mount listed, answering 503."""
+
+    async def tick(self) -> None:
+        """Do what is due; called about once a minute on the active server."""
+
+    def invalidate(self, key: str) -> None:
+        """Forget what is cached of ``key``: another server changed it."""
+
+    async def close(self) -> None:
+        """Release connections and the like."""
+
+    async def on_removed(self) -> None:
+        """Clean up outside the server before the mount and its storage go."""
+
+    def find(self, path: str) -> tuple[Path, dict[str, Any]]:
+        """Return the path that serves ``path``, with its captures; raises UnsupportedPath."""
+        for candidate in self._by_first.get(path.partition("/")[0], self._by_first[""]):
+            if match := candidate.pattern.fullmatch(path):
+                return candidate, match.groupdict()
+        raise UnsupportedPath
+
+    def route(self, request: Request) -> tuple[Route, dict[str, Any]]:
+        """Return the route for a request, with its captures; raises UnsupportedPath or UnsupportedOperation."""
+        path, captures = self.find(request.path)
+        route = path.routes.get(request.operation)
+        if route is None:
+            raise UnsupportedOperation
+        return route, captures
+
+    async def exists(self, request: Request) -> bool | None:
+        """Tell whether what a write addresses is there; None where the path does not distinguish."""
+        path, captures = self.find(request.path)
+        route = path.routes.get(Operation.CREATE)
+        if route is None or not route.exists:
+            return None
+        return bool(await getattr(self, route.exists)(**captures))
+
+    async def handle(self, request: Request) -> Response:
+        """Serve a request; raises RequestError."""
+        route, captures = self.route(request)
+        ignored: tuple[str, ...] = ()
+        if route.body:
+            name, schema = route.body
+            given = _parsed(schema, request.data, captures)
+            captures[name] = given
+            ignored = given.ignored
+        if route.wants_request:
+            captures["request"] = request
+        result = await route.handler(self, **captures)
+        response = result if isinstance(result, Response) else Response(_data(result))
+        if ignored:
+            response.warnings.append(f"Endpoint ignored these unrecognized parameters: [{' '.join(ignored)}]")
+        return response
+
+    async def renew(self, lease: Lease, request: Request) -> Lease:
+        """Move a lease's end on; raises InvalidRequest where its kind cannot."""
+        if (name := self.renewals.get(lease.kind)) is None:
+            raise InvalidRequest("lease is not renewable")
+        renewed: Lease = await getattr(self, name)(lease, request)
+        return renewed
+
+    async def revoke(self, lease: Lease, request: Request) -> None:
+        """Take a secret back; raises where it could not, and is then tried again."""
+        if (name := self.revocations.get(lease.kind)) is None:
+            raise InvalidRequest(f"no way to revoke a lease of kind {lease.kind!r}")
+        await getattr(self, name)(lease, request)
+
+    async def renew_login(self, auth: Auth, request: Request) -> Auth:
+        """Say whether and how a login of this method may go on; raises RequestError to end it."""
+        del auth, request
+        raise InvalidRequest("this method's logins cannot be renewed")
+
+
+def _parsed(schema: Any, data: Mapping[str, Any], captures: Mapping[str, Any]) -> Given[Any]:
+    known = fields(schema)
+    named = {name: value for name, value in captures.items() if name in known and value is not None}
+    unclaimed = {name: value for name, value in data.items() if name not in captures}
+    try:
+        return parse(schema, unclaimed | named)
+    except FieldError as error:
+        raise InvalidRequest(f"Field validation failed: {error}") from None
+
+
+def _data(result: Any) -> dict[str, Any] | None:
+    if dataclasses.is_dataclass(result):
+        return public(result)
+    data: dict[str, Any] | None = result
+    return data
+
+
+def _group(owner: str, routes: Sequence[Route]) -> tuple[Path, ...]:
+    templates: dict[str, dict[Operation, Route]] = {}
+    for route in routes:
+        by_operation = templates.setdefault(route.template.rstrip("/"), {})
+        for operation in route.operations:
+            if operation in by_operation and by_operation[operation].handler.__name__ != route.handler.__name__:
+                raise TypeError(f"{owner}: two handlers for {operation} {route.template}")
+            by_operation[operation] = route
+    paths = [Path(template, compile_template(template), routes) for template, routes in templates.items()]
+    return tuple(sorted(paths, key=lambda path: path.specificity))
+
+
+def _index(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
+    """Sort paths by their literal first segment; those whose first segment has a capture are candidates everywhere."""
+    firsts = {_first(path) for path in paths} | {""}
+    return {first: tuple(p for p in paths if "{" in _first(p) or _first(p) == first) for first in firsts}
+
+
+def _first(path: Path) -> str:
+    return path.template.partition("/")[0]
