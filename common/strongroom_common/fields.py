@@ -192,6 +192,10 @@ KINDS: Mapping[Any, Kind] = types.MappingProxyType({
 })  # fmt: skip
 
 
+OBJECT = Kind(_object, "an object", {"type": "object"})
+LIST_OF_OBJECTS = Kind(_list, "a list of objects", {"type": "array", "items": {"type": "object"}})
+
+
 @dataclass(frozen=True)
 class Field:
     """One line of a schema, taken apart. ``default`` is ``dataclasses.MISSING`` where a value is required."""
@@ -205,6 +209,8 @@ class Field:
     optional: bool = False
     aliases: tuple[str, ...] = ()
     marks: tuple[Any, ...] = ()
+    nested: Any = None
+    """The dataclass of a field that is an object of its own, or (kind ``LIST_OF_OBJECTS``) a tuple of such objects."""
 
     def parse(self, raw: Any) -> Any:
         """Return ``raw`` as the field's type; raises FieldError that names the field and what was expected."""
@@ -212,11 +218,20 @@ class Field:
             return None if self.optional or self.default is MISSING else self.default
         try:
             value = self.kind.parse(raw)
+            if self.nested:
+                return self._parse_nested(value)
+        except FieldError as error:
+            raise FieldError(f"{self.name}: {error}") from None
         except (TypeError, ValueError, OverflowError):
             raise FieldError(f"error converting input for field {self.name!r}: expected {self.kind.expected}") from None
         if self.choices and value not in self.choices:
             raise FieldError(f"field {self.name!r} must be one of {', '.join(map(repr, self.choices))}")
         return Secret(value) if self.sensitive else value
+
+    def _parse_nested(self, value: Any) -> Any:
+        if self.kind is OBJECT:
+            return parse(self.nested, value).value
+        return tuple(parse(self.nested, _object(item)).value for item in value)
 
 
 def _field(field: "dataclasses.Field[Any]", hint: Any) -> Field:
@@ -228,10 +243,13 @@ def _field(field: "dataclasses.Field[Any]", hint: Any) -> Field:
     if sensitive:
         hint = get_args(hint)[0]
     choices = get_args(hint) if get_origin(hint) is Literal else ()
+    many = get_origin(hint) is tuple and dataclasses.is_dataclass(get_args(hint)[0])
+    nested = get_args(hint)[0] if many else hint if dataclasses.is_dataclass(hint) else None
+    leaf = type(choices[0]) if choices else hint
     default = field.default_factory() if field.default_factory is not MISSING else field.default
     return Field(
         name=field.name,
-        kind=KINDS[type(choices[0]) if choices else hint],
+        kind=LIST_OF_OBJECTS if many else OBJECT if nested else KINDS[leaf],
         default=default,
         help=next((note for note in notes if isinstance(note, str)), ""),
         choices=choices,
@@ -239,6 +257,7 @@ def _field(field: "dataclasses.Field[Any]", hint: Any) -> Field:
         optional=optional,
         aliases=next((note.names for note in notes if isinstance(note, Alias)), ()),
         marks=tuple(note for note in notes if not isinstance(note, str | Alias)),
+        nested=nested,
     )
 
 
