@@ -1,4 +1,7 @@
-"""The JSON form of HCL, read with the standard library's decoder but keeping order, duplicates and positions."""
+"""The JSON form of HCL, read with the standard library's decoder but keeping order, duplicates and positions.
+
+hcl v1 has a laxer reader of its own, which takes cut-off objects and text after the end: here JSON is JSON (RFC 8259).
+"""
 
 import json
 import re
