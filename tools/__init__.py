@@ -1,0 +1,1 @@
+"""Programs for developers: the local cluster, its images, the demonstration. Nothing here is shipped."""
