@@ -1,0 +1,97 @@
+"""What is put around a store: the error boundary, a metrics hook, and faults for tests. Each layer is a Backend."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from strongroom_common.clock import Clock
+from strongroom_server.sdk.backend import Backend, Change
+from strongroom_server.sdk.errors import BackendError
+
+T = TypeVar("T")
+P = TypeVar("P")
+
+
+class Layer:
+    """Passes everything on to ``inner``; ``around`` is the one place to do something about it."""
+
+    def __init__(self, inner: Backend) -> None:
+        self.inner = inner
+
+    async def around(self, operation: str, call: Awaitable[T]) -> T:
+        """Await ``call``; ``operation`` is "get", "list", "commit" or "close"."""
+        return await call
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the value, or None."""
+        return await self.around("get", self.inner.get(key))
+
+    async def list(self, prefix: str) -> list[str]:
+        """Return what lies directly below ``prefix``."""
+        return await self.around("list", self.inner.list(prefix))
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Make all changes or none."""
+        await self.around("commit", self.inner.commit(changes))
+
+    async def close(self) -> None:
+        """Release everything."""
+        await self.around("close", self.inner.close())
+
+
+class Boundary(Layer):
+    """Lets only BackendError out, with the cause chained."""
+
+    async def around(self, operation: str, call: Awaitable[T]) -> T:
+        """Await ``call``; raises BackendError."""
+        try:
+            return await call
+        except BackendError:
+            raise
+        except Exception as error:
+            raise BackendError(f"storage could not {operation}: {error}") from error
+
+
+class Measured(Layer):
+    """Tells ``observe`` the operation and how many seconds it took, failures included."""
+
+    def __init__(self, inner: Backend, observe: Callable[[str, float], None], clock: Clock) -> None:
+        super().__init__(inner)
+        self._observe = observe
+        self._clock = clock
+
+    async def around(self, operation: str, call: Awaitable[T]) -> T:
+        """Await ``call`` and measure it."""
+        start = self._clock.now()
+        try:
+            return await call
+        finally:
+            self._observe(operation, self._clock.now() - start)
+
+
+class Faults(Layer):
+    """Fails the operations named in ``failing``, before or (``late``) after they took place: for tests."""
+
+    def __init__(self, inner: Backend, *failing: str, late: bool = False) -> None:
+        super().__init__(inner)
+        self.failing = set(failing)
+        self.late = late
+
+    async def around(self, operation: str, call: Awaitable[T]) -> T:
+        """Await ``call``; raises BackendError where it is to fail."""
+        if operation in self.failing and not self.late:
+            getattr(call, "close", lambda: None)()  # an unawaited coroutine would warn
+            raise BackendError(f"injected fault in {operation}")
+        result = await call
+        if operation in self.failing:
+            raise BackendError(f"injected fault after {operation}")
+        return result
+
+
+def power(backend: Backend, protocol: type[P]) -> P | None:
+    """Return the store below the layers as ``protocol`` (Lockable, Watchable, Snapshotable), or None."""
+    current: Any = backend
+    while current is not None:
+        if isinstance(current, protocol):
+            return current
+        current = getattr(current, "inner", None)
+    return None
