@@ -43,6 +43,11 @@ def load(archive: Path) -> None:
     run([*_CTR, "images", "import", "--no-unpack", archive])
 
 
+def images() -> set[str]:
+    """List the names of the images that pods can use."""
+    return set(run([*_CTR, "images", "ls", "--quiet"]).split())
+
+
 def end_left_overs() -> None:
     """End every container and shim of this cluster; recognised by its socket and by containerd's own records."""
     processes.end(_shims() + _container_processes(), grace=2)

@@ -11,6 +11,7 @@ from tools.cluster.layout import BASE_IMAGE, CACHE, PAUSE_IMAGE, STORAGE
 from tools.cluster.steps import run, step
 
 _BUILDAH = ("buildah", "--root", str(STORAGE / "storage"), "--runroot", str(STORAGE / "run"))
+_PROJECT = Path(__file__).parents[2]
 _LOG = CACHE / "images.log"
 _BASE_PACKAGES = "python3,ca-certificates"  # Debian 12: Python 3.11
 _NOT_NEEDED = (  # documentation, translations and apt's downloads: a third of the base
@@ -69,13 +70,12 @@ def provide_base() -> None:
         run([*_BUILDAH, "commit", "--rm", container, BASE_IMAGE], log=_LOG)
 
 
-def build(context: Path, target: str, name: str) -> None:
+def build(target: str, name: str) -> None:
     """Build one target of the project's Dockerfile; layers that did not change are kept."""
-    provide_base()
     run(
         [
             *_BUILDAH, "build", "--isolation", "chroot", "--pull-never", "--layers", "--timestamp", "0",
-            "--build-arg", f"BASE={BASE_IMAGE}", "--target", target, "--tag", name, context,
+            "--build-arg", f"BASE={BASE_IMAGE}", "--target", target, "--tag", name, _PROJECT,
         ],
         log=_LOG,
     )  # fmt: skip

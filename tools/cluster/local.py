@@ -25,12 +25,9 @@ def up() -> None:
         return
     if os.geteuid():
         raise StepFailed("The local cluster needs root. Use Docker (kind is then used), or set KUBECONFIG.")
+    prepare()
     started = time.monotonic()
     say("Starting the local cluster")
-    packages.install_missing(packages.CLUSTER)
-    provide_clients()
-    provide_servers()
-    images.provide_pause()
     with step("what an earlier run left"):
         clean()
     with step("network and certificates"):
@@ -43,6 +40,15 @@ def up() -> None:
     _start_control_plane()
     _start_node()
     say(f"The local cluster is up after {time.monotonic() - started:.0f} s: export KUBECONFIG={KUBECONFIG}")
+
+
+def prepare() -> None:
+    """Provide what is made once a machine: Debian packages, programs, base images."""
+    packages.install_missing(packages.CLUSTER)
+    provide_clients()
+    provide_servers()
+    images.provide_pause()
+    images.provide_base()
 
 
 def down() -> None:

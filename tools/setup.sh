@@ -1,0 +1,31 @@
+#!/bin/sh
+# Makes .venv with every extra, on a machine that may lack Python's venv module. Instant when nothing is to be done.
+set -eu
+cd "$(dirname "$0")/.."
+
+stamp=.venv/ready-$(cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
+if [ -e "$stamp" ]; then exit 0; fi
+
+enough='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
+find_python() {
+    for candidate in python3 python3.11 python3.12 python3.13; do
+        if "$candidate" -c "$enough" 2>/dev/null; then echo "$candidate"; return; fi
+    done
+}
+
+python=$(find_python)
+if [ -z "$python" ]; then
+    packages="python3 python3-venv"
+    if [ "$(id -u)" != 0 ]; then echo "Python 3.11 with venv is missing: apt-get install $packages" >&2; exit 1; fi
+    echo "Installing Debian packages: $packages"
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages
+    python=$(find_python)
+    if [ -z "$python" ]; then echo "This distribution has no Python 3.11 or newer." >&2; exit 1; fi
+fi
+
+echo "Making .venv with $("$python" --version)"
+"$python" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+rm -f .venv/ready-*
+touch "$stamp"
