@@ -108,7 +108,8 @@ class Auth:
 class Lease:
     """A secret with an end. ``kind`` names one of the engine's lease kinds, which can renew and revoke it.
 
-    ``internal`` is what those need (a user name, a serial number); it is stored, never shown.
+    ``internal`` is what those need (a user name, a serial number); it is stored, never shown. With an
+    empty kind it is no lease at all: ``ttl`` only tells the client when to look again, and nothing is registered.
     """
 
     kind: str

@@ -1,0 +1,44 @@
+"""Folders of stored names: listing a page, walking all."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from strongroom_server.sdk.errors import NotFound
+from strongroom_server.sdk.storage import Storage
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list to show."""
+
+    after: Annotated[str, "Show names after this one only."] = ""
+    limit: Annotated[int, "Show at most so many names; 0 or less is all."] = 0
+
+    def cut(self, names: list[str]) -> list[str]:
+        """Return the names on this page."""
+        shown = [name for name in names if name > self.after] if self.after else names
+        return shown[: self.limit] if self.limit > 0 else shown
+
+
+def folder(path: str | None) -> str:
+    """Return ``path`` as a prefix for listing: "" or ending in one slash."""
+    trimmed = (path or "").rstrip("/")
+    return trimmed + "/" if trimmed else ""
+
+
+def keys(names: list[str]) -> dict[str, Any]:
+    """Return the answer to a list; raises NotFound for an empty one, as Vault's API has it."""
+    if not names:
+        raise NotFound
+    return {"keys": names}
+
+
+async def walk(storage: Storage, prefix: str) -> AsyncIterator[str]:
+    """Yield the full keys of all entries below ``prefix``, folders resolved."""
+    for name in await storage.list(prefix):
+        if name.endswith("/"):
+            async for key in walk(storage, prefix + name):
+                yield key
+        else:
+            yield prefix + name
