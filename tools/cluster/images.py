@@ -12,6 +12,7 @@ from tools.cluster.steps import run, step
 
 _BUILDAH = ("buildah", "--root", str(STORAGE / "storage"), "--runroot", str(STORAGE / "run"))
 _PROJECT = Path(__file__).parents[2]
+_QUICK = ("--compression-format", "zstd", "--compression-level", "1")
 _LOG = CACHE / "images.log"
 _BASE_PACKAGES = "python3,ca-certificates"  # Debian 12: Python 3.11
 _NOT_NEEDED = (  # documentation, translations and apt's downloads: a third of the base
@@ -85,7 +86,7 @@ def save(names: Sequence[str], archive: Path) -> None:
     """Write images into one archive in which they share their layers (OCI image layout)."""
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         for name in names:
-            run([*_BUILDAH, "push", "--disable-compression", name, f"oci:{folder}:{name}"], log=_LOG)
+            run([*_BUILDAH, "push", *_QUICK, name, f"oci:{folder}:{name}"], log=_LOG)
         partial = archive.with_suffix(".partial")
         with tarfile.open(partial, "w") as tar:
             tar.add(folder, arcname=".")
