@@ -1,0 +1,206 @@
+"""Policy texts to rules: what each path may be used for, checked so that a mistake names its line and column.
+
+The accepted keys, old ``policy = "write"`` style and messages are Vault's (https://developer.hashicorp.com/vault/docs/
+concepts/policies); corners were asked of OpenBao 2.7.2. Paths may hold ``{{identity.…}}``, which
+``policy_templates.resolve`` fills in per entity.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from strongroom_common.durations import parse_duration
+from strongroom_common.hcl import Block, Body, HclError, Item, blocks, parse, plain
+
+CAPABILITIES = frozenset({"create", "delete", "deny", "list", "patch", "read", "scan", "sudo", "update"})
+_WRITE = frozenset({"create", "delete", "list", "read", "update"})
+_OLD_STYLE: Mapping[str, frozenset[str]] = {
+    "deny": frozenset({"deny"}), "read": frozenset({"list", "read"}), "write": _WRITE, "sudo": _WRITE | {"sudo"},
+}  # fmt: skip
+_UNMET = ("control_group", "mfa_methods", "list_scan_response_keys_filter_path")
+_KNOWN = frozenset({
+    "allowed_parameters", "capabilities", "comment", "denied_parameters", "expiration", "max_wrapping_ttl",
+    "min_wrapping_ttl", "pagination_limit", "policy", "required_parameters", *_UNMET,
+})  # fmt: skip
+_BRACES = re.compile(r"\{\{|\}\}")
+
+Values = tuple[Any, ...]
+
+
+class PolicyError(HclError):
+    """A policy is not well-formed; prints as ``At LINE:COLUMN: path "…": message``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One ``path`` block. Times are in seconds, ``expiration`` since the epoch; parameter names are in lower case.
+
+    ``unmet`` names a condition of the rule that this server cannot check: such a rule grants nothing.
+    """
+
+    path: str
+    capabilities: frozenset[str] = frozenset()
+    allowed_parameters: Mapping[str, Values] | None = None
+    denied_parameters: Mapping[str, Values] | None = None
+    required_parameters: tuple[str, ...] = ()
+    min_wrapping_ttl: float = 0
+    max_wrapping_ttl: float = 0
+    pagination_limit: int = 0
+    expiration: float | None = None
+    unmet: str = ""
+    line: int = 0
+
+    @property
+    def templated(self) -> bool:
+        """Whether the path holds ``{{…}}``."""
+        return "{{" in self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A named text and its rules in order; the same path may come twice."""
+
+    name: str
+    text: str
+    rules: tuple[Rule, ...]
+
+    @property
+    def templated(self) -> bool:
+        """Whether the rules depend on who asks."""
+        return any(rule.templated for rule in self.rules)
+
+
+def parse_policy(name: str, text: str) -> Policy:
+    """Read an HCL or JSON text; raises PolicyError (or HclError where it is neither)."""
+    body = parse(text)
+    _refuse_unknown(body, frozenset({"path", "name"}), "")
+    return Policy(name, text, tuple(_rule(block) for block in blocks(body, "path", 1)))
+
+
+def _refuse_unknown(body: Body, known: frozenset[str], where: str) -> None:
+    unknown = [item for item in body.items if item.key not in known]
+    if unknown:
+        reasons = ", ".join(f'invalid key "{item.key}" on line {item.line}' for item in unknown)
+        raise _error(unknown[0], where, reasons)
+
+
+def _error(item: Item, where: str, message: str) -> PolicyError:
+    return PolicyError(item.line, item.column, f"{where}{message}")
+
+
+def _rule(block: Block) -> Rule:
+    path, item, body = (block.labels or ("path",))[0], block.item, block.body
+    where = f'path "{path}": '
+    _refuse_unknown(body, _KNOWN, where)
+    path = path.lstrip("/")
+    if "+*" in path:
+        raise _error(item, where, "invalid use of wildcards ('+*' is forbidden)")
+    _check_braces(path, item, where)
+    reader = _Reader(body, where)
+    rule = Rule(
+        path=path,
+        capabilities=reader.capabilities(),
+        allowed_parameters=reader.parameters("allowed_parameters"),
+        denied_parameters=reader.parameters("denied_parameters"),
+        required_parameters=tuple(name.lower() for name in reader.texts("required_parameters")),
+        min_wrapping_ttl=reader.seconds("min_wrapping_ttl"),
+        max_wrapping_ttl=reader.seconds("max_wrapping_ttl"),
+        pagination_limit=reader.integer("pagination_limit"),
+        expiration=reader.moment("expiration"),
+        unmet=next((key for key in _UNMET if body.get(key)), ""),
+        line=item.line,
+    )
+    if 0 < rule.max_wrapping_ttl < rule.min_wrapping_ttl:
+        raise _error(item, where, "max_wrapping_ttl cannot be less than min_wrapping_ttl")
+    return rule
+
+
+def _check_braces(path: str, item: Item, where: str) -> None:
+    """Refuse ``{{`` and ``}}`` that do not take turns."""
+    signs = _BRACES.findall(path)
+    if len(signs) % 2 or any(sign != ("}}" if index % 2 else "{{") for index, sign in enumerate(signs)):
+        raise _error(item, where, "failed to validate policy templating: unbalanced templating characters")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one rule's settings; a wrong one is an error at its own line and column."""
+
+    body: Body
+    where: str
+
+    def capabilities(self) -> frozenset[str]:
+        """Join the list with the old-style word; "deny" in it leaves nothing else."""
+        found = frozenset(self.texts("capabilities"))
+        for name in self.texts("capabilities"):
+            if name not in CAPABILITIES:
+                raise self._error("capabilities", f'invalid capability "{name}"')
+        old = self.body.get("policy")
+        if old and old.value not in ("", None):
+            if old.value not in _OLD_STYLE:
+                raise _error(old, self.where, f'invalid policy "{old.value}"')
+            found |= _OLD_STYLE[str(old.value)]
+        return frozenset({"deny"}) if "deny" in found else found
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Read a list of strings; a number among them is its text, as hcl v1 has it."""
+        item = self.body.get(key)
+        if item is None or item.value == Body(()):
+            return ()
+        values = item.value
+        if not isinstance(values, tuple) or any(isinstance(v, bool) or not isinstance(v, str | int) for v in values):
+            raise self._error(key, f"{key} should be a list of strings")
+        return tuple(str(value) for value in values)
+
+    def parameters(self, key: str) -> Mapping[str, Values] | None:
+        """Read a map of lists; None where the rule has none."""
+        if self.body.get(key) is None:
+            return None
+        found: dict[str, Values] = {}
+        for block in blocks(self.body, key):
+            for item in block.body.items:
+                values = (item.value,) if isinstance(item.value, Body) else item.value
+                if not isinstance(values, tuple):
+                    raise _error(item, self.where, f'{key} "{item.key}" should be a list of values')
+                found[item.key.lower()] = tuple(plain(values))
+        return found or None
+
+    def seconds(self, key: str) -> float:
+        """Read a duration; absent or negative is 0, which is no limit."""
+        item = self.body.get(key)
+        try:
+            return max(0, parse_duration(item.value)) if item else 0
+        except ValueError as error:
+            raise self._error(key, f"error parsing {key}: {error}") from None
+
+    def integer(self, key: str) -> int:
+        """Read a whole number; absent or negative is 0."""
+        item = self.body.get(key)
+        value = item.value if item else 0
+        if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self._error(key, f"{key} should be an integer")
+        return max(0, value)
+
+    def moment(self, key: str) -> float | None:
+        """Read a date and time (RFC 3339), or seconds since the epoch."""
+        item = self.body.get(key)
+        if item is None:
+            return None
+        value = item.value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise self._error(key, f'invalid {key} time: expected a date and time such as "2030-01-31T12:00:00Z"')
+        return moment.timestamp()
+
+    def _error(self, key: str, message: str) -> PolicyError:
+        item = self.body.get(key)
+        return PolicyError(item.line if item else 0, item.column if item else 0, f"{self.where}{message}")
