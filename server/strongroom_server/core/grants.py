@@ -47,8 +47,8 @@ class Grant:
     sources: tuple[tuple[str, Rule], ...] = ()
     capabilities: frozenset[str] = frozenset()
     operations: frozenset[str] = frozenset()
-    allowed: Parameters = _NONE
-    denied: Parameters = _NONE
+    allowed: Parameters = field(default_factory=lambda: _NONE)
+    denied: Parameters = field(default_factory=lambda: _NONE)
     required: tuple[str, ...] = ()
     min_wrapping_ttl: float = 0
     max_wrapping_ttl: float = 0
