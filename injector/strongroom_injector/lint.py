@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 from strongroom_common.fields import fields
 from strongroom_injector.agent_config import folder
@@ -93,12 +93,16 @@ def _meant(name: str) -> str | None:
         return "agent-inject-template-NAME"
     if close := get_close_matches(name, dashed(Settings), n=1, cutoff=0.85):
         return close[0]
-    parts = name.split("-")
-    for count in range(len(parts) - 1, 1, -1):
+    return _meant_of_a_secret(name.split("-"))
+
+
+def _meant_of_a_secret(parts: list[str]) -> str | None:
+    guesses = []
+    for count in range(2, len(parts)):
         begin, rest = "-".join(parts[:count]), "-".join(parts[count:])
-        if close := get_close_matches(begin, dashed(SecretSettings), n=1, cutoff=0.85):
-            return f"{close[0]}-{rest}"
-    return None
+        close = get_close_matches(begin, dashed(SecretSettings), n=1, cutoff=0.85)
+        guesses += [(SequenceMatcher(a=each, b=begin).ratio(), f"{each}-{rest}") for each in close]
+    return max(guesses)[1] if guesses else None
 
 
 def _orphans(subject: _Subject) -> Iterator[str]:

@@ -11,7 +11,9 @@ from tests.strongroom_injector.pods import NEW, OLD, apply, config, container
 from strongroom_injector.admission import decide
 from strongroom_injector.errors import Denied
 
-CASES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((Path(__file__).parent / "manifests").glob("*"))}
+CASES = {
+    path.stem: yaml.safe_load(path.read_text()) for path in sorted((Path(__file__).parent / "manifests").glob("*"))
+}
 TOKEN = {"name": "kube-api-access", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True}
 V = "vault.hashicorp.com/"
 

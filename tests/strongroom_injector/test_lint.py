@@ -1,0 +1,143 @@
+from typing import Any
+
+import pytest
+from tests.strongroom_injector.pods import NEW, OLD, P, V, of_job, pod
+
+from strongroom_injector.admission import decide
+from strongroom_injector.lint import misplaced
+
+QUIET = {"agent-inject-template-s": "{{ secret }}"}
+
+
+@pytest.mark.parametrize(
+    ("given", "warning"),
+    [
+        pytest.param(
+            {},
+            f"{P}agent-inject-secret-s: without a template a KV version 2 secret is written as data: map",
+            id="map_of_kv2",
+        ),
+        pytest.param(QUIET, None, id="nothing_to_say"),
+        pytest.param(
+            {**QUIET, "agent-injct-containers": "a"},
+            "did you mean strongroom.dev/agent-inject-containers?",
+            id="a_letter_missing",
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-secrets-db": "a"},
+            "did you mean strongroom.dev/agent-inject-secret-db?",
+            id="of_a_secret",
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-tempalte-my-db": "a"},
+            "did you mean strongroom.dev/agent-inject-template-my-db?",
+            id="name_with_a_dash",
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-vault-addr": "a"}, "did you mean strongroom.dev/service?", id="often_written"
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-env-DATABASE_URL": "a"},
+            "did you mean strongroom.dev/agent-inject-template-NAME?",
+            id="variables",
+        ),
+        pytest.param(
+            {**QUIET, "colour": "red"},
+            "strongroom.dev/colour is not an annotation of the injector and is ignored",
+            id="nothing_like_it",
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-file-secret-s": "f"},
+            "no strongroom.dev/agent-inject-secret-secret-s (did you mean the secret s?)",
+            id="secret_that_is_none",
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-perms-t": "0400"},
+            "there is no strongroom.dev/agent-inject-secret-t",
+            id="no_such_secret",
+        ),
+        pytest.param({"agent-inject-secret-s": " "}, "no secret is named", id="nothing_to_render"),
+        pytest.param(
+            {"agent-inject-secret-s": " "}, "strongroom.dev/agent-inject-secret-s is empty and is ignored", id="blank"
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-template-t": "hello"},
+            "agent-inject-template-t reads no secret",
+            id="template_without_secret",
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-template-file-s": "/t"},
+            "agent-inject-template-file-s is ignored",
+            id="two_templates",
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-secret-s": "/secret/data/s"}, "begins or ends with a slash", id="leading_slash"
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-secret-s": "secret/data/s/"}, "begins or ends with a slash", id="trailing_slash"
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-secret-s": "secret/s"}, "the path is secret/data/s", id="kv2_path_without_data"
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-file-s": "/etc/x"}, "the file is below /vault/secrets", id="absolute_file"
+        ),
+        pytest.param(
+            {**QUIET, "agent-inject-containers": "app,web"}, 'the pod has no container "web"', id="no_such_container"
+        ),
+        pytest.param(
+            {**QUIET, "ca-cert": "/vault/tls/ca.crt"}, "no strongroom.dev/tls-secret is mounted", id="ca_without_secret"
+        ),
+        pytest.param({**QUIET, "ca-key": "/cas"}, "is a folder of CA certificates", id="ca_key"),
+        pytest.param({**QUIET, "tls-skip-verify": "true"}, "can read its secrets", id="skip_verify"),
+        pytest.param({**QUIET, "agent-run-as-user": "0"}, "enforces restricted will refuse", id="root"),
+        pytest.param(
+            {**QUIET, "agent-set-security-context": "false"},
+            "enforces restricted will refuse",
+            id="no_security_context",
+        ),
+        pytest.param({**QUIET, "agent-json-patch": "[]", "agent-init-json-patch": "[]"}, None, id="empty_patches"),
+        pytest.param(
+            {**QUIET, "agent-telemetry-disable-hostnam": "true"}, "did you mean disable-hostname?", id="telemetry"
+        ),
+    ],
+)
+def test_warnings(given: dict[str, str], warning: str | None) -> None:
+    said = decide(pod(given), "default", NEW).warnings
+    if warning is None:
+        assert [text for text in said if "json-patch" not in text] == []
+    else:
+        assert any(warning in text for text in said), said
+    assert all(len(text) <= 256 for text in said)
+
+
+def test_other_prefixes_are_ignored_with_a_warning() -> None:
+    made = pod(QUIET)
+    made["metadata"]["annotations"][V + "role"] = "other"
+    verdict = decide(made, "default", NEW)
+    assert verdict.warnings == [f"{P} is used, 1 annotation(s) under {V} are ignored: one pod has one prefix"]
+
+
+def test_a_job_on_an_older_cluster_is_told_that_it_gets_init_only() -> None:
+    assert "so that it can end" in decide(of_job(pod(QUIET)), "default", OLD).warnings[0]
+    assert decide(of_job(pod(QUIET)), "default", NEW).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("manifest", "count"),
+    [
+        pytest.param(
+            {"kind": "Deployment", "metadata": {"annotations": {V + "role": "a"}}, "spec": {"template": {}}},
+            1,
+            id="on_the_deployment",
+        ),
+        pytest.param(
+            {"kind": "Deployment", "metadata": {"annotations": {"other": "a"}}, "spec": {"template": {}}},
+            0,
+            id="of_others",
+        ),
+        pytest.param({"kind": "Pod", "metadata": {"annotations": {V + "role": "a"}}, "spec": {}}, 0, id="on_a_pod"),
+    ],
+)
+def test_annotations_on_the_wrong_level(manifest: dict[str, Any], count: int) -> None:
+    assert len(misplaced(manifest)) == count
