@@ -95,11 +95,11 @@ def root_is_not_granted(case: Case) -> Verdict | None:
 
 def secrets_have_an_engine(case: Case) -> Verdict | None:
     """Refuse a secret below no KV engine of the cluster."""
-    for rule in case.spec.secrets:
-        if _engine(rule, case.engines) is None:
+    for secret in case.spec.secrets:
+        if _engine(secret, case.engines) is None:
             known = ", ".join(engine.path for engine in case.engines if engine.type == "kv") or "none"
             return Verdict(
-                "NoEngine", f"secrets: {rule.path!r} is in no KV engine of the VaultCluster (it has: {known})"
+                "NoEngine", f"secrets: {secret.path!r} is in no KV engine of the VaultCluster (it has: {known})"
             )
     return None
 
@@ -155,32 +155,33 @@ def document(case: Case) -> str:
     """Return the policy as HCL: first the rules for secrets, then those for paths, then the author's own text."""
     if case.spec.rules.lstrip().startswith("{"):
         return case.spec.rules
-    rules = [rule for secret in case.spec.secrets for rule in _secret_rules(secret, case.engines)]
-    rules += [(rule.path, tuple(rule.capabilities)) for rule in case.spec.paths]
-    parts = [_rule(path, capabilities) for path, capabilities in rules]
+    rules = [one for secret in case.spec.secrets for one in _secret_rules(secret, case.engines)]
+    rules += [(given.path, tuple(given.capabilities)) for given in case.spec.paths]
+    parts = [rule(path, capabilities) for path, capabilities in rules]
     if case.spec.rules.strip():
         parts.append(case.spec.rules.strip() + "\n")
     return "\n".join(parts)
 
 
-def _rule(path: str, capabilities: Sequence[str]) -> str:
+def rule(path: str, capabilities: Sequence[str]) -> str:
+    """Return one rule of a policy."""
     names = ", ".join(json.dumps(name) for name in capabilities)
     return f"path {json.dumps(path, ensure_ascii=False)} {{\n  capabilities = [{names}]\n}}\n"
 
 
-def _engine(rule: SecretRule, engines: Sequence[SecretEngine]) -> SecretEngine | None:
-    path = rule.path.strip("/")
+def _engine(secret: SecretRule, engines: Sequence[SecretEngine]) -> SecretEngine | None:
+    path = secret.path.strip("/")
     found = [e for e in engines if e.type in ("kv", "kv-v2") and path.startswith(e.path.strip("/") + "/")]
     return max(found, key=lambda engine: len(engine.path), default=None)
 
 
-def _secret_rules(rule: SecretRule, engines: Sequence[SecretEngine]) -> list[Rule]:
-    engine = _engine(rule, engines)
+def _secret_rules(secret: SecretRule, engines: Sequence[SecretEngine]) -> list[Rule]:
+    engine = _engine(secret, engines)
     if engine is None:
-        raise ValueError(f"no KV engine for {rule.path!r}")
+        raise ValueError(f"no KV engine for {secret.path!r}")
     mount = engine.path.strip("/")
-    name = rule.path.strip("/").removeprefix(mount + "/")
-    writes = rule.access == "write"
+    name = secret.path.strip("/").removeprefix(mount + "/")
+    writes = secret.access == "write"
     if engine.type == "kv-v2" or engine.options.get("version") == "2":
         return _version_2(mount, name, writes=writes)
     return [(f"{mount}/{name}", ("create", "read", "update", "delete", "list") if writes else ("read", "list"))]
