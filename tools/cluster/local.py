@@ -108,7 +108,7 @@ def _start_node() -> None:
     with step("name server, storage"):
         _apply([*_name_service(), _storage_class()])
         for name in ("dns", "provisioner"):
-            processes.start(name, [sys.executable, "-m", f"tools.cluster.{name}"], cwd=_PROJECT)
+            processes.start(name, [sys.executable, "-m", f"tools.cluster.{name}"], _PROJECT)
     with step("node ready"):
         wait_until("A ready node", partial(_node_is_ready, api), 90, processes.log_of("kubelet"))
         wait_until(

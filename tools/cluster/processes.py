@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,20 +12,18 @@ from tools.cluster.steps import StepFailed, last_lines, say
 IN_NAMESPACE = ("nsenter", f"--net=/run/netns/{NAMESPACE}")  # `ip netns exec` would hide the cgroups from the kubelet
 
 
-def start(name: str, argv: Sequence[str | Path], cwd: Path | None = None) -> None:
-    """Start a program inside the cluster's network; its output goes to the log of that name."""
+def start(name: str, argv: Sequence[str | Path], folder: Path = Path("/")) -> None:
+    """Start a program inside the cluster's network; its output goes to its log. It outlives its starter."""
     LOGS.mkdir(parents=True, exist_ok=True)
     RUN.mkdir(parents=True, exist_ok=True)
-    with log_of(name).open("ab") as out:
-        process = subprocess.Popen(
-            [*IN_NAMESPACE, *map(str, argv)],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-            cwd=cwd,
-        )
-    _pid_file(name).write_text(f"{process.pid} {_started(process.pid)}")
+    command = [*IN_NAMESPACE, f"--wd={folder}", *map(str, argv)]
+    streams = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log_of(name)), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    pid = os.posix_spawnp(command[0], command, os.environ, file_actions=streams, setsid=True)
+    _pid_file(name).write_text(f"{pid} {_started(pid)}")
 
 
 def log_of(name: str) -> Path:
