@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.cluster.kubernetes import mirror
-from tools.cluster.layout import BASE_IMAGE, CACHE, PAUSE_IMAGE, STORAGE
+from tools.cluster.layout import BASE_IMAGE, CACHE, PAUSE_IMAGE, PYTHON_IMAGE, STORAGE
 from tools.cluster.steps import run, step
 
 _BUILDAH = ("buildah", "--root", str(STORAGE / "storage"), "--runroot", str(STORAGE / "run"))
@@ -59,7 +59,7 @@ def pause_archive() -> Path:
 
 def provide_base() -> None:
     """Make sure that buildah has the base image: a minimal Debian with Python."""
-    if run([*_BUILDAH, "images", "--quiet", "--filter", f"reference={BASE_IMAGE}"]).strip():
+    if base_archive().exists():
         return
     with step("base image"), tempfile.TemporaryDirectory(dir=CACHE) as folder:
         run(["debootstrap", "--variant=minbase", f"--include={_BASE_PACKAGES}", "bookworm", folder, mirror()], log=_LOG)
@@ -69,6 +69,15 @@ def provide_base() -> None:
         run([*_BUILDAH, "copy", container, folder, "/"], log=_LOG)
         run([*_BUILDAH, "config", "--cmd", "python3", container])
         run([*_BUILDAH, "commit", "--rm", container, BASE_IMAGE], log=_LOG)
+        # Unlike an OCI archive, this kind makes containerd complete a short name as it would one in a pod.
+        partial = base_archive().with_suffix(".partial")
+        run([*_BUILDAH, "push", BASE_IMAGE, f"docker-archive:{partial}:{PYTHON_IMAGE}"], log=_LOG)
+        partial.replace(base_archive())
+
+
+def base_archive() -> Path:
+    """Name the tar file of the base image."""
+    return STORAGE / "base.tar"
 
 
 def build(target: str, name: str) -> None:

@@ -32,5 +32,6 @@ DOMAIN = "cluster.local"
 API_SERVER = f"https://{NODE_ADDRESS}:6443"
 
 BASE_IMAGE = "localhost/strongroom-base:latest"
+PYTHON_IMAGE = "python:3.11-slim"  # what Dockerfile and examples start from; here the base image goes by that name too
 PAUSE_IMAGE = "localhost/strongroom-pause:latest"
 STORAGE_CLASS = "standard"

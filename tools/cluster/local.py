@@ -36,7 +36,8 @@ def up() -> None:
         certificates.create()
     with step("containerd"):
         containers.start()
-        containers.load(images.pause_archive())
+        for archive in (images.pause_archive(), images.base_archive()):
+            containers.load(archive)
     _start_control_plane()
     _start_node()
     say(f"The local cluster is up after {time.monotonic() - started:.0f} s: export KUBECONFIG={KUBECONFIG}")
