@@ -2,6 +2,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.lib.merge_patch import merge_patch
 from strongroom_server.lib.timestamps import timestamp

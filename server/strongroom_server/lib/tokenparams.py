@@ -1,0 +1,121 @@
+"""The ``token_*`` parameters that every auth method's roles and users share (api-docs/auth/approle, "token_ttl" …).
+
+A role is a dataclass that inherits ``TokenParams`` and adds its own fields. Older names ("policies", "ttl") are
+aliases; a read shows those that the last write used, as Vault's does.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, TypeVar
+
+from strongroom_common.fields import Alias, Cidrs, Given, Names, Seconds, fields, public
+from strongroom_server.lib import cidr
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.request import Auth, Request
+
+ROOT = "root"
+DEFAULT, SERVICE, BATCH = "default", "service", "batch"
+
+
+@dataclass(frozen=True)
+class TokenParams:
+    """What the tokens of a role are like. 0 and empty mean "as the mount says"."""
+
+    token_ttl: Annotated[Seconds, "Time to live of a token.", Alias("ttl")] = Seconds(0)
+    token_max_ttl: Annotated[Seconds, "Longest life of a token, renewals included.", Alias("max_ttl")] = Seconds(0)
+    token_explicit_max_ttl: Annotated[Seconds, "A hard end for a token, periodic ones too."] = Seconds(0)
+    token_period: Annotated[Seconds, "If set, a token lives on as long as it is renewed within it.",
+                            Alias("period")] = Seconds(0)  # fmt: skip
+    token_policies: Annotated[Names, "Policies of a token.", Alias("policies")] = Names(())
+    token_bound_cidrs: Annotated[Cidrs, "Networks that a token may be used from.", Alias("bound_cidrs")] = Cidrs(())
+    token_no_default_policy: Annotated[bool, 'Whether the policy "default" is left out.'] = False
+    token_num_uses: Annotated[int, "How often a token can be used; 0 is without limit.", Alias("num_uses")] = 0
+    token_strictly_bind_ip: Annotated[bool, "Whether a token works only from the address it was given to."] = False
+    token_type: Annotated[str, 'Kind of token: "service", "batch" or "default", as the mount says.'] = DEFAULT
+    old_names: Annotated[Names, "Which older names the last write used; not for clients."] = Names(())
+
+
+Role = TypeVar("Role", bound=TokenParams)
+
+
+def updated(given: Given[Role], stored: Role | None, request: Request) -> Role:
+    """Return the role after a write; raises InvalidRequest where its parts do not fit together."""
+    role = given.over(stored)
+    old = _old_names(given, stored, request.data)
+    role = replace(
+        role,
+        token_policies=tidy_policies(role.token_policies),
+        token_bound_cidrs=Cidrs(cidr.tidy(role.token_bound_cidrs)),
+        token_type=role.token_type or DEFAULT,
+        old_names=old,
+    )
+    check(role)
+    return role
+
+
+def _old_names(given: Given[Role], stored: Role | None, data: Mapping[str, Any]) -> Names:
+    used = set(stored.old_names if stored else ())
+    kind: Any = type(given.value)
+    for field in fields(kind).values():
+        if field.name in given.sent:
+            used -= set(field.aliases)
+            used |= set(field.aliases).intersection(data) if field.name not in data else set()
+    return Names(tuple(sorted(used)))
+
+
+def check(role: TokenParams) -> None:
+    """Refuse parameters that contradict each other, in Vault's words."""
+    if role.token_max_ttl and role.token_ttl > role.token_max_ttl:
+        raise InvalidRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
+    if role.token_num_uses < 0:
+        raise InvalidRequest("'token_num_uses' cannot be negative")
+    if role.token_type not in {DEFAULT, SERVICE, BATCH}:
+        raise InvalidRequest(f"invalid 'token_type' value \"{role.token_type}\"")
+    if role.token_type == BATCH and role.token_period:
+        raise InvalidRequest("'token_type' cannot be 'batch' when set to generate periodic tokens")
+    if role.token_type == BATCH and role.token_num_uses:
+        raise InvalidRequest("'token_type' cannot be 'batch' when set to generate tokens with limited use count")
+
+
+def shown(role: TokenParams) -> dict[str, Any]:
+    """Return what a read of the role shows."""
+    data = public(role)
+    del data["old_names"]
+    kind: Any = type(role)
+    for field in fields(kind).values():
+        data |= {name: data[field.name] for name in field.aliases if name in role.old_names}
+    return data
+
+
+def tidy_policies(names: Sequence[str]) -> Names:
+    """Return policy names in lower case, sorted, once each; root makes all others moot."""
+    tidy = {name.strip().lower() for name in names if name.strip()}
+    return Names((ROOT,) if ROOT in tidy else tuple(sorted(tidy)))
+
+
+def same_policies(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Tell whether two lists give the same rights; "default" may be in one alone, as it is added on login."""
+    return set(tidy_policies(one)) - {"default"} == set(tidy_policies(other)) - {"default"}
+
+
+def login(role: TokenParams, request: Request) -> Auth:
+    """Return a login with the role's parameters; the method adds who it is."""
+    bound = role.token_bound_cidrs
+    if role.token_strictly_bind_ip:
+        bound = Cidrs((request.connection.remote_address,))
+    return Auth(
+        policies=role.token_policies,
+        ttl=role.token_ttl,
+        max_ttl=role.token_max_ttl,
+        explicit_max_ttl=role.token_explicit_max_ttl,
+        period=role.token_period,
+        num_uses=role.token_num_uses,
+        no_default_policy=role.token_no_default_policy,
+        bound_cidrs=bound,
+        token_type=role.token_type,
+    )
+
+
+def renewed(role: TokenParams, auth: Auth) -> Auth:
+    """Return ``auth`` with the times that the role gives now."""
+    return replace(auth, ttl=role.token_ttl, max_ttl=role.token_max_ttl, period=role.token_period)
