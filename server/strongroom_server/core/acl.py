@@ -32,12 +32,9 @@ class _Pattern(NamedTuple):
     segments: tuple[str, ...] | None = None
     open_end: bool = True
 
-    def matches(self, path: str) -> bool:
-        """Say whether ``path``, which begins with the pattern's head, fits."""
-        if self.segments is None:
-            return True
-        parts = path.split("/")
-        wanted = self.segments
+    def matches(self, parts: list[str]) -> bool:
+        """Say whether a path that begins with the pattern's head fits; ``parts`` is the path between its slashes."""
+        wanted = self.segments or ()
         if len(parts) < len(wanted) or (len(parts) > len(wanted) and not self.open_end):
             return False
         if self.open_end and not parts[len(wanted) - 1].startswith(wanted[-1]):
@@ -68,13 +65,15 @@ class Acl:
     def decide(
         self, operation: str, path: str, data: Mapping[str, Any], wrap_ttl: float = 0, *, sudo: bool = False
     ) -> Decision:
-        """Decide one request. ``path`` is the whole one (``secret/data/x``), in a LIST with its slash at the end.
+        """Decide one request. ``path`` is the whole one (``secret/data/x``).
 
         ``data`` holds the body's top-level keys and the query's; ``sudo`` says that the path asks for that capability.
         """
         if self.root:
             return _ROOT
-        grant = self.find(path, listing=operation in ("list", "scan"))
+        if listing := operation in ("list", "scan"):
+            path = path if path.endswith("/") else path + "/"
+        grant = self.find(path, listing=listing)
         if grant is None:
             return _HELP if operation == "help" else self._unmatched(path)
         if operation in grant.operations and grant.unconditional and not sudo:
@@ -108,7 +107,7 @@ class Acl:
     def find(self, path: str, *, listing: bool = False) -> Grant | None:
         """Return the one grant that decides about ``path``.
 
-        A list has a slash at the end; where no pattern fits with it, one that fits without it decides.
+        A list asks with a slash at the end; where no pattern fits with it, one that fits without it decides.
         """
         path = path.lstrip("/")
         bare = path[:-1] if listing and path.endswith("/") else ""
@@ -119,15 +118,18 @@ class Acl:
         return next(self._by_pattern(bare), None) if found is None and bare else found
 
     def _by_pattern(self, path: str) -> Iterator[Grant]:
-        nodes = self._nodes
+        """Yield what fits, best first."""
+        parts: list[str] = []
         index = bisect_right(self._heads, path) - 1
         while index >= 0:
-            node = nodes[index]
-            if path.startswith(node.head):
-                for pattern in node.patterns:
-                    if pattern.matches(path):
+            head, patterns, parent = self._nodes[index]
+            if path.startswith(head):
+                for pattern in patterns:
+                    if pattern.segments is not None and not parts:
+                        parts = path.split("/")
+                    if pattern.segments is None or pattern.matches(parts):
                         yield pattern.grant
-            index = node.parent
+            index = parent
 
     def matching(self, path: str) -> list[Grant]:
         """Return every grant whose pattern fits, the deciding one first."""

@@ -76,7 +76,8 @@ def parse_policy(name: str, text: str) -> Policy:
     """Read an HCL or JSON text; raises PolicyError (or HclError where it is neither)."""
     body = parse(text)
     _refuse_unknown(body, frozenset({"path", "name"}), "")
-    return Policy(name, text, tuple(_rule(block) for block in blocks(body, "path", 1)))
+    labels = max((len(item.labels) for item in body.all("path")), default=1)
+    return Policy(name, text, tuple(_rule(block) for block in blocks(body, "path", max(1, labels))))
 
 
 def _refuse_unknown(body: Body, known: frozenset[str], where: str) -> None:

@@ -19,7 +19,7 @@ A module of ``strongroom_server.engines`` or ``strongroom_server.auth`` is a typ
 import dataclasses
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
@@ -188,8 +188,9 @@ class Engine:
         super().__init_subclass__(**kwargs)
         members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
         routes = [route for member in members.values() for route in getattr(member, "routes", ())]
-        cls.paths = _group(cls.__qualname__, routes)
-        cls._by_first = _index(cls.paths)
+        if "paths" not in vars(cls):
+            cls.paths = _group(cls.__qualname__, routes)
+            cls._by_first = index_paths(cls.paths)
         cls.renewals = {m.renews: n for n, m in members.items() if hasattr(m, "renews")}
         cls.revocations = {m.revokes: n for n, m in members.items() if hasattr(m, "revokes")}
 
@@ -242,8 +243,11 @@ class Engine:
         return bool(await getattr(self, route.exists)(**captures))
 
     async def handle(self, request: Request) -> Response:
-        """Serve a request; raises RequestError."""
-        route, captures = self.route(request)
+        """Find the route of a request and serve it; raises RequestError."""
+        return await self.call(*self.route(request), request)
+
+    async def call(self, route: Route, captures: dict[str, Any], request: Request) -> Response:
+        """Serve a request whose route is known; raises RequestError."""
         ignored: tuple[str, ...] = ()
         if route.body:
             name, schema = route.body
@@ -306,7 +310,16 @@ def _group(owner: str, routes: Sequence[Route]) -> tuple[Path, ...]:
     return tuple(sorted(paths, key=lambda path: path.specificity))
 
 
-def _index(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
+def join_paths(owner: str, parts: Iterable[type[Engine]]) -> tuple[Path, ...]:
+    """Return the paths of several engines as one engine's; raises TypeError where two declare the same route."""
+    return _group(owner, [route for part in parts for path in part.paths for route in _each(path)])
+
+
+def _each(path: Path) -> list[Route]:
+    return list({route.handler: route for route in path.routes.values()}.values())
+
+
+def index_paths(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
     """Sort paths by their literal first segment; those whose first segment has a capture are candidates everywhere."""
     firsts = {_first(path) for path in paths} | {""}
     return {first: tuple(p for p in paths if "{" in _first(p) or _first(p) == first) for first in firsts}

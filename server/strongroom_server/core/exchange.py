@@ -1,0 +1,40 @@
+"""One request on its way through the server: what each step finds out is left here for the next."""
+
+from typing import TYPE_CHECKING, Any
+
+from strongroom_server.core.acl import Decision
+from strongroom_server.core.mounts import Mount
+from strongroom_server.core.tokens import Token
+from strongroom_server.sdk.engine import Engine, Path, Route
+from strongroom_server.sdk.errors import RequestError
+from strongroom_server.sdk.request import Operation, Request, Response
+
+if TYPE_CHECKING:
+    from strongroom_server.core.server import Server
+
+_HELP = frozenset({Operation.HELP})
+
+
+class Exchange:
+    """Mutable and slotted: one object a request, however many steps look at it."""
+
+    __slots__ = (
+        "captures", "decision", "engine", "error", "full_path", "mount", "path", "recorded", "request", "response",
+        "route", "server", "spent", "token",
+    )  # fmt: skip
+
+    def __init__(self, server: "Server", request: Request) -> None:
+        self.server = server
+        self.request = request
+        self.full_path = request.path
+        self.response: Response = Response()
+        self.token: Token | None = None
+        self.mount: Mount | None = None
+        self.engine: Engine | None = None
+        self.path: Path | None = None
+        self.route: Route | None = None
+        self.captures: dict[str, Any] = {}
+        self.decision: Decision | None = None
+        self.error: RequestError | None = None
+        self.recorded = False
+        self.spent = False

@@ -1,0 +1,312 @@
+"""Leases: every secret and token with an end, and the work of ending it.
+
+A lease is stored below ``sys/expire/id/<lease id>`` in the same step as what it is for; ``token/<token hash>/<hash of
+the lease id>`` finds the leases of a token. Ends are kept in a heap; one task waits for the next. Revocation is tried
+again with back-off and jitter until it is done; after ``ATTEMPTS`` the lease is listed as irrevocable, for people.
+"""
+
+import asyncio
+import hashlib
+import heapq
+import logging
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from strongroom_common.clock import Clock, rfc3339
+from strongroom_server.core.tokens import random_text
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.storage import Change, Storage, load, put, remove
+
+log = logging.getLogger("core.leases")
+
+ATTEMPTS = 6
+PARALLEL = 32
+_BACKOFF = 10.0  # seconds before the second try, doubled each time
+TOKEN = "token"  # noqa: S105 - the kind of a token's own lease
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEntry:
+    """A stored lease. ``kind`` is the engine's lease kind, or "token". Times are epoch seconds."""
+
+    id: str
+    mount: str
+    path: str
+    kind: str
+    issued: float
+    expires: float
+    renewable: bool
+    ttl: int
+    max_ttl: int = 0
+    token: str = ""
+    renewed: float = 0
+    internal: dict[str, Any] = field(default_factory=dict)
+    attempts: int = 0
+    error: str = ""
+
+    @property
+    def irrevocable(self) -> bool:
+        """Whether revoking it was given up."""
+        return self.attempts >= ATTEMPTS
+
+    def facts(self, now: float) -> dict[str, Any]:
+        """Return what a lookup shows."""
+        return {
+            "id": self.id,
+            "issue_time": rfc3339(self.issued),
+            "expire_time": rfc3339(self.expires) if self.expires else None,
+            "last_renewal": rfc3339(self.renewed) if self.renewed else None,
+            "renewable": self.renewable,
+            "ttl": max(int(self.expires - now), 0),
+        }
+
+
+Revoke = Callable[[LeaseEntry], Awaitable[None]]
+
+
+class LeaseStore:
+    """All leases. ``revoke`` takes one secret or token back at its source and raises where it could not."""
+
+    def __init__(self, storage: Storage, clock: Clock, revoke: Revoke) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._take_back = revoke
+        self._ends: dict[str, float] = {}
+        self._heap: list[tuple[float, str]] = []
+        self._wake = asyncio.Event()
+        self._irrevocable: dict[str, str] = {}
+        self._slots = asyncio.Semaphore(PARALLEL)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: dict[str, asyncio.Lock] = {}
+        self.loaded = asyncio.Event()
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Load in the background (requests need not wait for it) and end what is due."""
+        self._spawn(self._load())
+        self._spawn(self._expire())
+
+    async def close(self) -> None:
+        """Stop; what is half done is done again after the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _load(self) -> None:
+        async for lease_id in self._walk(""):
+            if lease_id in self._ends:
+                continue
+            entry = await self.find(lease_id)
+            if entry is not None and entry.irrevocable:
+                self._irrevocable[lease_id] = entry.error
+            elif entry is not None:
+                self._schedule(lease_id, entry.expires)
+            await asyncio.sleep(0)
+        self.loaded.set()
+
+    async def _walk(self, prefix: str) -> Any:
+        for name in await self._storage.list(f"id/{prefix}"):
+            if name.endswith("/"):
+                async for lease_id in self._walk(prefix + name):
+                    yield lease_id
+            else:
+                yield prefix + name
+
+    def _schedule(self, lease_id: str, when: float) -> None:
+        self._ends[lease_id] = when
+        heapq.heappush(self._heap, (when, lease_id))
+        if self._heap[0][1] == lease_id:
+            self._wake.set()
+
+    async def _expire(self) -> None:
+        while True:
+            self._wake.clear()
+            while self._heap and self._heap[0][0] <= self._clock.now():
+                when, lease_id = heapq.heappop(self._heap)
+                if self._ends.get(lease_id) == when:  # else it was renewed or is gone
+                    self._spawn(self._end(lease_id))
+            wait = self._heap[0][0] - self._clock.now() if self._heap else 3600.0
+            sleeper = asyncio.ensure_future(self._clock.sleep(max(wait, 0.0)))
+            waker = asyncio.ensure_future(self._wake.wait())
+            try:
+                await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleeper.cancel()
+                waker.cancel()
+
+    async def _end(self, lease_id: str) -> None:
+        async with self._slots:
+            await self.revoke_or_retry(lease_id)
+
+    async def _failed(self, lease_id: str, error: Exception) -> None:
+        entry = await self.find(lease_id)
+        if entry is None:
+            return
+        entry = replace(entry, attempts=entry.attempts + 1, error=str(error) or type(error).__name__)
+        log.warning("revoking failed", extra={"fields": {"lease_id": lease_id, "attempt": entry.attempts}})
+        await self._storage.commit([put(f"id/{lease_id}", entry)])
+        if entry.irrevocable:
+            self._irrevocable[lease_id] = entry.error
+            self._ends.pop(lease_id, None)
+            return
+        pause = _BACKOFF * 2 ** (entry.attempts - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a key
+        self._schedule(lease_id, self._clock.now() + pause)
+
+    # -- one lease ----------------------------------------------------------------------------------------------
+
+    def new_id(self, path: str) -> str:
+        """Return a fresh lease id for a secret read at ``path``."""
+        return f"{path.rstrip('/')}/{random_text(24)}"
+
+    def changes(self, entry: LeaseEntry) -> list[Change]:
+        """Return what stores a lease (keys relative to this store)."""
+        changes = [put(f"id/{entry.id}", entry)]
+        if entry.token and entry.kind != TOKEN:
+            changes.append(Change(f"token/{entry.token}/{_short(entry.id)}", entry.id.encode()))
+        return changes
+
+    def track(self, entry: LeaseEntry) -> None:
+        """Watch the end of a lease that has just been stored."""
+        self._irrevocable.pop(entry.id, None)
+        if entry.expires:
+            self._schedule(entry.id, entry.expires)
+
+    async def add(self, entry: LeaseEntry) -> None:
+        """Store and watch a lease."""
+        await self._storage.commit(self.changes(entry))
+        self.track(entry)
+
+    async def find(self, lease_id: str) -> LeaseEntry | None:
+        """Return the stored lease."""
+        if not lease_id or lease_id.endswith("/"):
+            return None
+        return await load(self._storage, f"id/{lease_id}", LeaseEntry)
+
+    async def get(self, lease_id: str) -> LeaseEntry:
+        """Return the stored lease; raises InvalidRequest where there is none."""
+        entry = await self.find(lease_id)
+        if entry is None:
+            raise InvalidRequest("invalid lease")
+        return entry
+
+    async def revoke(self, lease_id: str, *, force: bool = False) -> None:
+        """End a lease now; with ``force`` it goes even where its source refuses. Unknown ids are fine.
+
+        Two callers at once take it back once: the second waits and finds it gone.
+        """
+        lock = self._under_way.setdefault(lease_id, asyncio.Lock())
+        try:
+            async with lock:
+                entry = await self.find(lease_id)
+                if entry is None:
+                    self._forget(lease_id)
+                    return
+                try:
+                    await self._take_back(entry)
+                except Exception:
+                    if not force:
+                        raise
+                    log.warning("forced out", extra={"fields": {"lease_id": lease_id}})
+                await self._drop(entry)
+        finally:
+            if not lock.locked():
+                self._under_way.pop(lease_id, None)
+
+    async def _drop(self, entry: LeaseEntry) -> None:
+        changes = [remove(f"id/{entry.id}")]
+        if entry.token and entry.kind != TOKEN:
+            changes.append(remove(f"token/{entry.token}/{_short(entry.id)}"))
+        await self._storage.commit(changes)
+        self._forget(entry.id)
+
+    def _forget(self, lease_id: str) -> None:
+        self._ends.pop(lease_id, None)
+        self._irrevocable.pop(lease_id, None)
+
+    async def revoke_or_retry(self, lease_id: str) -> None:
+        """End a lease now, or leave it to be tried again until it is done."""
+        try:
+            await self.revoke(lease_id)
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises, the lease is kept and tried again
+            await self._failed(lease_id, error)
+
+    async def drop(self, lease_id: str) -> None:
+        """Remove the record of a lease that has already been taken back."""
+        entry = await self.find(lease_id)
+        if entry is not None:
+            await self._drop(entry)
+
+    def revoke_later(self, lease_id: str) -> None:
+        """End a lease in the background, with retries."""
+        self._spawn(self._end(lease_id))
+
+    # -- many leases --------------------------------------------------------------------------------------------
+
+    async def ids(self, prefix: str) -> list[str]:
+        """Return all lease ids below a prefix, sorted."""
+        folder = prefix if not prefix or prefix.endswith("/") else prefix.rpartition("/")[0] + "/"
+        return [lease_id async for lease_id in self._walk(folder.lstrip("/")) if lease_id.startswith(prefix)]
+
+    async def names(self, prefix: str) -> list[str]:
+        """Return the names directly below a prefix."""
+        return await self._storage.list(f"id/{prefix}")
+
+    async def of_token(self, hashed: str) -> list[str]:
+        """Return the ids of the leases that a token holds."""
+        found = []
+        for name in await self._storage.list(f"token/{hashed}/"):
+            raw = await self._storage.get(f"token/{hashed}/{name}")
+            if raw is not None:
+                found.append(raw.decode())
+        return found
+
+    async def revoke_many(self, lease_ids: Iterable[str], *, force: bool = False) -> None:
+        """End many leases, a bounded number at a time; raises the first failure after trying all."""
+
+        slots = asyncio.Semaphore(PARALLEL)  # its own: a token's end, which holds a slot already, comes here too
+
+        async def one(lease_id: str) -> None:
+            async with slots:
+                await self.revoke(lease_id, force=force)
+
+        results = await asyncio.gather(*(one(lease_id) for lease_id in lease_ids), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    def count(self) -> int:
+        """Return how many leases are watched."""
+        return len(self._ends)
+
+    def ending(self) -> dict[str, float]:
+        """Return the end of each watched lease."""
+        return self._ends
+
+    def irrevocable(self) -> dict[str, str]:
+        """Return the leases whose revocation was given up, with the last error."""
+        return self._irrevocable
+
+
+def _short(lease_id: str) -> str:
+    return hashlib.sha256(lease_id.encode()).hexdigest()
+
+
+def token_lease(lease_id: str, mount: str, path: str, *, token: str, issued: float, expires: float,
+                renewable: bool, ttl: int) -> LeaseEntry:  # fmt: skip
+    """Return the lease of a token."""
+    return LeaseEntry(lease_id, mount, path, TOKEN, issued, expires, renewable, ttl, token=token)
+
+
+def fresh_nonce() -> str:
+    """Return a random UUID-like text."""
+    raw = secrets.token_hex(16)
+    return "-".join((raw[:8], raw[8:12], raw[12:16], raw[16:20], raw[20:]))

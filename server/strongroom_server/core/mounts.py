@@ -1,0 +1,263 @@
+"""The mount tables: which engine serves which path.
+
+Two tables, ``secret`` and ``auth``, are stored whole (``core/mounts``, ``core/auth``), each change in one step. Routing
+looks for the longest mount point that begins a path; points never nest, so one look-up per path segment finds it.
+A mount whose engine does not start stays listed as broken, answering 503; the rest serves.
+"""
+
+import logging
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, Protocol
+
+from strongroom_common.fields import Names, Pairs, Seconds
+from strongroom_server.core.leases import fresh_nonce
+from strongroom_server.sdk.engine import Engine
+from strongroom_server.sdk.errors import InvalidRequest, Unavailable
+from strongroom_server.sdk.storage import Change, Storage, load, put
+
+log = logging.getLogger("core.mounts")
+
+Table = Literal["secret", "auth"]
+_KEYS: Mapping[Table, str] = {"secret": "mounts", "auth": "auth"}
+_PROTECTED = {"secret": ("sys", "cubbyhole", "identity", "audit", "auth"), "auth": ("token",)}
+_ACCESSORS = {"sys": "system"}
+_POINT = re.compile(r"[^\s/][^\s]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class MountConfig:
+    """What can be tuned."""
+
+    default_lease_ttl: Annotated[Seconds, "Default lease duration; 0 takes the server's."] = Seconds(0)
+    max_lease_ttl: Annotated[Seconds, "Longest lease duration; 0 takes the server's."] = Seconds(0)
+    force_no_cache: Annotated[bool, "Keep entries of this mount out of the cache."] = False
+    audit_non_hmac_request_keys: Annotated[Names, "Request keys that audit devices show as they are."] = Names(())
+    audit_non_hmac_response_keys: Annotated[Names, "Response keys that audit devices show as they are."] = Names(())
+    listing_visibility: Annotated[Literal["", "hidden", "unauth"], "Whether the UI lists the mount before login."] = ""
+    passthrough_request_headers: Annotated[Names, "Request headers handed to the engine."] = Names(())
+    allowed_response_headers: Annotated[Names, "Response headers the engine may set."] = Names(())
+    token_type: Annotated[
+        Literal["", "default-service", "default-batch", "service", "batch", "default"], "Type of tokens made by logins."
+    ] = ""
+    user_lockout_config: Annotated[Pairs, "Lockout of users after failed logins."] = field(
+        default_factory=lambda: Pairs({})
+    )
+
+
+@dataclass(frozen=True)
+class MountEntry:
+    """One row of a mount table. ``path`` ends in a slash and has no "auth/" before it."""
+
+    path: str
+    type: str
+    uuid: str
+    accessor: str
+    description: str = ""
+    config: MountConfig = field(default_factory=MountConfig)
+    options: dict[str, str] | None = None
+    local: bool = False
+    seal_wrap: bool = False
+    external_entropy_access: bool = False
+    tainted: bool = False
+
+
+@dataclass(slots=True)
+class Mount:
+    """A mounted engine: its row, where it is reached ("secret/", "auth/userpass/"), and its running engine."""
+
+    table: Table
+    entry: MountEntry
+    engine: Engine | None
+    storage: Storage
+    broken: str = ""
+
+    @property
+    def point(self) -> str:
+        """Return the full mount point."""
+        return f"auth/{self.entry.path}" if self.table == "auth" else self.entry.path
+
+    def running(self) -> Engine:
+        """Return the engine; raises Unavailable where it did not start."""
+        if self.engine is None:
+            raise Unavailable(f"mount {self.point} did not start: {self.broken}")
+        return self.engine
+
+
+class Starter(Protocol):
+    """Makes and starts the engine of a row (the server does: it knows the types and hands in storage and system)."""
+
+    async def __call__(self, table: Table, entry: MountEntry) -> Mount:
+        """Return the started mount, or a broken one."""
+        ...
+
+
+def new_entry(path: str, kind: str, **rest: Any) -> MountEntry:
+    """Return a fresh row with its own uuid and accessor."""
+    word = _ACCESSORS.get(kind, kind)
+    accessor = f"{word}_{secrets.token_hex(4)}"
+    return MountEntry(path=path.strip("/") + "/", type=kind, uuid=fresh_nonce(), accessor=accessor, **rest)
+
+
+class Mounts:
+    """Both tables, and the way from a path to its mount."""
+
+    def __init__(self, storage: Storage, starter: Starter) -> None:
+        self._storage = storage
+        self._starter = starter
+        self._points: dict[str, Mount] = {}
+        self._by_accessor: dict[str, Mount] = {}
+
+    def __iter__(self) -> Iterator[Mount]:
+        return iter(sorted(self._points.values(), key=lambda mount: mount.point))
+
+    def table(self, table: Table) -> dict[str, Mount]:
+        """Return one table's mounts by path, in order."""
+        return {mount.entry.path: mount for mount in self if mount.table == table}
+
+    async def start(self, defaults: Mapping[Table, tuple[MountEntry, ...]]) -> None:
+        """Load both tables and start every engine; a table that was never stored begins with ``defaults``."""
+        for table, key in _KEYS.items():
+            rows = await load(self._storage, key, list[MountEntry])
+            if rows is None:
+                rows = list(defaults[table])
+                await self._storage.commit([put(key, rows)])
+            for entry in rows:
+                self._take(await self._starter(table, entry))
+
+    async def close(self) -> None:
+        """Close every engine."""
+        for mount in self._points.values():
+            if mount.engine is not None:
+                await mount.engine.close()
+        self._points.clear()
+        self._by_accessor.clear()
+
+    def _take(self, mount: Mount) -> None:
+        self._points[mount.point] = mount
+        self._by_accessor[mount.entry.accessor] = mount
+
+    def by_accessor(self, accessor: str) -> Mount | None:
+        """Return the mount of an accessor."""
+        return self._by_accessor.get(accessor)
+
+    def at(self, point: str) -> Mount | None:
+        """Return the mount at exactly this point."""
+        return self._points.get(point)
+
+    def find(self, path: str) -> tuple[Mount, str] | None:
+        """Return the mount that serves ``path`` and the path within it."""
+        end = path.find("/")
+        while end >= 0:
+            mount = self._points.get(path[: end + 1])
+            if mount is not None:
+                return mount, path[end + 1 :]
+            end = path.find("/", end + 1)
+        mount = self._points.get(path + "/")  # "secret" is the mount itself
+        return None if mount is None else (mount, "")
+
+    async def _store(self, table: Table, rows: list[MountEntry]) -> None:
+        await self._storage.commit([put(_KEYS[table], rows)])
+
+    def _rows(self, table: Table) -> list[MountEntry]:
+        return [mount.entry for mount in self if mount.table == table]
+
+    async def add(self, table: Table, entry: MountEntry) -> Mount:
+        """Mount an engine; raises InvalidRequest for a point that is taken, nested or kept by the server."""
+        self.check_point(table, entry.path)
+        mount = await self._starter(table, entry)
+        if mount.engine is None:
+            raise InvalidRequest(mount.broken)
+        await self._store(table, [*self._rows(table), entry])
+        self._take(mount)
+        return mount
+
+    def check_point(self, table: Table, path: str) -> None:
+        """Raise InvalidRequest unless something can be mounted at ``path``."""
+        if not _POINT.fullmatch(path.strip("/")) or "//" in path:
+            raise InvalidRequest(f"path {path!r} is not a valid mount point")
+        if path.split("/")[0] in _PROTECTED[table]:
+            raise InvalidRequest(f"{path} is kept by the server: nothing can be mounted there")
+        point = f"auth/{path}" if table == "auth" else path
+        if point in self._points:
+            raise InvalidRequest(f"path is already in use at {point}")
+        for taken in self._points:
+            if taken.startswith(point) or point.startswith(taken):
+                raise InvalidRequest(f"path is already in use at {taken}")
+
+    async def remove(self, mount: Mount) -> None:
+        """Take a mount away with all that it stored. Its leases are the caller's to end first."""
+        if mount.engine is not None:
+            await mount.engine.on_removed()
+            await mount.engine.close()
+        await self._store(mount.table, [row for row in self._rows(mount.table) if row.uuid != mount.entry.uuid])
+        self._points.pop(mount.point, None)
+        self._by_accessor.pop(mount.entry.accessor, None)
+        await clear(mount.storage)
+
+    async def change(self, mount: Mount, entry: MountEntry) -> Mount:
+        """Store a changed row. A new path moves the mount; new options start the engine anew."""
+        rows = [entry if row.uuid == entry.uuid else row for row in self._rows(mount.table)]
+        await self._store(mount.table, rows)
+        if entry.path == mount.entry.path and entry.options == mount.entry.options:
+            mount.entry = entry
+            return mount
+        if mount.engine is not None:
+            await mount.engine.close()
+        self._points.pop(mount.point, None)
+        moved = await self._starter(mount.table, entry)
+        self._take(moved)
+        return moved
+
+
+async def clear(storage: Storage, prefix: str = "") -> None:
+    """Remove everything below a prefix, a folder at a time."""
+    names = await storage.list(prefix)
+    await storage.commit([Change(prefix + name, None) for name in names if not name.endswith("/")])
+    for name in names:
+        if name.endswith("/"):
+            await clear(storage, prefix + name)
+
+
+def tuned(config: MountConfig, changes: Mapping[str, Any]) -> MountConfig:
+    """Return ``config`` with the parsed ``changes``; raises InvalidRequest where the TTLs contradict each other."""
+    config = replace(config, **changes)
+    if 0 < config.max_lease_ttl < config.default_lease_ttl:
+        raise InvalidRequest("given default lease TTL greater than system/mount max lease TTL")
+    return config
+
+
+def shown(mount: Mount, version: str) -> dict[str, Any]:
+    """Return a mount as the mount tables show it."""
+    entry = mount.entry
+    config: dict[str, Any] = {
+        "default_lease_ttl": entry.config.default_lease_ttl,
+        "force_no_cache": entry.config.force_no_cache,
+        "max_lease_ttl": entry.config.max_lease_ttl,
+    }
+    defaults = MountConfig()
+    for name in MountConfig.__dataclass_fields__:
+        value = getattr(entry.config, name)
+        if name not in config and value != getattr(defaults, name):
+            config[name] = value
+    if mount.table == "auth":
+        config.setdefault("token_type", "default-service")
+    data: dict[str, Any] = {
+        "accessor": entry.accessor,
+        "config": config,
+        "description": entry.description,
+        "external_entropy_access": entry.external_entropy_access,
+        "local": entry.local,
+        "options": entry.options,
+        "plugin_version": "",
+        "running_plugin_version": f"v{version}+builtin.strongroom",
+        "running_sha256": "",
+        "seal_wrap": entry.seal_wrap,
+        "type": entry.type,
+        "uuid": entry.uuid,
+    }
+    if entry.type not in {"system", "cubbyhole", "identity", "token"}:
+        data["deprecation_status"] = "supported"
+    return data

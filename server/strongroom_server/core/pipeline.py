@@ -1,0 +1,246 @@
+"""The life of a request is a list.
+
+Login and ordinary requests run the same one. The decision is taken, recorded, then enforced, so that refusals are
+audited too; an answer that no audit device took is not given. A step that must wait returns an awaitable, the others
+return None: nothing waits on the warm path of a read but the engine.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from strongroom_server.core import registration, wrapping
+from strongroom_server.core.acl import Decision
+from strongroom_server.core.exchange import Exchange
+from strongroom_server.core.tokens import Token
+from strongroom_server.lib.cidr import allows
+from strongroom_server.sdk.errors import (
+    AuditError,
+    Internal,
+    NotFound,
+    PermissionDenied,
+    RequestError,
+    Sealed,
+    UnsupportedOperation,
+    UnsupportedPath,
+)
+from strongroom_server.sdk.request import Caller, Operation, Request, Response
+
+if TYPE_CHECKING:
+    from strongroom_server.core.server import Server
+
+Step = Callable[[Exchange], Awaitable[None] | None]
+
+_ALLOWED = Decision(allowed=True)
+_NO_TOKEN = Decision(allowed=False, reason="no valid token")
+
+
+async def serve(server: "Server", request: Request) -> Response:
+    """Return the answer to a request; raises RequestError."""
+    exchange = Exchange(server, request)
+    try:
+        for step in STEPS:
+            if (pending := step(exchange)) is not None:
+                await pending
+    except RequestError as error:
+        exchange.error = error
+    if exchange.recorded and server.audit.devices:
+        try:
+            await server.audit.response(exchange)
+        except AuditError as error:
+            raise Internal("internal error: no audit device took the answer") from error
+    if exchange.spent and exchange.token is not None:
+        await server.revocation.end_token(exchange.token)
+    if exchange.error is not None:
+        raise exchange.error
+    return exchange.response
+
+
+def resolve_mount(exchange: Exchange) -> None:
+    """Find the mount, its engine and the route within it. What does not exist is told after the decision only."""
+    request, server = exchange.request, exchange.server
+    if server.sealed:
+        _resolve_sealed(exchange)
+        return
+    found = server.mounts.find(request.path)
+    if found is None:
+        return
+    exchange.mount, request.path = found
+    request.mount_point = exchange.mount.point
+    request.mount_accessor = exchange.mount.entry.accessor
+    engine = exchange.engine = exchange.mount.engine
+    if engine is None:
+        return
+    try:
+        exchange.path, exchange.captures = engine.find(request.path)
+    except UnsupportedPath:
+        return
+    operation = Operation.READ if request.operation is Operation.HELP else request.operation
+    exchange.route = exchange.path.routes.get(operation)
+
+
+def _resolve_sealed(exchange: Exchange) -> None:
+    """While sealed, only the routes of sys/ that say so are there."""
+    request = exchange.request
+    engine = exchange.server.sealed_sys
+    if not request.path.startswith("sys/"):
+        raise Sealed
+    request.path = request.path[4:]
+    try:
+        exchange.path, exchange.captures = engine.find(request.path)
+    except UnsupportedPath:
+        raise Sealed from None
+    exchange.engine = engine
+    exchange.route = exchange.path.routes.get(request.operation)
+    if exchange.route is not None and not exchange.route.when_sealed:
+        raise Sealed
+    request.mount_point = "sys/"
+
+
+def authenticate(exchange: Exchange) -> Awaitable[None] | None:
+    """Find the token's record. A token that is not valid leaves none, and the decision says no."""
+    text = exchange.request.token
+    if not text or exchange.server.sealed:
+        return None
+    token = exchange.server.tokens.at_hand(text)
+    if token is None or token.uses:
+        return _authenticate(exchange, text)
+    _accept(exchange, token)
+    return None
+
+
+async def _authenticate(exchange: Exchange, text: str) -> None:
+    token = await exchange.server.tokens.lookup(text)
+    if token is None:
+        return
+    if token.uses and not (exchange.route is not None and exchange.route.public):
+        token = await exchange.server.tokens.use(token)
+        if token is None:
+            return
+        exchange.spent = token.uses < 0
+    _accept(exchange, token)
+
+
+def _accept(exchange: Exchange, token: Token) -> None:
+    request = exchange.request
+    # The token is bound to networks: one that comes from elsewhere is no token at all (Vault docs, token_bound_cidrs).
+    if token.bound_cidrs and not allows(token.bound_cidrs, request.connection.remote_address):
+        return
+    exchange.token = token
+    request.caller = Caller(
+        accessor=token.accessor,
+        token_hash=token.hash,
+        entity_id=token.entity_id,
+        display_name=token.display_name,
+        policies=token.policies,
+        metadata=token.meta or {},
+        root=token.root,
+    )
+
+
+def decide(exchange: Exchange) -> Awaitable[None] | None:
+    """Take the decision; ``enforce`` acts on it once it is on record."""
+    route, token, request = exchange.route, exchange.token, exchange.request
+    if route is not None:
+        if route.public:
+            exchange.decision = _ALLOWED
+            return None
+        if route.exists and request.operation is Operation.UPDATE:
+            return _decide_write(exchange)
+    if token is None:
+        exchange.decision = _NO_TOKEN
+        return None
+    if token.root:
+        exchange.decision = _ALLOWED
+        return None
+    rules = exchange.server.policies.known(token)
+    if rules is None:
+        return _decide_later(exchange, token)
+    exchange.decision = rules.decide(request.operation, exchange.full_path, request.data, request.wrap_ttl,
+                                     sudo=route is not None and route.sudo)  # fmt: skip
+    return None
+
+
+async def _decide_write(exchange: Exchange) -> None:
+    """Tell create from update, then decide. A caller without a token learns nothing of what exists."""
+    request, engine, route, token = exchange.request, exchange.engine, exchange.route, exchange.token
+    if token is None or engine is None or route is None:
+        exchange.decision = _NO_TOKEN
+        return
+    if not await getattr(engine, route.exists)(**exchange.captures):
+        request.operation = Operation.CREATE
+    if token.root:
+        exchange.decision = _ALLOWED
+    else:
+        await _decide_later(exchange, token)
+
+
+async def _decide_later(exchange: Exchange, token: Token) -> None:
+    request, route = exchange.request, exchange.route
+    rules = await exchange.server.policies.rules(token)
+    exchange.decision = rules.decide(request.operation, exchange.full_path, request.data, request.wrap_ttl,
+                                     sudo=route is not None and route.sudo)  # fmt: skip
+
+
+def record_request(exchange: Exchange) -> Awaitable[None] | None:
+    """Put the request and the decision on record; no record, no service."""
+    exchange.recorded = True
+    return _record(exchange) if exchange.server.audit.devices else None
+
+
+async def _record(exchange: Exchange) -> None:
+    try:
+        await exchange.server.audit.request(exchange)
+    except AuditError as error:
+        exchange.recorded = False
+        raise Internal("internal error: no audit device took the request") from error
+
+
+def enforce(exchange: Exchange) -> None:
+    """Stop what was refused."""
+    if exchange.decision is None or not exchange.decision.allowed:
+        raise PermissionDenied(rule=exchange.decision.reason if exchange.decision else "")
+
+
+async def call_engine(exchange: Exchange) -> None:
+    """Let the engine answer."""
+    mount, engine, request = exchange.mount, exchange.engine, exchange.request
+    if engine is None:
+        if mount is None:
+            raise NotFound(f'no handler for route "{exchange.full_path}". route entry not found.')
+        mount.running()
+        return
+    if exchange.path is None:
+        raise UnsupportedPath
+    if request.operation is Operation.HELP:
+        exchange.response = exchange.server.help_of(engine, exchange.path)
+        return
+    if exchange.route is None:
+        raise UnsupportedOperation
+    exchange.response = await engine.call(exchange.route, exchange.captures, request)
+
+
+def register(exchange: Exchange) -> Awaitable[None] | None:
+    """Give a login its token and a secret its lease."""
+    response = exchange.response
+    if response.auth is not None and not response.auth.client_token:
+        return registration.register_login(exchange, response.auth)
+    if response.lease is not None:
+        return registration.register_lease(exchange, response.lease)
+    return None
+
+
+def wrap_if_asked(exchange: Exchange) -> Awaitable[None] | None:
+    """Put the answer behind a single-use token where the client asked for that."""
+    return wrapping.wrap(exchange) if exchange.request.wrap_ttl else None
+
+
+STEPS: tuple[Step, ...] = (
+    resolve_mount,
+    authenticate,
+    decide,
+    record_request,
+    enforce,
+    call_engine,
+    register,
+    wrap_if_asked,
+)

@@ -1,0 +1,116 @@
+"""Where ACL policies are kept, and the compiled rules of each token that asks."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from strongroom_server.core.acl import Acl, compile_acl
+from strongroom_server.core.builtin_policies import DEFAULT_POLICY
+from strongroom_server.core.policies import Policy, parse_policy
+from strongroom_server.core.tokens import Token
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.storage import Change, Storage
+
+IMMUTABLE = ("root",)
+_KEPT = 50_000
+
+
+class PolicySource(Protocol):
+    """Whoever adds policies to a token's own: identity."""
+
+    async def policies_of(self, entity_id: str) -> tuple[str, ...]:
+        """Return the policies of an entity and its groups."""
+        ...
+
+    async def template_values(self, entity_id: str) -> dict[str, str]:
+        """Return what templated paths of the entity's policies are filled with."""
+        ...
+
+
+class PolicyStore:
+    """Named policies in storage, parsed ones in memory, compiled sets of them beside (dropped at every change)."""
+
+    def __init__(self, storage: Storage, identity: PolicySource) -> None:
+        self._storage = storage
+        self._identity = identity
+        self._parsed: dict[str, Policy | None] = {}
+        self._by_token: dict[str, Acl] = {}
+        self._by_names: dict[tuple[str, tuple[str, ...]], Acl] = {}
+
+    async def start(self) -> None:
+        """Store the default policy where there is none yet."""
+        if await self._storage.get("default") is None:
+            await self._storage.commit([Change("default", DEFAULT_POLICY.encode())])
+
+    async def names(self) -> list[str]:
+        """Return the names of all policies, root included."""
+        return sorted({*await self._storage.list(), "root"})
+
+    async def text(self, name: str) -> str | None:
+        """Return a policy's text as it was written."""
+        if name == "root":
+            return ""
+        raw = await self._storage.get(name)
+        return None if raw is None else raw.decode()
+
+    async def write(self, name: str, text: str) -> None:
+        """Check and store a policy; raises InvalidRequest with line and column for a bad one."""
+        if name in IMMUTABLE:
+            raise InvalidRequest(f"cannot update {name!r} policy")
+        _parse(name, text)
+        await self._storage.commit([Change(name, text.encode())])
+        self._parsed.pop(name, None)
+        self.forget()
+
+    async def delete(self, name: str) -> None:
+        """Remove a policy; removing none is fine."""
+        if name in (*IMMUTABLE, "default"):
+            raise InvalidRequest(f"cannot delete {name!r} policy")
+        await self._storage.commit([Change(name, None)])
+        self._parsed.pop(name, None)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop all compiled rules: a policy, or who has which, has changed."""
+        self._by_token.clear()
+        self._by_names.clear()
+
+    def known(self, token: Token) -> Acl | None:
+        """Return a token's rules if they are at hand; the request path asks this first."""
+        return self._by_token.get(token.hash)
+
+    async def rules(self, token: Token) -> Acl:
+        """Return a token's rules: those of its own policies and of its entity's."""
+        names = token.policies
+        if token.entity_id:
+            names = tuple(sorted({*names, *await self._identity.policies_of(token.entity_id)}))
+        compiled = await self.compile(names, token.entity_id)
+        if len(self._by_token) >= _KEPT:
+            self._by_token.clear()
+        self._by_token[token.hash] = compiled
+        return compiled
+
+    async def compile(self, names: tuple[str, ...], entity_id: str = "") -> Acl:
+        """Return the compiled rules of a set of policies; a name without a policy grants nothing."""
+        key = (entity_id, names)
+        if (compiled := self._by_names.get(key)) is None:
+            values = await self._identity.template_values(entity_id) if entity_id else {}
+            compiled = self._by_names[key] = compile_acl(await self.load(names), values)
+        return compiled
+
+    async def load(self, names: Iterable[str]) -> list[Policy]:
+        """Return the parsed policies that exist."""
+        found = [await self._policy(name) for name in names]
+        return [policy for policy in found if policy is not None]
+
+    async def _policy(self, name: str) -> Policy | None:
+        if name not in self._parsed:
+            text = await self.text(name)
+            self._parsed[name] = None if text is None else parse_policy(name, text)
+        return self._parsed[name]
+
+
+def _parse(name: str, text: str) -> None:
+    try:
+        parse_policy(name, text)
+    except ValueError as error:
+        raise InvalidRequest(f"failed to parse policy: {error}") from error

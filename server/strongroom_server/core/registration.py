@@ -1,0 +1,129 @@
+"""What a fresh login or secret gets before the client sees it: a token, a lease, their limits."""
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from strongroom_server.core.exchange import Exchange
+from strongroom_server.core.leases import LeaseEntry, token_lease
+from strongroom_server.core.mounts import Mount
+from strongroom_server.core.tokens import BATCH, Token
+from strongroom_server.core.ttl import Limits, grant
+from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
+from strongroom_server.sdk.request import Auth, Lease
+
+if TYPE_CHECKING:
+    from strongroom_server.core.server import Server
+
+log = logging.getLogger("core.registration")
+
+
+def normal_policies(names: tuple[str, ...], *, default: bool) -> tuple[str, ...]:
+    """Return policy names trimmed, in lower case, sorted, once each, with "default" where it belongs."""
+    tidy = {name.strip().lower() for name in names if name.strip()}
+    if "root" in tidy:
+        return ("root",)
+    return tuple(sorted(tidy | {"default"} if default else tidy))
+
+
+async def register_login(exchange: Exchange, auth: Auth) -> None:
+    """Turn a method's successful login into a token within the mount's limits."""
+    mount, server = exchange.mount, exchange.server
+    if mount is None:
+        raise PermissionDenied
+    request = exchange.request
+    auth.policies = normal_policies(auth.policies, default=not auth.no_default_policy)
+    # A login never gives root: it would be a root token whose holder no one has seen (Vault docs, root tokens).
+    if "root" in auth.policies:
+        raise InvalidRequest("auth methods cannot create root tokens")
+    auth.metadata = {**auth.metadata}
+    if auth.alias is not None:
+        await server.identity.attach(auth, mount)
+    kind = token_kind(auth.token_type, mount)
+    if kind == BATCH:
+        if auth.num_uses or auth.period:
+            raise InvalidRequest("batch tokens have neither a period nor a number of uses")
+        auth.renewable = False
+    limits = mount_limits(server, mount)
+    auth.ttl, warnings = grant(
+        replace(limits, ttl=auth.ttl, max_ttl=auth.max_ttl, explicit_max=auth.explicit_max_ttl, period=auth.period),
+        asked=0, now=server.clock.now(), issued=server.clock.now(),
+    )  # fmt: skip
+    exchange.response.warnings.extend(warnings)
+    mount_name = mount.entry.path.rstrip("/").replace("/", "-")
+    auth.display_name = f"{mount_name}-{auth.display_name}" if auth.display_name else mount_name
+    path = f"{mount.point}{request.path}"
+    await create_token(server, auth, path, mount=mount.point, kind=kind)
+
+
+def token_kind(asked: str, mount: Mount) -> str:
+    """Return "service" or "batch": what the role asks for, within what the mount says."""
+    tuned = mount.entry.config.token_type or "default-service"
+    if tuned in {"service", "batch"}:
+        return tuned
+    if asked in {"service", "batch"}:
+        return asked
+    if asked in {"default-batch", "default-service"}:
+        return asked.removeprefix("default-")
+    return BATCH if tuned == "default-batch" else "service"
+
+
+def mount_limits(server: "Server", mount: Mount | None) -> Limits:
+    """Return the default and maximum TTL of a mount."""
+    config = mount.entry.config if mount is not None else None
+    return Limits(
+        default=(config.default_lease_ttl if config else 0) or server.default_lease_ttl,
+        maximum=(config.max_lease_ttl if config else 0) or server.max_lease_ttl,
+    )
+
+
+async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, kind: str = "service",
+                       token: str = "", parent: str = "", role: str = "") -> Token:  # fmt: skip
+    """Make and store a token from ``auth`` (its TTL granted), fill in its text and accessor, watch its end."""
+    auth.token_type = kind
+    auth.orphan = not parent
+    if kind == BATCH:
+        auth.client_token, record = server.tokens.issue_batch(auth, path, parent=parent, role=role)
+        return record
+    auth.client_token, record = server.tokens.issue(auth, path, token=token, parent=parent, role=role)
+    auth.accessor = record.accessor
+    lease = None
+    if record.lease_id:
+        lease = token_lease(
+            record.lease_id, mount, path, token=record.hash, issued=record.created, expires=record.expires,
+            renewable=record.renewable, ttl=record.ttl,
+        )  # fmt: skip
+    await server.store_token(record, lease)
+    return record
+
+
+async def register_lease(exchange: Exchange, lease: Lease) -> None:
+    """Store the lease of a fresh secret. If that fails the secret is taken back at once: none goes unaccounted for."""
+    server, mount, request = exchange.server, exchange.mount, exchange.request
+    engine = exchange.engine
+    if mount is None or engine is None:
+        return
+    now = server.clock.now()
+    limits = replace(mount_limits(server, mount), ttl=lease.ttl, max_ttl=lease.max_ttl)
+    lease.ttl, warnings = grant(limits, asked=0, now=now, issued=now)
+    exchange.response.warnings.extend(warnings)
+    path = f"{mount.point}{request.path}"
+    lease.id = server.leases.new_id(path)
+    entry = LeaseEntry(
+        id=lease.id, mount=mount.point, path=path, kind=lease.kind, issued=now, expires=now + lease.ttl,
+        renewable=lease.renewable, ttl=lease.ttl, max_ttl=lease.max_ttl, internal=lease.internal,
+        token=_lease_holder(exchange.token),
+    )  # fmt: skip
+    try:
+        await server.leases.add(entry)
+    except Exception:
+        log.exception("a lease could not be stored; its secret is taken back")
+        await engine.revoke(lease, request)
+        raise
+
+
+def _lease_holder(token: Token | None) -> str:
+    """Return whose end is the lease's end: a batch token's leases belong to its parent (Vault docs, batch tokens)."""
+    if token is None:
+        return ""
+    return token.parent if token.type == BATCH else token.hash

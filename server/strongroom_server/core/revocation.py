@@ -1,0 +1,76 @@
+"""Taking back: a token with all that hangs from it, and a secret at its engine.
+
+An ended token is unusable first (its stored record expires), then its children, its leases and its cubbyhole go, its
+record last. A crash in between leaves a lease that is due, so the work is taken up again after the restart.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from strongroom_server.core.leases import TOKEN, LeaseEntry, token_lease
+from strongroom_server.core.tokens import Token
+from strongroom_server.sdk.request import Lease, Operation, Request
+
+if TYPE_CHECKING:
+    from strongroom_server.core.server import Server
+
+
+class Revocation:
+    """Ends tokens and leases on behalf of the lease store and of the token routes."""
+
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+
+    async def take_back(self, entry: LeaseEntry) -> None:
+        """Do what ends a lease at its source; raises where it could not be done."""
+        if entry.kind == TOKEN:
+            token = await self._server.tokens.by_hash(entry.token)
+            if token is not None:
+                await self._end_tree(token)
+            return
+        mount = self._server.mounts.at(entry.mount)
+        if mount is None:  # the mount is gone, and its secrets were ended with it
+            return
+        request = Request(Operation.REVOKE, entry.path.removeprefix(entry.mount), mount_point=entry.mount)
+        await mount.running().revoke(lease_of(entry), request)
+
+    async def end_token(self, token: Token) -> None:
+        """End a token now, with its children and leases."""
+        server = self._server
+        if not token.lease_id:  # it has no end of its own: give it one, so that a crash cannot leave it half ended
+            now = server.clock.now()
+            token = replace(token, lease_id=f"{token.path}/{token.hash}", expires=now)
+            lease = token_lease(
+                token.lease_id, token.path, token.path, token=token.hash, issued=token.created, expires=now,
+                renewable=False, ttl=0,
+            )  # fmt: skip
+            await server.store_token(token, lease)
+        await server.leases.revoke(token.lease_id)
+
+    async def _end_tree(self, root: Token) -> None:
+        """End a token and what hangs from it, the leaves first, without recursion: trees may be deep."""
+        tokens = self._server.tokens
+        order, waiting = [], [root]
+        while waiting:
+            token = waiting.pop()
+            order.append(token)
+            if not token.expired(self._server.clock.now()):
+                await tokens.save(replace(token, expires=1.0))
+            children = [await tokens.by_hash(hashed) for hashed in await tokens.children(token.hash)]
+            waiting.extend(child for child in children if child is not None)
+        for token in reversed(order):
+            await self._end_leases(token)
+            await tokens.remove(token)
+            if token is not root and token.lease_id:
+                await self._server.leases.drop(token.lease_id)
+
+    async def _end_leases(self, token: Token) -> None:
+        leases = self._server.leases
+        for lease_id in await leases.of_token(token.hash):
+            await leases.revoke_or_retry(lease_id)
+
+
+def lease_of(entry: LeaseEntry) -> Lease:
+    """Return what an engine sees of a stored lease."""
+    return Lease(entry.kind, entry.internal, ttl=entry.ttl, max_ttl=entry.max_ttl, renewable=entry.renewable,
+                 id=entry.id)  # fmt: skip

@@ -1,0 +1,234 @@
+"""The server: one object that owns what a request may need, made in ``main`` and opened when the barrier opens.
+
+It holds parts and starts them in order; what each does is in the module that owns its data.
+"""
+
+import asyncio
+import logging
+import secrets
+from typing import Protocol
+
+from strongroom_common.clock import Clock
+from strongroom_server.barrier import Barrier
+from strongroom_server.core.audit_broker import AuditBroker
+from strongroom_server.core.help import help_of
+from strongroom_server.core.identity import Identity
+from strongroom_server.core.leases import LeaseEntry, LeaseStore
+from strongroom_server.core.metrics import Metrics
+from strongroom_server.core.mounts import Mount, MountEntry, Mounts, Table, new_entry
+from strongroom_server.core.pipeline import serve
+from strongroom_server.core.policy_store import PolicyStore
+from strongroom_server.core.renewal import Renewal
+from strongroom_server.core.revocation import Revocation
+from strongroom_server.core.sealing import Sealing
+from strongroom_server.core.sys import Sys
+from strongroom_server.core.system_view import MountSystem
+from strongroom_server.core.token_auth import TokenAuth
+from strongroom_server.core.tokens import Token, TokenStore
+from strongroom_server.sdk.backend import Backend, Change
+from strongroom_server.sdk.engine import Engine, Path
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.parts import UnknownPart, load_part
+from strongroom_server.sdk.request import Auth, Request, Response
+from strongroom_server.sdk.seal import Seal
+from strongroom_server.sdk.storage import Storage
+
+log = logging.getLogger("core")
+
+_TICK = 60.0
+
+
+class Options(Protocol):
+    """What the core needs of the server file."""
+
+    storage_kind: str
+    cluster_name: str
+    api_addr: str
+    default_lease_ttl: int
+    max_lease_ttl: int
+    raw_storage_endpoint: bool
+    introspection_endpoint: bool
+
+
+class Server:
+    """One secrets server over one store."""
+
+    def __init__(self, backend: Backend, clock: Clock, options: Options, seal: Seal | None = None) -> None:
+        self.clock = clock
+        self.options = options
+        self.backend = backend
+        self.barrier = Barrier(backend, clock=clock)
+        self.sealing = Sealing(backend, self.barrier, seal, self._open, self._close)
+        self.default_lease_ttl = options.default_lease_ttl
+        self.max_lease_ttl = options.max_lease_ttl
+        self.metrics = Metrics()
+        self.revocation = Revocation(self)
+        self.renewal = Renewal(self)
+        self.cluster_id = ""
+        self.cluster_name = options.cluster_name
+        self.active_since = 0.0
+        self._tick: asyncio.Task[None] | None = None
+        self._make_parts()
+        self.sealed_sys = Sys(self.barrier.view("sealed/"), MountSystem(self, "secret", new_entry("sys", "system")))
+        self.sealed_sys.attach(self)
+
+    def _make_parts(self) -> None:
+        view = self.barrier.view
+        self.identity = Identity()
+        self.tokens = TokenStore(view("sys/token/"), self.clock, self._clear_cubbyhole)
+        self.policies = PolicyStore(view("sys/policy/"), self.identity)
+        self.leases = LeaseStore(view("sys/expire/"), self.clock, self.revocation.take_back)
+        self.mounts = Mounts(view("core/"), self._start_engine)
+        self.audit = AuditBroker(view("core/audit/"), self.clock)
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the barrier is closed."""
+        return self.barrier.sealed
+
+    async def start(self) -> None:
+        """Unseal where the seal can; raises SealError and BackendError."""
+        await self.sealing.start()
+
+    async def _open(self) -> None:
+        self._make_parts()
+        await self._identify()
+        await self.tokens.start()
+        await self.policies.start()
+        await self.mounts.start({
+            "secret": (
+                new_entry("cubbyhole", "cubbyhole", description="per-token private secret storage", local=True),
+                new_entry("sys", "system", description="system endpoints used for control, policy and debugging",
+                          seal_wrap=True),
+            ),
+            "auth": (new_entry("token", "token", description="token based credentials"),),
+        })  # fmt: skip
+        await self.audit.start()
+        self.leases.start()
+        self.active_since = self.clock.now()
+        self._tick = asyncio.ensure_future(self._ticking())
+        log.info("unsealed", extra={"fields": {"cluster": self.cluster_name}})
+
+    async def _close(self) -> None:
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+        await self.leases.close()
+        await self.mounts.close()
+        await self.audit.close()
+        self.active_since = 0.0
+        log.info("sealed")
+
+    async def stop(self) -> None:
+        """Seal and release the store."""
+        await self.sealing.seal()
+        await self.backend.close()
+
+    def seal_soon(self) -> None:
+        """Seal once the answer to the present request is on its way."""
+        self._sealing = asyncio.get_running_loop().create_task(self.sealing.seal())
+
+    def refresh_metrics(self) -> None:
+        """Bring the gauges up to date: they are read from their owners when someone looks."""
+        self.metrics.gauge("vault.core.unsealed", 0 if self.sealed else 1)
+        self.metrics.gauge("vault.core.active", 0 if self.sealed else 1)
+        self.metrics.gauge("vault.expire.num_leases", self.leases.count())
+        self.metrics.gauge("vault.expire.num_irrevocable_leases", len(self.leases.irrevocable()))
+        self.metrics.gauge("vault.audit.failures", self.audit.failures)
+
+    async def _identify(self) -> None:
+        storage = self.barrier.view("core/cluster/")
+        name, identifier = await storage.get("name"), await storage.get("id")
+        if name is None or identifier is None:
+            name = (self.options.cluster_name or f"vault-cluster-{secrets.token_hex(4)}").encode()
+            raw = secrets.token_hex(16)
+            identifier = "-".join((raw[:8], raw[8:12], raw[12:16], raw[16:20], raw[20:])).encode()
+            await storage.commit([Change("name", name), Change("id", identifier)])
+        self.cluster_name, self.cluster_id = self.options.cluster_name or name.decode(), identifier.decode()
+
+    async def _ticking(self) -> None:
+        while True:
+            await self.clock.sleep(_TICK)
+            for mount in list(self.mounts):
+                if mount.engine is None:
+                    continue
+                try:
+                    await mount.engine.tick()
+                except Exception:
+                    log.exception("periodic work failed", extra={"fields": {"mount": mount.point}})
+
+    # -- engines --------------------------------------------------------------------------------------------------
+
+    async def _start_engine(self, table: Table, entry: MountEntry) -> Mount:
+        storage = self.barrier.view(f"{'auth' if table == 'auth' else 'logical'}/{entry.uuid}/")
+        mount = Mount(table, entry, None, storage)
+        try:
+            kind = self._engine_type(table, entry.type).choose(entry.options or {})
+            engine = kind(storage, MountSystem(self, table, entry))
+            if isinstance(engine, Sys | TokenAuth):  # the two that are the server's own
+                engine.attach(self)
+            await engine.start()
+            mount.engine = engine
+        except (UnknownPart, InvalidRequest) as error:
+            mount.broken = str(error)
+        except Exception as error:  # one engine's fault must not keep the others from serving
+            log.exception("a mount did not start", extra={"fields": {"mount": mount.point}})
+            mount.broken = type(error).__name__
+        return mount
+
+    def _engine_type(self, table: Table, kind: str) -> type[Engine]:
+        if table == "secret" and kind == "system":
+            return Sys
+        if table == "auth" and kind == "token":
+            return TokenAuth
+        found: type[Engine] = load_part(f"strongroom_server.{'auth' if table == 'auth' else 'engines'}", kind).Engine
+        return found
+
+    # -- requests -------------------------------------------------------------------------------------------------
+
+    async def handle(self, request: Request) -> Response:
+        """Serve one request; raises RequestError."""
+        return await serve(self, request)
+
+    def help_of(self, engine: Engine, path: Path) -> Response:
+        """Return a path's help."""
+        return help_of(engine, path)
+
+    # -- what several parts share ---------------------------------------------------------------------------------
+
+    async def store_token(self, token: Token, lease: LeaseEntry | None) -> None:
+        """Store a token and its lease in one step, then watch its end."""
+        changes = [Change(f"sys/token/{c.key}", c.value) for c in self.tokens.changes(token)]
+        if lease is not None:
+            changes += [Change(f"sys/expire/{c.key}", c.value) for c in self.leases.changes(lease)]
+        await self.barrier.view("").commit(changes)
+        self.tokens.keep(token)
+        if lease is not None:
+            self.leases.track(lease)
+
+    def cubbyhole(self, token_hash: str) -> Storage:
+        """Return the private storage of a token."""
+        mount = self.mounts.at("cubbyhole/")
+        assert mount is not None  # noqa: S101 - a default mount that nothing can remove
+        return self.barrier.view(f"logical/{mount.entry.uuid}/{token_hash}/")
+
+    async def _clear_cubbyhole(self, token_hash: str) -> None:
+        from strongroom_server.core.mounts import clear
+
+        await clear(self.cubbyhole(token_hash))
+
+    async def make_root_token(self, token: str = "") -> str:
+        """Make a root token without an end and return it."""
+        from strongroom_server.core.registration import create_token
+
+        auth = Auth(policies=("root",), display_name="root", renewable=False)
+        await create_token(self, auth, "auth/token/root", mount="auth/token/", token=token)
+        return auth.client_token
+
+    async def generate_password(self, policy: str) -> str:
+        """Make a password by a named password policy."""
+        raise InvalidRequest(f"no password policy named {policy!r}")
+
+

@@ -1,0 +1,62 @@
+"""sys/audit: which devices record requests, and what they write for a value."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from strongroom_common.fields import Given, Pairs
+from strongroom_server.core.audit_broker import DeviceEntry
+from strongroom_server.core.sys.area import Area
+from strongroom_server.sdk.engine import delete, read, write
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.request import Response
+
+DevicePath = Annotated[str, "Name of the device."]
+
+
+@dataclass(frozen=True)
+class Enable:
+    """A device to enable."""
+
+    type: Annotated[str, "Type of the device."]
+    description: Annotated[str, "For people."] = ""
+    options: Annotated[Pairs, "The device's options."] = field(default_factory=lambda: Pairs({}))
+    local: Annotated[bool, "Keep it out of replication."] = False
+
+
+@dataclass(frozen=True)
+class Input:
+    """A value to hash."""
+
+    input: Annotated[str, "The value."] = ""
+
+
+class Audit(Area):
+    """The record of every request."""
+
+    @read("audit", sudo=True)
+    async def list_devices(self) -> Response:
+        """List the audit devices."""
+        rows: dict[str, Any] = {
+            path: {"type": e.type, "description": e.description, "options": e.options, "local": e.local, "path": e.path}
+            for path, e in ((path, opened.entry) for path, opened in sorted(self.server.audit.devices.items()))
+        }
+        return Response(rows, top_level=True)
+
+    @write("audit/{path:rest}", sudo=True)
+    async def enable(self, path: DevicePath, body: Given[Enable]) -> None:
+        """Enable a device."""
+        asked = body.value
+        entry = DeviceEntry(path.strip("/") + "/", asked.type, asked.description, dict(asked.options), asked.local)
+        await self.server.audit.enable(entry)
+
+    @delete("audit/{path:rest}", sudo=True)
+    async def disable(self, path: DevicePath) -> None:
+        """Disable a device."""
+        await self.server.audit.disable(path.strip("/") + "/")
+
+    @write("audit-hash/{path:rest}")
+    async def hash(self, path: DevicePath, body: Given[Input]) -> dict[str, str]:
+        """Return what a device writes in place of a value."""
+        if "input" not in body.sent:
+            raise InvalidRequest("the \"input\" parameter is empty")
+        return {"hash": self.server.audit.hash(path.strip("/") + "/", body.value.input)}

@@ -1,0 +1,57 @@
+"""sys/capabilities*: what a token may do at given paths."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from strongroom_common.fields import Alias, Given, Strings
+from strongroom_server.core.sys.area import Area
+from strongroom_server.core.tokens import Token
+from strongroom_server.sdk.engine import write
+from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
+from strongroom_server.sdk.request import Request, Response
+
+
+@dataclass(frozen=True)
+class Question:
+    """Paths, and whose capabilities at them."""
+
+    paths: Annotated[Strings, "Paths to ask about.", Alias("path")] = Strings(())
+    token: Annotated[str, "The token."] = ""
+    accessor: Annotated[str, "The token's accessor."] = ""
+
+
+class Capabilities(Area):
+    """What a token may do."""
+
+    @write("capabilities")
+    async def of_token(self, body: Given[Question], request: Request) -> Response:
+        """Tell what a token may do at each path."""
+        return await self._answer(await self.server.tokens.lookup(body.value.token or request.token), body.value)
+
+    @write("capabilities-self")
+    async def of_self(self, body: Given[Question], request: Request) -> Response:
+        """Tell what the caller may do at each path."""
+        return await self._answer(await self.server.tokens.lookup(request.token), body.value)
+
+    @write("capabilities-accessor")
+    async def of_accessor(self, body: Given[Question]) -> Response:
+        """Tell what the token of an accessor may do at each path."""
+        if not body.value.accessor:
+            raise InvalidRequest("missing accessor")
+        return await self._answer(await self.server.tokens.by_accessor(body.value.accessor), body.value)
+
+    async def _answer(self, token: Token | None, asked: Question) -> Response:
+        if not asked.paths:
+            raise InvalidRequest("paths must be supplied")
+        if token is None:
+            raise PermissionDenied("invalid token")
+        found: dict[str, Any] = {path: await self._capabilities(token, path) for path in asked.paths}
+        if len(asked.paths) == 1:
+            found["capabilities"] = found[asked.paths[0]]
+        return Response(found, top_level=True)
+
+    async def _capabilities(self, token: Token, path: str) -> list[str]:
+        if token.root:
+            return ["root"]
+        rules = await self.server.policies.rules(token)
+        return list(rules.capabilities(path))

@@ -1,0 +1,25 @@
+"""sys/key-status and rotate: the barrier's own key."""
+
+from typing import Any
+
+from strongroom_common.clock import rfc3339
+from strongroom_server.core.sys.area import Area
+from strongroom_server.sdk.engine import read, write
+from strongroom_server.sdk.request import Response
+
+
+class Keys(Area):
+    """The key that encrypts the store."""
+
+    @read("key-status")
+    async def key_status(self) -> Response:
+        """Describe the active encryption key."""
+        info = self.server.barrier.key_info()
+        data: dict[str, Any] = {"term": info.term, "install_time": rfc3339(info.installed),
+                                "encryptions": info.encryptions}  # fmt: skip
+        return Response(data, top_level=True)
+
+    @write("rotate", sudo=True)
+    async def rotate(self) -> None:
+        """Install a new encryption key for what is written from now on."""
+        await self.server.barrier.rotate()

@@ -1,0 +1,149 @@
+"""sys/leases: look up, renew, revoke."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from strongroom_common.fields import Given, Seconds
+from strongroom_server.core.sys.area import Area
+from strongroom_server.sdk.engine import list_, read, write
+from strongroom_server.sdk.errors import InvalidRequest, NotFound
+from strongroom_server.sdk.request import Response
+
+Prefix = Annotated[str, "Beginning of the lease ids."]
+
+
+@dataclass(frozen=True)
+class LeaseId:
+    """A lease by its id."""
+
+    lease_id: Annotated[str, "The lease's id."] = ""
+    url_lease_id: Annotated[str, "The lease's id, from the path."] = ""
+    increment: Annotated[Seconds, "Time asked for; the server may grant less."] = Seconds(0)
+    sync: Annotated[bool, "Wait until it is done."] = False
+
+
+class Leases(Area):
+    """Secrets with an end."""
+
+    @write("leases/lookup")
+    async def look_up(self, body: Given[LeaseId]) -> dict[str, Any]:
+        """Describe a lease."""
+        entry = await self.server.leases.get(_id(body.value))
+        return entry.facts(self.server.clock.now())
+
+    @list_("leases/lookup/{prefix:any}", sudo=True)
+    async def list_leases(self, prefix: Prefix | None) -> dict[str, Any]:
+        """List lease ids below a prefix."""
+        folder = (prefix or "").strip("/")
+        names = await self.server.leases.names(folder + "/" if folder else "")
+        if not names:
+            raise NotFound
+        return {"keys": names}
+
+    @write("leases/renew")
+    async def renew_lease(self, body: Given[LeaseId]) -> Response:
+        """Renew a lease."""
+        entry = await self.server.leases.find(_id(body.value))
+        if entry is None:
+            raise InvalidRequest("lease not found")
+        return await self.server.renewal.renew_lease(entry, body.value.increment)
+
+    @write("renew")
+    async def renew_old(self, body: Given[LeaseId]) -> Response:
+        """Renew a lease (older path)."""
+        return await self.renew_lease(body)
+
+    @write("leases/renew/{url_lease_id:rest}")
+    async def renew_by_path(self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]) -> Response:
+        """Renew the lease in the path."""
+        del url_lease_id
+        return await self.renew_lease(body)
+
+    @write("renew/{url_lease_id:rest}")
+    async def renew_old_by_path(self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]) -> Response:
+        """Renew the lease in the path (older path)."""
+        del url_lease_id
+        return await self.renew_lease(body)
+
+    @write("leases/revoke")
+    async def revoke_lease(self, body: Given[LeaseId]) -> Response | None:
+        """End a lease."""
+        return await self._revoke(body.value)
+
+    @write("revoke")
+    async def revoke_old(self, body: Given[LeaseId]) -> Response | None:
+        """End a lease (older path)."""
+        return await self._revoke(body.value)
+
+    @write("leases/revoke/{url_lease_id:rest}")
+    async def revoke_by_path(
+        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]
+    ) -> Response | None:
+        """End the lease in the path."""
+        del url_lease_id
+        return await self._revoke(body.value)
+
+    @write("revoke/{url_lease_id:rest}")
+    async def revoke_old_by_path(
+        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]
+    ) -> Response | None:
+        """End the lease in the path (older path)."""
+        del url_lease_id
+        return await self._revoke(body.value)
+
+    async def _revoke(self, asked: LeaseId) -> Response | None:
+        lease_id = _id(asked)
+        if asked.sync:
+            await self.server.leases.revoke(lease_id)
+            return None
+        await self.server.leases.revoke_or_retry(lease_id)
+        return None
+
+    @write("leases/revoke-prefix/{prefix:rest}", sudo=True)
+    async def revoke_prefix(self, prefix: Prefix) -> None:
+        """End every lease whose id begins so."""
+        await self.server.leases.revoke_many(await self.server.leases.ids(prefix))
+
+    @write("revoke-prefix/{prefix:rest}", sudo=True)
+    async def revoke_prefix_old(self, prefix: Prefix) -> None:
+        """End every lease whose id begins so (older path)."""
+        await self.revoke_prefix(prefix)
+
+    @write("leases/revoke-force/{prefix:rest}", sudo=True)
+    async def revoke_force(self, prefix: Prefix) -> None:
+        """End every lease whose id begins so, also where the source refuses."""
+        await self.server.leases.revoke_many(await self.server.leases.ids(prefix), force=True)
+
+    @write("revoke-force/{prefix:rest}", sudo=True)
+    async def revoke_force_old(self, prefix: Prefix) -> None:
+        """End every lease whose id begins so, also where the source refuses (older path)."""
+        await self.revoke_force(prefix)
+
+    @read("leases")
+    async def irrevocable(self) -> dict[str, Any]:
+        """List the leases whose revocation was given up."""
+        rows = [{"lease_id": lease_id, "error": error} for lease_id, error in self.server.leases.irrevocable().items()]
+        return {"lease_count": len(rows), "leases": rows}
+
+    @read("leases/count")
+    async def count(self) -> dict[str, Any]:
+        """Count the leases by mount."""
+        counts: dict[str, int] = {}
+        for lease_id in self.server.leases.ending():
+            found = self.server.mounts.find(lease_id)
+            point = found[0].point if found else ""
+            counts[point] = counts.get(point, 0) + 1
+        return {"lease_count": sum(counts.values()), "counts": counts}
+
+    @write("leases/tidy", sudo=True)
+    async def tidy(self) -> Response:
+        """Clean up what broken leases left behind."""
+        return Response(warnings=["Tidy operation successfully started. Any information from the operation "
+                                  "will be printed to the server's logs."], status=202)  # fmt: skip
+
+
+def _id(asked: LeaseId) -> str:
+    lease_id = asked.lease_id or asked.url_lease_id
+    if not lease_id:
+        raise InvalidRequest("lease_id must be specified")
+    return lease_id

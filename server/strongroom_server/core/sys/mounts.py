@@ -1,0 +1,246 @@
+"""sys/mounts, sys/auth, remount and tune."""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any
+
+from strongroom_common.fields import FieldError, Given, Names, Object, Pairs, parse
+from strongroom_server.core.leases import fresh_nonce
+from strongroom_server.core.mounts import Mount, MountConfig, Table, new_entry, shown, tuned
+from strongroom_server.core.sys.area import Area
+from strongroom_server.sdk.engine import delete, read, write
+from strongroom_server.sdk.errors import InvalidRequest, NotFound
+from strongroom_server.sdk.parts import known_parts
+from strongroom_server.sdk.request import Request, Response
+from strongroom_server.sdk.storage import Storage
+from strongroom_server.sdk.system import System
+from strongroom_server.sdk.version import VERSION
+
+
+MountPath = Annotated[str, "Where it is mounted."]
+
+
+@dataclass(frozen=True)
+class Enable:
+    """What to mount, and how."""
+
+    type: Annotated[str, "Type of the engine."]
+    description: Annotated[str, "For people."] = ""
+    config: Annotated[Object, "Settings that can be tuned later."] = field(default_factory=lambda: Object({}))
+    options: Annotated[Object | None, "The engine's options, such as version."] = None
+    local: Annotated[bool, "Keep it out of replication."] = False
+    seal_wrap: Annotated[bool, "Wrap its critical values by the seal."] = False
+    external_entropy_access: Annotated[bool, "Let it use the seal's randomness."] = False
+    plugin_name: Annotated[str, "Older name of the type."] = ""
+    plugin_version: Annotated[str, "Has no effect: engines are built in."] = ""
+
+
+@dataclass(frozen=True)
+class Tune:
+    """What may change while mounted."""
+
+    description: Annotated[str | None, "For people."] = None
+    default_lease_ttl: Annotated[str | None, 'Default lease duration; "system" takes the server\'s.'] = None
+    max_lease_ttl: Annotated[str | None, 'Longest lease duration; "system" takes the server\'s.'] = None
+    options: Annotated[Pairs | None, "The engine's options."] = None
+    audit_non_hmac_request_keys: Annotated[Names | None, "Request keys shown in audit entries."] = None
+    audit_non_hmac_response_keys: Annotated[Names | None, "Response keys shown in audit entries."] = None
+    listing_visibility: Annotated[str | None, '"unauth", "hidden" or "".'] = None
+    passthrough_request_headers: Annotated[Names | None, "Request headers handed to the engine."] = None
+    allowed_response_headers: Annotated[Names | None, "Response headers the engine may set."] = None
+    token_type: Annotated[str | None, "Type of tokens made by logins."] = None
+    user_lockout_config: Annotated[Pairs | None, "Lockout of users after failed logins."] = None
+    force_no_cache: Annotated[bool | None, "Keep entries out of the cache."] = None
+    plugin_version: Annotated[str | None, "Has no effect: engines are built in."] = None
+
+
+@dataclass(frozen=True)
+class Remount:
+    """A move."""
+
+    from_path: Annotated[str, "The present mount point."] = ""
+    to: Annotated[str, "The new one."] = ""
+
+
+class Mounts(Area):
+    """Secrets engines and auth methods: which are mounted where."""
+
+    def __init__(self, storage: Storage, system: System) -> None:
+        super().__init__(storage, system)
+        self._migrations: dict[str, dict[str, str]] = {}
+
+    @read("mounts")
+    async def list_mounts(self) -> Response:
+        """List the secrets engines."""
+        return self._listed("secret")
+
+    @read("auth")
+    async def list_auth(self) -> Response:
+        """List the auth methods."""
+        return self._listed("auth")
+
+    def _listed(self, table: Table) -> Response:
+        rows = {path: shown(mount, VERSION) for path, mount in self.server.mounts.table(table).items()}
+        return Response(rows, top_level=True)
+
+    @read("mounts/{path:rest}/tune")
+    async def read_mount_tune(self, path: MountPath) -> Response:
+        """Read a secrets engine's settings."""
+        return self._tuning("secret", path)
+
+    @read("auth/{path:rest}/tune", sudo=True)
+    async def read_auth_tune(self, path: MountPath) -> Response:
+        """Read an auth method's settings."""
+        return self._tuning("auth", path)
+
+    @write("mounts/{path:rest}/tune")
+    async def write_mount_tune(self, path: MountPath, body: Given[Tune]) -> None:
+        """Change a secrets engine's settings."""
+        await self._tune("secret", path, body)
+
+    @write("auth/{path:rest}/tune", sudo=True)
+    async def write_auth_tune(self, path: MountPath, body: Given[Tune]) -> None:
+        """Change an auth method's settings."""
+        await self._tune("auth", path, body)
+
+    @read("mounts/{path:rest}")
+    async def read_mount(self, path: MountPath) -> Response:
+        """Read one secrets engine's row."""
+        return Response(shown(self._found("secret", path, status=400), VERSION))
+
+    @read("auth/{path:rest}")
+    async def read_auth(self, path: MountPath) -> Response:
+        """Read one auth method's row."""
+        return Response(shown(self._found("auth", path, status=400), VERSION))
+
+    @write("mounts/{path:rest}", sudo=False)
+    async def enable_mount(self, path: MountPath, body: Given[Enable]) -> None:
+        """Mount a secrets engine."""
+        await self._enable("secret", path, body.value)
+
+    @write("auth/{path:rest}", sudo=True)
+    async def enable_auth(self, path: MountPath, body: Given[Enable]) -> None:
+        """Mount an auth method."""
+        await self._enable("auth", path, body.value)
+
+    @delete("mounts/{path:rest}")
+    async def disable_mount(self, path: MountPath) -> None:
+        """Unmount a secrets engine: its leases end, its data go."""
+        await self._disable("secret", path)
+
+    @delete("auth/{path:rest}", sudo=True)
+    async def disable_auth(self, path: MountPath) -> None:
+        """Unmount an auth method: its tokens end."""
+        await self._disable("auth", path)
+
+    async def _enable(self, table: Table, path: str, asked: Enable) -> None:
+        kind, options = _type_and_options(asked)
+        known = known_parts(f"strongroom_server.{'auth' if table == 'auth' else 'engines'}")
+        if kind not in known:
+            raise InvalidRequest(f"plugin not found in the catalog: {kind} (there are {', '.join(known)})")
+        config = tuned(MountConfig(), _config_changes(asked.config))
+        entry = new_entry(
+            path, kind, description=asked.description, config=config, options=options, local=asked.local,
+            seal_wrap=asked.seal_wrap, external_entropy_access=asked.external_entropy_access,
+        )  # fmt: skip
+        await self.server.mounts.add(table, entry)
+
+    async def _disable(self, table: Table, path: str) -> None:
+        point = f"auth/{path}" if table == "auth" else path
+        mount = self.server.mounts.at(point.strip("/") + "/")
+        if mount is None:
+            return
+        if mount.entry.type in {"system", "cubbyhole", "identity", "token"}:
+            raise InvalidRequest(f"cannot unmount {mount.point}: the server needs it")
+        await self.server.leases.revoke_many(await self.server.leases.ids(mount.point), force=mount.engine is None)
+        await self.server.mounts.remove(mount)
+
+    def _found(self, table: Table, path: str, *, status: int = 404) -> Mount:
+        point = path.strip("/") + "/"
+        mount = self.server.mounts.at(f"auth/{point}" if table == "auth" else point)
+        if mount is None:
+            message = f"No auth engine at {point}" if table == "auth" else f"No secret engine mount at {point}"
+            raise InvalidRequest(message) if status == 400 else NotFound(message)
+        return mount
+
+    def _tuning(self, table: Table, path: str) -> Response:
+        mount = self._found(table, path, status=400)
+        config, defaults = mount.entry.config, MountConfig()
+        data: dict[str, Any] = {
+            "default_lease_ttl": config.default_lease_ttl or self.server.default_lease_ttl,
+            "description": mount.entry.description,
+            "force_no_cache": config.force_no_cache,
+            "max_lease_ttl": config.max_lease_ttl or self.server.max_lease_ttl,
+        }
+        if table == "auth":
+            data["token_type"] = config.token_type or "default-service"
+        if mount.entry.options:
+            data["options"] = mount.entry.options
+        for row in fields(MountConfig):
+            if row.name not in data and getattr(config, row.name) != getattr(defaults, row.name):
+                data[row.name] = getattr(config, row.name)
+        return Response(data, top_level=True)
+
+    async def _tune(self, table: Table, path: str, body: Given[Tune]) -> None:
+        mount = self._found(table, path, status=400)
+        asked = {name: getattr(body.value, name) for name in body.sent}
+        entry = mount.entry
+        if (description := asked.pop("description", None)) is not None:
+            entry = replace(entry, description=description)
+        if (options := asked.pop("options", None)) is not None:
+            entry = replace(entry, options={**(entry.options or {}), **options})
+        asked.pop("plugin_version", None)
+        sent = {name: value for name, value in asked.items() if value is not None}
+        entry = replace(entry, config=tuned(entry.config, _config_changes(sent)))
+        await self.server.mounts.change(mount, entry)
+
+    @write("remount", sudo=True)
+    async def remount(self, body: Given[Remount], request: Request) -> dict[str, str]:
+        """Move a mount to another point; its leases end."""
+        source = str(request.data.get("from") or body.value.from_path).strip("/") + "/"
+        target = body.value.to.strip("/") + "/"
+        mount = self.server.mounts.at(source)
+        if mount is None:
+            raise InvalidRequest(f"no matching mount at {source!r}")
+        table: Table = "auth" if target.startswith("auth/") else "secret"
+        if table != mount.table:
+            raise InvalidRequest("cannot move between secrets engines and auth methods")
+        path = target.removeprefix("auth/") if table == "auth" else target
+        self.server.mounts.check_point(table, path)
+        await self.server.leases.revoke_many(await self.server.leases.ids(mount.point))
+        await self.server.mounts.change(mount, replace(mount.entry, path=path))
+        migration = fresh_nonce()
+        self._migrations[migration] = {"source_mount": source, "target_mount": target, "status": "success"}
+        return {"migration_id": migration}
+
+    @read("remount/status/{migration:segment}")
+    async def remount_status(self, migration: Annotated[str, "Id that remount returned."]) -> dict[str, Any]:
+        """Tell how far a move has come."""
+        if migration not in self._migrations:
+            raise NotFound
+        return {"migration_id": migration, "migration_info": self._migrations[migration]}
+
+
+
+def _type_and_options(asked: Enable) -> tuple[str, dict[str, str] | None]:
+    kind = asked.type if asked.type != "plugin" else asked.plugin_name
+    options = {name: _text(value) for name, value in asked.options.items()} if asked.options else None
+    if kind in {"kv-v1", "kv-v2"}:
+        options = {**(options or {}), "version": kind[-1]}
+        kind = "kv"
+    elif kind == "generic":
+        kind = "kv"
+    return kind, options
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _config_changes(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the sent settings parsed; "system" as a TTL is 0, which takes the server's."""
+    plain = {name: 0 if value == "system" else value for name, value in raw.items()}
+    try:
+        given = parse(MountConfig, plain)
+    except FieldError as error:
+        raise InvalidRequest(str(error)) from None
+    return {name: getattr(given.value, name) for name in given.sent}

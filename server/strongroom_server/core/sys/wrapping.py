@@ -1,0 +1,66 @@
+"""sys/wrapping: look at, open and renew wrapped answers."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from strongroom_common.fields import Given
+from strongroom_server.core import wrapping
+from strongroom_server.core.sys.area import Area
+from strongroom_server.core.tokens import Token
+from strongroom_server.sdk import codec
+from strongroom_server.sdk.engine import read, write
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.request import Raw, Request, Response
+
+
+@dataclass(frozen=True)
+class Named:
+    """A wrapping token."""
+
+    token: Annotated[str, "The wrapping token; the caller's own where left out."] = ""
+
+
+class Wrapping(Area):
+    """Answers behind single-use tokens."""
+
+    @write("wrapping/wrap")
+    async def wrap(self, request: Request) -> Response:
+        """Wrap the given data."""
+        if not request.wrap_ttl:
+            raise InvalidRequest("endpoint requires response wrapping to be used")
+        body = wrapping.envelope(Response(request.data), request.id)
+        info = await wrapping.keep(self.server, body, request.wrap_ttl, "sys/wrapping/wrap")
+        return Response(wrap=info)
+
+    @write("wrapping/lookup", public=True)
+    async def look_up(self, body: Given[Named], request: Request) -> dict[str, Any]:
+        """Describe a wrapping token, without using it."""
+        token = await self._token(body.value.token or request.token)
+        facts = await wrapping.look(self.server, token)
+        return {name: value for name, value in facts.items() if name != "wrapped_accessor"}
+
+    @read("wrapping/lookup", public=True)
+    async def look_up_by_read(self, request: Request) -> dict[str, Any]:
+        """Describe the caller's wrapping token."""
+        given = Named(str(request.data.get("token", "")))
+        return await self.look_up(Given(given, frozenset()), request)
+
+    @write("wrapping/unwrap", public=True)
+    async def unwrap(self, body: Given[Named], request: Request) -> Response:
+        """Open a wrapped answer; it can be opened once."""
+        token = await self._token(body.value.token or request.token)
+        stored = await wrapping.take(self.server, token, used=False)
+        return Response(raw=Raw(codec.encode(stored), "application/json"))
+
+    @write("wrapping/rewrap", public=True)
+    async def rewrap(self, body: Given[Named], request: Request) -> Response:
+        """Put a wrapped answer behind a new token of the same lifetime."""
+        token = await self._token(body.value.token or request.token)
+        facts = await wrapping.look(self.server, token)
+        stored = await wrapping.take(self.server, token, used=False)
+        info = await wrapping.keep(self.server, stored, int(facts["creation_ttl"]), str(facts["creation_path"]),
+                                   str(facts.get("wrapped_accessor", "")))  # fmt: skip
+        return Response(wrap=info)
+
+    async def _token(self, text: str) -> Token:
+        return await wrapping.wrapped_token(self.server, text)

@@ -1,0 +1,288 @@
+"""The token store: who a token belongs to, what it may do, and how tokens hang together.
+
+A token is stored under its salted hash, never as itself. One commit writes a token with its accessor, its place
+below its parent and its lease, so that a crash leaves all of it or nothing.
+
+Layout below ``sys/token/``: ``id/<hash>``, ``accessor/<accessor>`` -> hash, ``parent/<hash>/<child hash>``, ``salt``,
+``roles/<name>``.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from strongroom_common.clock import Clock, rfc3339
+from strongroom_server.sdk import codec
+from strongroom_server.sdk.request import Auth
+from strongroom_server.sdk.storage import Change, Storage, load, put, remove
+
+T = TypeVar("T")
+
+SERVICE, BATCH = "service", "batch"
+_PREFIXES = {SERVICE: "hvs.", BATCH: "hvb."}
+_CACHED = 50_000
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is known of a token. Times are epoch seconds; ``expires`` 0 is never; ``uses`` 0 is without limit."""
+
+    hash: str
+    accessor: str
+    policies: tuple[str, ...]
+    path: str
+    display_name: str
+    created: float
+    type: str = SERVICE
+    parent: str = ""
+    meta: dict[str, str] | None = None
+    uses: int = 0
+    ttl: int = 0
+    explicit_max_ttl: int = 0
+    period: int = 0
+    role: str = ""
+    entity_id: str = ""
+    bound_cidrs: tuple[str, ...] = ()
+    no_default_policy: bool = False
+    expires: float = 0
+    renewed: float = 0
+    renewable: bool = False
+    lease_id: str = ""
+    max_ttl: int = 0
+    internal: dict[str, object] = field(default_factory=dict)
+    group_policies: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> bool:
+        """Whether it may do everything."""
+        return "root" in self.policies
+
+    @property
+    def orphan(self) -> bool:
+        """Whether no parent's end ends it."""
+        return not self.parent
+
+    def expired(self, now: float) -> bool:
+        """Whether its time is over."""
+        return 0 < self.expires <= now
+
+
+def random_text(length: int) -> str:
+    """Return ``length`` letters and digits, each with close to 6 bits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+class TokenStore:
+    """Tokens in storage, with the live ones in memory."""
+
+    def __init__(self, storage: Storage, clock: Clock, on_end: Callable[[str], Awaitable[None]]) -> None:
+        """``on_end(hash)`` takes what else belongs to an ended token (its cubbyhole)."""
+        self._storage = storage
+        self._clock = clock
+        self._on_end = on_end
+        self._salt = b""
+        self._hashes: OrderedDict[str, str] = OrderedDict()
+        self._tokens: OrderedDict[str, Token] = OrderedDict()
+        self._batch_key = b""
+
+    async def start(self) -> None:
+        """Load the salt, making it on the first start."""
+        salt = await self._storage.get("salt")
+        if salt is None:
+            salt = secrets.token_bytes(32)
+            await self._storage.commit([Change("salt", salt)])
+        self._salt = salt
+        self._batch_key = hmac.digest(salt, b"batch tokens", hashlib.sha256)
+
+    def hash(self, token: str) -> str:
+        """Return what a token is stored under."""
+        known = self._hashes.get(token)
+        if known is None:
+            known = "h" + hmac.digest(self._salt, token.encode(), hashlib.sha256).hex()
+            _remember(self._hashes, token, known)
+        return known
+
+    def issue(self, auth: Auth, path: str, *, token: str = "", parent: str = "", role: str = "") -> tuple[str, Token]:
+        """Return a new token's text and record from a filled ``auth`` (its ``ttl`` granted); nothing is stored yet."""
+        now = self._clock.now()
+        text = token or _PREFIXES[SERVICE] + random_text(24)
+        record = Token(
+            hash=self.hash(text),
+            accessor=random_text(24),
+            policies=auth.policies,
+            path=path,
+            display_name=auth.display_name,
+            created=now,
+            parent=parent,
+            meta=auth.metadata or None,
+            uses=auth.num_uses,
+            ttl=auth.ttl,
+            explicit_max_ttl=auth.explicit_max_ttl,
+            period=auth.period,
+            role=role,
+            entity_id=auth.entity_id,
+            bound_cidrs=auth.bound_cidrs,
+            no_default_policy=auth.no_default_policy,
+            expires=now + auth.ttl if auth.ttl else 0,
+            renewable=auth.renewable and bool(auth.ttl),
+            max_ttl=auth.max_ttl,
+            internal=auth.internal,
+        )
+        return text, replace(record, lease_id=f"{path}/{record.hash}") if auth.ttl else record
+
+    def issue_batch(self, auth: Auth, path: str, *, parent: str = "", role: str = "") -> tuple[str, Token]:
+        """Return a batch token: its record travels in it, sealed, and is stored nowhere."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        _, record = self.issue(replace(auth, renewable=False, num_uses=0), path, parent=parent, role=role)
+        record = replace(record, type=BATCH, accessor="", lease_id="", hash="")
+        nonce = secrets.token_bytes(12)
+        sealed = AESGCM(self._batch_key).encrypt(nonce, codec.encode(record), b"batch")
+        text = _PREFIXES[BATCH] + base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+        return text, replace(record, hash=self.hash(text))
+
+    def _open_batch(self, text: str) -> Token | None:
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        body = text.removeprefix(_PREFIXES[BATCH])
+        try:
+            raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+            record = codec.decode(Token, AESGCM(self._batch_key).decrypt(raw[:12], raw[12:], b"batch"))
+        except (InvalidTag, ValueError):
+            return None
+        return replace(record, hash=self.hash(text))
+
+    def changes(self, token: Token) -> list[Change]:
+        """Return what stores ``token`` (all of it, or its update)."""
+        changes = [put(f"id/{token.hash}", token), Change(f"accessor/{token.accessor}", token.hash.encode())]
+        if token.parent:
+            changes.append(Change(f"parent/{token.parent}/{token.hash}", b""))
+        return changes
+
+    def keep(self, token: Token) -> None:
+        """Take ``token``, just stored, into memory."""
+        _remember(self._tokens, token.hash, token)
+
+    async def save(self, token: Token) -> None:
+        """Store an updated record; memory has it at once."""
+        self.keep(token)
+        await self._storage.commit([put(f"id/{token.hash}", token)])
+
+    def at_hand(self, text: str) -> Token | None:
+        """Return a live service token that is in memory; the request path asks this first."""
+        token = self._tokens.get(self._hashes.get(text, ""))
+        return None if token is None or token.expired(self._clock.now()) else token
+
+    async def use(self, token: Token) -> Token | None:
+        """Count one use of a token that has a limited number, durably; None where all are gone.
+
+        The returned token's ``uses`` is -1 after the last: it serves this request and then ends. Two requests at
+        once cannot have the same use: the record in memory changes before anything is awaited.
+        """
+        token = self._tokens.get(token.hash, token)
+        if token.uses < 0:
+            return None
+        used = replace(token, uses=token.uses - 1 or -1)
+        await self.save(used)
+        return used
+
+    async def lookup(self, text: str) -> Token | None:
+        """Return the live token, or None: unknown, expired, or a batch token whose parent has ended."""
+        if text.startswith(_PREFIXES[BATCH]):
+            token = self._open_batch(text)
+            if token is not None and token.parent and await self.by_hash(token.parent) is None:
+                return None
+        else:
+            token = self._tokens.get(self.hash(text)) or await self.by_hash(self.hash(text))
+        if token is None or token.expired(self._clock.now()):
+            return None
+        return token
+
+    async def by_hash(self, hashed: str) -> Token | None:
+        """Return the stored token, expired or not."""
+        token = self._tokens.get(hashed)
+        if token is None:
+            token = await load(self._storage, f"id/{hashed}", Token)
+            if token is not None:
+                self.keep(token)
+        return token
+
+    async def by_accessor(self, accessor: str) -> Token | None:
+        """Return the token that an accessor stands for."""
+        if not accessor or "/" in accessor:
+            return None
+        hashed = await self._storage.get(f"accessor/{accessor}")
+        return None if hashed is None else await self.by_hash(hashed.decode())
+
+    async def accessors(self) -> list[str]:
+        """Return every live token's accessor."""
+        return await self._storage.list("accessor/")
+
+    async def children(self, hashed: str) -> list[str]:
+        """Return the hashes of the tokens that ``hashed`` made."""
+        return await self._storage.list(f"parent/{hashed}/")
+
+    async def remove(self, token: Token) -> None:
+        """Forget a token and its cubbyhole; its children and leases are the caller's to end first."""
+        changes = [remove(f"id/{token.hash}"), remove(f"accessor/{token.accessor}")]
+        if token.parent:
+            changes.append(remove(f"parent/{token.parent}/{token.hash}"))
+        await self._storage.commit(changes)
+        self._tokens.pop(token.hash, None)
+        await self._on_end(token.hash)
+
+    async def adopt_out(self, parent: str) -> None:
+        """Make the children of ``parent`` orphans."""
+        for hashed in await self.children(parent):
+            child = await self.by_hash(hashed)
+            changes = [remove(f"parent/{parent}/{hashed}")]
+            if child is not None:
+                child = replace(child, parent="")
+                changes.append(put(f"id/{hashed}", child))
+            await self._storage.commit(changes)
+            if child is not None:
+                self.keep(child)
+
+    def facts(self, token: Token, *, text: str = "") -> dict[str, object]:
+        """Return what a lookup shows; the token itself only where it is the caller's own (``text``)."""
+        now = self._clock.now()
+        data: dict[str, object] = {
+            "accessor": token.accessor,
+            "creation_time": int(token.created),
+            "creation_ttl": token.ttl,
+            "display_name": token.display_name,
+            "entity_id": token.entity_id,
+            "expire_time": rfc3339(token.expires) if token.expires else None,
+            "explicit_max_ttl": token.explicit_max_ttl,
+            "id": text,
+            "issue_time": rfc3339(token.created),
+            "meta": token.meta,
+            "num_uses": token.uses,
+            "orphan": token.orphan,
+            "path": token.path,
+            "policies": token.policies,
+            "renewable": token.renewable,
+            "ttl": max(int(token.expires - now), 0) if token.expires else 0,
+            "type": token.type,
+        }
+        optional = {
+            "last_renewal": rfc3339(token.renewed) if token.renewed else None,
+            "last_renewal_time": int(token.renewed) or None,
+            "period": token.period or None,
+            "role": token.role or None,
+            "bound_cidrs": token.bound_cidrs or None,
+        }
+        return data | {name: value for name, value in optional.items() if value is not None}
+
+
+def _remember(cache: "OrderedDict[str, T]", key: str, value: T) -> None:
+    cache[key] = value
+    if len(cache) > _CACHED:
+        cache.popitem(last=False)

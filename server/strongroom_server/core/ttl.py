@@ -1,0 +1,57 @@
+"""How long a token or lease may live: the documented arithmetic, as one pure function.
+
+Source: Vault's pages "Tokens" (explicit max TTL, periodic tokens) and "Lease, renew and revoke".
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds; 0 means "not given". ``default`` and ``maximum`` are the mount's (or the server's) own."""
+
+    default: int
+    maximum: int
+    ttl: int = 0
+    max_ttl: int = 0
+    explicit_max: int = 0
+    period: int = 0
+
+
+def grant(limits: Limits, *, asked: int, now: float, issued: float) -> tuple[int, list[str]]:
+    """Return the seconds from ``now`` that are granted, and warnings about what was cut.
+
+    ``asked`` is the client's wish (an increment on renewal). A period wins over everything but an explicit maximum;
+    maxima count from ``issued``. The result is 0 where nothing is left.
+    """
+    warnings: list[str] = []
+    if limits.period:
+        seconds = limits.period
+        if seconds > limits.maximum > 0 and not limits.explicit_max:
+            seconds = limits.maximum
+            warnings.append(_cut("period", limits.period, limits.maximum))
+    else:
+        wish = asked or limits.ttl or limits.default
+        maximum = _least(limits.max_ttl, limits.maximum)
+        if limits.max_ttl > limits.maximum > 0:
+            warnings.append(_cut("max TTL", limits.max_ttl, limits.maximum))
+        left = int(issued + maximum - now) if maximum else wish
+        if wish > left:
+            warnings.append(_cut("TTL", wish, left))
+        seconds = min(wish, left)
+    if limits.explicit_max:
+        left = int(issued + limits.explicit_max - now)
+        if seconds > left:
+            warnings.append(
+                f"TTL of {seconds} seconds exceeded the effective explicit max_ttl of {left} seconds; cut to it"
+            )
+        seconds = min(seconds, left)
+    return max(seconds, 0), warnings
+
+
+def _least(*values: int) -> int:
+    return min((value for value in values if value), default=0)
+
+
+def _cut(what: str, wish: int, limit: int) -> str:
+    return f"{what} of {wish} seconds exceeded the effective max_ttl of {limit} seconds; it was capped accordingly"

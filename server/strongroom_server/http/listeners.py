@@ -1,0 +1,68 @@
+"""Sockets: where the server listens, with TLS or without."""
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+from aiohttp import web
+
+from strongroom_server.http.app import App
+from strongroom_server.http.list_parser import ListServer
+
+
+
+
+@dataclass(slots=True)
+class Bound:
+    """A listening socket. ``context`` is kept, so that a reload reaches new connections."""
+
+    runner: web.ServerRunner
+    port: int
+    context: ssl.SSLContext | None = None
+    files: tuple[str, str] = ("", "")
+
+    def reload(self) -> None:
+        """Read certificate and key anew (SIGHUP)."""
+        if self.context is not None:
+            self.context.load_cert_chain(*self.files)
+
+    async def close(self) -> None:
+        """Stop accepting, let requests under way end."""
+        await self.runner.cleanup()
+
+
+async def bind_tcp(app: App, host: str, port: int, context: ssl.SSLContext | None = None,
+                   files: tuple[str, str] = ("", "")) -> Bound:  # fmt: skip
+    """Listen on ``host``:``port`` (0 takes a free one); raises OSError where it is taken."""
+    runner = await _runner(app)
+    try:
+        await web.TCPSite(runner, host or None, port, ssl_context=context, backlog=1024).start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return Bound(runner, runner.addresses[0][1], context, files)
+
+
+async def bind_unix(app: App, path: str, mode: int | None = None) -> Bound:
+    """Listen on a unix socket."""
+    runner = await _runner(app)
+    Path(path).unlink(missing_ok=True)
+    await web.UnixSite(runner, path).start()
+    if mode is not None:
+        Path(path).chmod(mode)
+    return Bound(runner, 0)
+
+
+async def _runner(app: App) -> web.ServerRunner:
+    server = ListServer(app.handle, access_log=None, keepalive_timeout=300, lingering_time=2)
+    runner = web.ServerRunner(server, shutdown_timeout=10)
+    await runner.setup()
+    return runner
+
+
+async def close_all(bound: Sequence[Bound]) -> None:
+    """Close every listener."""
+    for one in bound:
+        await one.close()
