@@ -10,7 +10,7 @@
         client.list("secret/metadata/app").data["keys"]
         login = client.write("auth/approle/login", {"role_id": ..., "secret_id": ...})
         client.token = login.auth["client_token"]
-        client.call("delete", "secret/data/app")                  # read list scan write patch delete
+        client.call("delete", "secret/data/app")                  # read list scan write post patch delete
 
 Every failure is a ``ClientError``: ``ApiError`` (``status``, ``errors``, and a subclass for each common status:
 ``BadRequest``, ``PermissionDenied``, ``NotFound``, ``Sealed``, ``Unavailable``, ...), ``Unreachable`` (no answer) or

@@ -93,7 +93,7 @@ class Client:
 
     def _once(self, request: Prepared) -> Response:
         answer = self._transport.send(request)
-        if answer.status in _REDIRECTS and answer.location:
+        if answer.status in _REDIRECTS and answer.location and self.settings.follow:
             answer = self._redirected(request, answer.location)
         return handle(answer.status, answer.body, method=request.method, url=self.url(request))
 

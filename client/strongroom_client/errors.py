@@ -29,35 +29,43 @@ class ApiError(ClientError):
     """The server answered with an error.
 
     ``status`` is the HTTP status, ``errors`` the list from the body (empty where it had none), ``raw`` the body's
-    text where it was no error document, ``method`` and ``url`` the request, ``response`` the parsed body of a 404
-    that carries data or warnings nevertheless (KV v2 answers so for a deleted version).
+    text where it was no JSON document, else None, ``method`` and ``url`` the request, ``response`` the parsed body of
+    a 404 that carries data or warnings nevertheless (KV v2 answers so for a deleted version).
     """
 
-    def __init__(self, status: int, errors: list[str], *, raw: str = "", method: str = "", url: str = "") -> None:
-        what = "; ".join(errors) or raw.strip() or "no reason given"
+    def __init__(
+        self, status: int, errors: list[str], *, raw: str | None = None, method: str = "", url: str = ""
+    ) -> None:
+        what = "; ".join(errors) or (raw or "").strip() or "no reason given"
         super().__init__(f"{method} {url}: {status}: {what}".lstrip(" :"))
         self.status, self.errors, self.raw, self.method, self.url = status, errors, raw, method, url
         self.response: Any = None
+        self.hint = self._advice()
 
     def says(self, text: str) -> bool:
         """Tell whether one of the server's messages holds ``text``."""
         return any(text in error for error in self.errors)
 
+    def _advice(self) -> str:
+        return ""
+
 
 class BadRequest(ApiError):
     """400: the server refuses what was sent."""
+
+    def _advice(self) -> str:
+        plain = "HTTP request" in (self.raw or "") and "HTTPS" in (self.raw or "")
+        return "The server speaks HTTPS. Begin VAULT_ADDR with https://." if plain else ""
 
 
 class PermissionDenied(ApiError):
     """403: no policy of the token allows it, or the token itself is bad."""
 
-    @property
-    def hint(self) -> str:  # type: ignore[override]  # a property where the base has a plain default
-        """Name the path that a policy has to grant."""
+    def _advice(self) -> str:
         path = self.url.partition("/v1/")[2].partition("?")[0]
         if self.says("invalid token") or self.says("missing client token"):
             return "Log in again, or set VAULT_TOKEN to a valid token."
-        return f'No policy of this token allows it. See which rule applies: token capabilities "{path}"' if path else ""
+        return f'No policy of this token allows it. What it may do there: token capabilities "{path}"' if path else ""
 
 
 class NotFound(ApiError):
@@ -71,7 +79,8 @@ class PreconditionFailed(ApiError):
 class RateLimited(ApiError):
     """429: a quota is used up."""
 
-    hint = "A rate limit of the server was reached. Wait, or ask for a higher quota."
+    def _advice(self) -> str:
+        return "A rate limit of the server was reached. Wait, or ask for a higher quota."
 
 
 class Unavailable(ApiError):
@@ -81,7 +90,8 @@ class Unavailable(ApiError):
 class Sealed(Unavailable):
     """503 from a sealed server."""
 
-    hint = "The server is sealed. Unseal it with: operator unseal"
+    def _advice(self) -> str:
+        return "The server is sealed. Unseal it with: operator unseal"
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

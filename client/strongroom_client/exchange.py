@@ -12,10 +12,10 @@ from urllib.parse import quote, urlencode
 from strongroom_client.errors import NotFound, SettingsError, error_class
 from strongroom_common import jsonx
 
-Operation = Literal["read", "list", "scan", "write", "patch", "delete"]
+Operation = Literal["read", "list", "scan", "write", "post", "patch", "delete"]
 
 _METHODS: dict[str, str] = {
-    "read": "GET", "list": "GET", "scan": "GET", "write": "PUT", "patch": "PATCH", "delete": "DELETE",
+    "read": "GET", "list": "GET", "scan": "GET", "write": "PUT", "post": "POST", "patch": "PATCH", "delete": "DELETE",
 }  # fmt: skip
 _PATH_SAFE = "/:@&=+$,;!'()*~"
 
@@ -62,8 +62,8 @@ def prepare(
 ) -> Prepared:
     """Return the request for ``operation`` on ``path`` (``secret/data/app``; a leading ``/`` or ``v1/`` is fine).
 
-    ``data`` becomes the JSON body of a write or patch; bytes are sent as they are. ``query`` values may be lists.
-    ``headers`` are those of ``request_headers`` and any others.
+    "post" is "write" by its other verb. ``data`` becomes the JSON body; bytes are sent as they are. ``query`` values
+    may be lists. ``headers`` are those of ``request_headers`` and any others.
     """
     parameters = dict(query or {})
     if operation in ("list", "scan"):
@@ -97,11 +97,10 @@ def handle(status: int, body: bytes, *, method: str = "", url: str = "") -> Resp
     Raises the ``ApiError`` of its status; ``NotFound.response`` holds what a 404 carries besides errors.
     """
     document = _parse(body)
-    if 200 <= status < 400 or _is_health(status, document):
+    if 200 <= status < 300 or _is_health(status, document):
         return _response(status, body, document)
     errors = [str(error) for error in document.get("errors") or ()] if isinstance(document, dict) else []
-    known = isinstance(document, dict) and "errors" in document
-    raw = "" if known else body.decode("utf-8", "replace")
+    raw = None if isinstance(document, dict) else body.decode("utf-8", "replace")
     error = error_class(status, errors)(status, errors, raw=raw, method=method, url=url)
     if (
         isinstance(error, NotFound)

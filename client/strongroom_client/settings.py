@@ -17,7 +17,10 @@ _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false", "")
 
 
 class Settings(NamedTuple):
-    """``address`` is a URL (http, https, unix); ``timeout`` seconds for one try; ``retries`` tries after the first."""
+    """``address`` is a URL (http, https, unix); ``timeout`` seconds for one try; ``retries`` tries after the first.
+
+    ``follow`` is whether a redirect, by which a standby node names the active one, is followed.
+    """
 
     address: str = DEFAULT_ADDRESS
     token: str = ""
@@ -27,6 +30,7 @@ class Settings(NamedTuple):
     retries: int = 2
     tls: Tls = Tls()
     proxy: str = ""
+    follow: bool = True
 
     def __repr__(self) -> str:  # the token stays out of logs
         return f"Settings(address={self.address!r}, namespace={self.namespace!r})"

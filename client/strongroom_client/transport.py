@@ -171,7 +171,10 @@ def _explain(error: Exception, url: SplitResult, settings: Settings) -> tuple[st
     where = f"{url.hostname}:{url.port or _PORTS.get(url.scheme, '')}" if url.hostname else settings.address
     text = str(error) or type(error).__name__
     if isinstance(error, ConnectionRefusedError):
-        return f"connection to {where} refused", "Is the server running there? VAULT_ADDR says where it is looked for."
+        return (
+            f"dial {where}: connection refused",
+            "Is the server running there? VAULT_ADDR says where it is looked for.",
+        )
     if isinstance(error, TimeoutError):
         return f"no answer within {settings.timeout:g}s", "VAULT_CLIENT_TIMEOUT sets how long to wait."
     if isinstance(error, socket.gaierror):

@@ -1,0 +1,108 @@
+"""auth enable, disable, list, move, tune, help."""
+
+from strongroom_cli import loginmethods
+from strongroom_cli.command import Command
+from strongroom_cli.commands.generic import clean
+from strongroom_cli.errors import UsageError, trouble
+from strongroom_cli.flags import Flag
+from strongroom_cli.mounts import ENABLE_FLAGS, TUNE_FLAGS, auth_detailed, config, move, print_mounts
+from strongroom_cli.session import Session
+
+
+def enable(session: Session) -> int:
+    """Mount an auth method."""
+    options = session.options
+    kind = session.arguments[0].strip()
+    if kind == "plugin":
+        kind = options.text("plugin-name")
+    path = clean(options.text("path") or kind) + "/"
+    body = {
+        "type": kind,
+        "description": options.text("description"),
+        "local": options.on("local"),
+        "seal_wrap": options.on("seal-wrap"),
+        "config": config(options),
+        "options": options.pairs("options") or None,
+    }
+    with trouble(f"Error enabling {kind} auth"):
+        session.call("post", f"sys/auth/{path.rstrip('/')}", body)
+    session.say(f"Success! Enabled {kind} auth method at: {path}")
+    return 0
+
+
+def disable(session: Session) -> int:
+    """Unmount an auth method."""
+    path = clean(session.arguments[0]) + "/"
+    with trouble(f"Error disabling auth method at {path}"):
+        session.call("delete", f"sys/auth/{path.rstrip('/')}")
+    session.say(f"Success! Disabled the auth method (if it existed) at: {path}")
+    return 0
+
+
+def list_mounts(session: Session) -> int:
+    """Print the mounted auth methods."""
+    with trouble("Error listing enabled authentications"):
+        response = session.call("read", "sys/auth")
+    return print_mounts(session, response, auth_detailed if session.options.on("detailed") else _simple)
+
+
+def _simple(mounts: dict[str, dict[str, str]]) -> list[tuple[str, ...]]:
+    lines = [
+        (path, m["type"], m.get("accessor") or "", m.get("description") or "", m.get("plugin_version") or "")
+        for path, m in mounts.items()
+    ]
+    return [("Path", "Type", "Accessor", "Description", "Version"), *lines]
+
+
+def move_mount(session: Session) -> int:
+    """Move an auth method to another path."""
+    return move(session, "auth method", "auth/")
+
+
+def tune(session: Session) -> int:
+    """Change an auth method's settings."""
+    path = clean(session.arguments[0]) + "/"
+    settings = session.options.pairs("options")
+    body = {**config(session.options), **({"options": settings} if settings else {})}
+    with trouble(f"Error tuning auth method {path}"):
+        session.call("post", f"sys/mounts/auth/{path}tune", body)
+    session.say(f"Success! Tuned the auth method at: {path}")
+    return 0
+
+
+def explain(session: Session) -> int:
+    """Print how to log in with an auth method."""
+    name = clean(session.arguments[0])
+    if name not in loginmethods.METHODS:
+        with trouble("Error listing authentication methods"):
+            mounts = session.call("read", "sys/auth").data or {}
+        if f"{name}/" not in mounts:
+            raise UsageError(f'No auth method available on the server at "{name}/"')
+        name = mounts[f"{name}/"]["type"]
+    method = loginmethods.METHODS.get(name)
+    if method is None:
+        raise UsageError(f'The auth method "{name}" has no login here; write to auth/{name}/login instead')
+    session.say(method.explain(session.program, name))
+    return 0
+
+
+COMMANDS = {
+    "auth enable": Command(
+        enable, "[options] TYPE",
+        "Mounts an auth method, at a path of its type's name unless -path says otherwise.\n\n"
+        "  {program} auth enable userpass",
+        (Flag("path", "Where to mount it, below auth/."), *ENABLE_FLAGS, *TUNE_FLAGS), 1, 1, (),
+    ),
+    "auth disable": Command(
+        disable, "[options] PATH", "Unmounts an auth method; the tokens that it issued are revoked.", (), 1, 1, (),
+    ),
+    "auth list": Command(
+        list_mounts, "[options]", "Lists the mounted auth methods.", (Flag("detailed", "Print all settings.", "bool"),),
+    ),
+    "auth move": Command(
+        move_mount, "[options] SOURCE DESTINATION",
+        "Moves an auth method to another path; the tokens that it issued are revoked, its settings kept.", (), 2, 2, (),
+    ),
+    "auth tune": Command(tune, "[options] PATH", "Changes an auth method's settings.", TUNE_FLAGS, 1, 1, ()),
+    "auth help": Command(explain, "[options] TYPE | PATH", "Tells how to log in with an auth method.", (), 1, 1, ()),
+}  # fmt: skip

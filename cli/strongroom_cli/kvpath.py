@@ -1,0 +1,43 @@
+"""Where a key/value secret lives: which mount, which version of the engine, which path of the API."""
+
+from typing import NamedTuple
+
+from strongroom_cli.session import Session
+from strongroom_client import NotFound, PermissionDenied
+
+
+class KvPath(NamedTuple):
+    """``mount`` ends in a slash; ``name`` is the path inside it."""
+
+    mount: str
+    name: str
+    v2: bool
+
+    def full(self, part: str) -> str:
+        """Return the API path; ``part`` is data, metadata, delete, … and counts on version 2 only."""
+        return f"{self.mount}{part}/{self.name}".rstrip("/") if self.v2 else self.mount + self.name
+
+
+def resolve(session: Session, key: str) -> KvPath:
+    """Ask the server which mount ``key`` belongs to; with ``-mount`` the key is a name inside that mount.
+
+    Raises the server's ApiError. A server without the question (404) is taken to have version 1.
+    """
+    key, mount = key.strip().strip("/"), session.options.text("mount").strip().strip("/")
+    client = session.client
+    try:
+        wrapping, client.wrap_ttl = client.wrap_ttl, ""
+        response = client.read(f"sys/internal/ui/mounts/{mount or key}")
+    except NotFound:
+        return KvPath("", f"{mount}/{key}" if mount else key, v2=False)
+    except PermissionDenied as error:
+        if error.says("preflight"):
+            asked = mount or key
+            error.hint = f'No mount at "{asked}/" is visible to this token: is the path right, and is it enabled?'
+        raise
+    finally:
+        client.wrap_ttl = wrapping
+    found = response.data or {}
+    path = found.get("path") or (f"{mount}/" if mount else "")
+    name = key if mount else key.removeprefix(path.rstrip("/")).lstrip("/")
+    return KvPath(path, name, v2=str((found.get("options") or {}).get("version")) == "2")

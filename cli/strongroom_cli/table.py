@@ -1,0 +1,131 @@
+"""Every command there is: its module in ``commands/`` and one line about it.
+
+Kept apart from the modules so that a run imports only the one it needs; a test compares the two.
+"""
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "read": ("generic", "Read a path"),
+    "write": ("generic", "Write a path"),
+    "patch": ("generic", "Change part of a path"),
+    "delete": ("generic", "Delete a path"),
+    "list": ("generic", "List the names below a path"),
+    "scan": ("generic", "List all names below a path"),
+    "login": ("login", "Get a token and keep it"),
+    "status": ("status", "Print seal and HA status"),
+    "unwrap": ("lease", "Print what a wrapping token holds"),
+    "server": ("programs", "Start a server"),
+    "agent": ("programs", "Start an agent"),
+    "injector": ("programs", "Start the injector for Kubernetes"),
+    "controller": ("programs", "Start the operator for Kubernetes"),
+    "path-help": ("status", "Print the server's help for a path"),
+    "version": ("status", "Print this program's version"),
+    "version-history": ("status", "Print which versions the server has had"),
+    "print token": ("status", "Print the token in use"),
+    "audit disable": ("audit", "Disable an audit device"),
+    "audit enable": ("audit", "Enable an audit device"),
+    "audit list": ("audit", "List the audit devices"),
+    "auth disable": ("auth", "Unmount an auth method"),
+    "auth enable": ("auth", "Mount an auth method"),
+    "auth help": ("auth", "Tell how to log in with an auth method"),
+    "auth list": ("auth", "List the auth methods"),
+    "auth move": ("auth", "Move an auth method"),
+    "auth tune": ("auth", "Change an auth method's settings"),
+    "kv delete": ("kv", "Delete versions of a secret"),
+    "kv destroy": ("kv", "Destroy versions for good"),
+    "kv enable-versioning": ("kv", "Make a store one of version 2"),
+    "kv get": ("kv", "Print a secret"),
+    "kv list": ("kv", "List secrets"),
+    "kv metadata delete": ("kv_metadata", "Delete a secret with all its versions"),
+    "kv metadata destroy": ("kv_metadata", "The same as delete"),
+    "kv metadata get": ("kv_metadata", "Print a secret's settings and versions"),
+    "kv metadata patch": ("kv_metadata", "Change some of a secret's settings"),
+    "kv metadata put": ("kv_metadata", "Set a secret's settings"),
+    "kv patch": ("kv", "Change some fields of a secret"),
+    "kv put": ("kv", "Write a secret"),
+    "kv rollback": ("kv", "Go back to an older version"),
+    "kv scan": ("kv", "List all secrets, through folders"),
+    "kv undelete": ("kv", "Bring deleted versions back"),
+    "lease lookup": ("lease", "Print a lease"),
+    "lease renew": ("lease", "Extend a lease"),
+    "lease revoke": ("lease", "End leases"),
+    "namespace create": ("namespace", "Make a namespace"),
+    "namespace delete": ("namespace", "Delete a namespace"),
+    "namespace list": ("namespace", "List namespaces"),
+    "namespace lookup": ("namespace", "Print a namespace"),
+    "namespace patch": ("namespace", "Change a namespace's metadata"),
+    "operator generate-root": ("operator_quorum", "Make a new root token"),
+    "operator init": ("operator_seal", "Initialize a server"),
+    "operator key-status": ("operator_seal", "Print the encryption key's state"),
+    "operator members": ("operator_cluster", "List the cluster's nodes"),
+    "operator raft autopilot get-config": ("operator_cluster", "Print autopilot's settings"),
+    "operator raft autopilot state": ("operator_cluster", "Print the raft group's health"),
+    "operator raft join": ("operator_cluster", "Add this node to a raft group"),
+    "operator raft list-peers": ("operator_cluster", "List the raft peers"),
+    "operator raft remove-peer": ("operator_cluster", "Take a peer out"),
+    "operator raft snapshot restore": ("operator_cluster", "Put a snapshot back"),
+    "operator raft snapshot save": ("operator_cluster", "Take a snapshot"),
+    "operator rekey": ("operator_quorum", "Make new unseal keys"),
+    "operator rotate": ("operator_seal", "Make a new encryption key"),
+    "operator seal": ("operator_seal", "Seal the server"),
+    "operator step-down": ("operator_cluster", "Have the active node hand over"),
+    "operator unseal": ("operator_seal", "Give an unseal key"),
+    "policy delete": ("policy", "Delete a policy"),
+    "policy fmt": ("policy", "Format a policy file"),
+    "policy list": ("policy", "List the policies"),
+    "policy read": ("policy", "Print a policy"),
+    "policy write": ("policy", "Write a policy"),
+    "secrets disable": ("secrets", "Unmount a secrets engine"),
+    "secrets enable": ("secrets", "Mount a secrets engine"),
+    "secrets list": ("secrets", "List the secrets engines"),
+    "secrets move": ("secrets", "Move a secrets engine"),
+    "secrets tune": ("secrets", "Change a mount's settings"),
+    "token capabilities": ("token", "Print what a token may do at a path"),
+    "token create": ("token", "Make a token"),
+    "token lookup": ("token", "Print what a token is"),
+    "token renew": ("token", "Extend a token's life"),
+    "token revoke": ("token", "End a token"),
+}
+
+GROUPS: dict[str, str] = {
+    "audit": "Audit devices: where the server records every request.",
+    "auth": "Auth methods: how clients prove who they are. To log in yourself, use login.",
+    "kv": "The key/value store.",
+    "kv metadata": "Settings and versions of a secret in a version 2 store.",
+    "lease": "Leases: for how long credentials live.",
+    "namespace": "Namespaces: servers within the server.",
+    "operator": "What those who run the server do.",
+    "operator raft": "The group of nodes that keep the data together.",
+    "operator raft autopilot": "The upkeep of that group.",
+    "operator raft snapshot": "Snapshots of the data.",
+    "policy": "Policies: who may do what.",
+    "print": "Values in use.",
+    "secrets": "Secrets engines: what is mounted where.",
+    "token": "Tokens.",
+}
+
+COMMON = ("read", "write", "delete", "list", "login", "agent", "server", "status", "unwrap")
+"""What the overview shows first."""
+
+
+def resolve(words: list[str]) -> tuple[str, list[str]]:
+    """Return the longest command or group that ``words`` begin with, and the words after it."""
+    name = ""
+    for count, word in enumerate(words):
+        longer = f"{name} {word}".strip()
+        if longer not in COMMANDS and longer not in GROUPS:
+            return name, words[count:]
+        name = longer
+        if name in COMMANDS:
+            return name, words[count + 1 :]
+    return name, []
+
+
+def below(group: str) -> dict[str, str]:
+    """Return the commands and groups directly below ``group`` ("": all at the top) with a line on each."""
+    prefix = f"{group} " if group else ""
+    found = {name: about for name, (_, about) in COMMANDS.items()} | GROUPS
+    return {
+        name.removeprefix(prefix): about
+        for name, about in sorted(found.items())
+        if name.startswith(prefix) and name != group and " " not in name.removeprefix(prefix)
+    }
