@@ -1,0 +1,21 @@
+"""What functions may reach: the values fetched so far, the environment, the time, the destination's path."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+Recall = Callable[[Hashable], Any]
+"""Gives a dependency's value, or None while it is not there; the caller notes what was asked for."""
+
+
+class Context:
+    """One template's surroundings. ``scratch`` is emptied before each run (``begin``)."""
+
+    def __init__(
+        self, recall: Recall, environment: Mapping[str, str], now: Callable[[], float], destination: str = ""
+    ) -> None:
+        self.recall, self.environment, self.now, self.destination = recall, environment, now, destination
+        self.scratch: dict[str, Any] = {}
+
+    def begin(self) -> None:
+        """Forget what the last run kept."""
+        self.scratch = {}

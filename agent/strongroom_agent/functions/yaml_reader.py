@@ -1,0 +1,1 @@
+def load(text): raise ValueError("todo")
