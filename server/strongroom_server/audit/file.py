@@ -88,7 +88,8 @@ def _open(path: str, mode: int) -> int:
     try:
         if path in _STREAMS:
             return os.dup(_STREAMS[path])
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # where the parent is a file, open says it better
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode or _DEFAULT_MODE)
     except OSError as error:
         raise AuditError(f"{path}: {error.strerror}") from error

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import aiohttp
 import msgspec
-from multidict import CIMultiDict
 
 from strongroom_common.fields import parse
 from strongroom_server.sdk.audit import Device
@@ -31,7 +30,7 @@ class Options:
 class HttpDevice:
     """Posts lines to ``uri`` over kept connections."""
 
-    def __init__(self, uri: str, headers: CIMultiDict[str]) -> None:
+    def __init__(self, uri: str, headers: list[tuple[str, str]]) -> None:
         self._uri = uri
         self._headers = headers
         self._session = self._new_session()
@@ -71,18 +70,14 @@ def _place(name: str, text: str) -> str:
     return text
 
 
-def _headers(text: str) -> CIMultiDict[str]:
-    headers = CIMultiDict({"Content-Type": "application/json"})
-    if not text:
-        return headers
+def _headers(text: str) -> list[tuple[str, str]]:
     try:
-        given = msgspec.json.decode(text, type=dict[str, list[str]])
+        given = msgspec.json.decode(text or "{}", type=dict[str, list[str]])
     except msgspec.MsgspecError:
         raise AuditError('headers: expected JSON such as {"Authorization": ["env://TOKEN"]}') from None
-    for name, values in given.items():
-        headers.popall(name, None)
-        for value in values:
-            headers.add(name, _place(f"headers[{name}]", value))
+    headers = [(name, _place(f"headers[{name}]", value)) for name, values in given.items() for value in values]
+    if "content-type" not in map(str.lower, given):
+        headers.append(("Content-Type", "application/json"))
     return headers
 
 

@@ -56,6 +56,7 @@ class SocketDevice:
                 async with asyncio.timeout(self._timeout):
                     await self._connect()
             except OSError as error:  # TimeoutError is one
+                self._drop()
                 raise AuditError(f"socket {self._address}: {error.strerror or error or 'timed out'}") from error
 
     async def reopen(self) -> None:
@@ -111,7 +112,7 @@ class SocketDevice:
 
 def _new(family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
     connection = socket.socket(family, kind)
-    connection.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    connection.setblocking(False)
     return connection
 
 

@@ -61,7 +61,7 @@ class SyslogDevice:
         if self._socket is None:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-            connection.setblocking(False)  # noqa: FBT003 - the standard library's signature
+            connection.setblocking(False)
             self._socket = connection
             connection.connect(self._path)
         await asyncio.get_running_loop().sock_sendall(self._socket, self._start + line)
