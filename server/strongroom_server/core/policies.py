@@ -95,7 +95,7 @@ def _rule(block: Block) -> Rule:
     path, item, body = (block.labels or ("path",))[0], block.item, block.body
     where = f'path "{path}": '
     _refuse_unknown(body, _KNOWN, where)
-    path = path.lstrip("/")
+    path = path.removeprefix("/")
     if "+*" in path:
         raise _error(item, where, "invalid use of wildcards ('+*' is forbidden)")
     _check_braces(path, item, where)

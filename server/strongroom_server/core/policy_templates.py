@@ -46,4 +46,4 @@ def _resolve_rule(rule: Rule, values: Mapping[str, str], policy: str) -> Rule | 
             return None
         path += rule.path[end : match.start()] + value
         end = match.end()
-    return replace(rule, path=(path + rule.path[end:]).lstrip("/"))
+    return replace(rule, path=(path + rule.path[end:]).removeprefix("/"))

@@ -86,7 +86,7 @@ def test_wrapping_times(inside, seconds):
         pytest.param('{"path": [{"a": {"capabilities": ["read"]}}, {"b": {"capabilities": ["list"]}}]}', id="a_list"),
         pytest.param('{"path": {"a": [{"capabilities": ["read"]}], "b": {"policy": "", "capabilities": ["list"]}}}',
                      id="json_with_an_inner_list"),
-        pytest.param('name = "x" "path" "/a" { "capabilities" = ["read"] }, path "//b" "c" { capabilities = ["list"] }',
+        pytest.param('name = "x" "path" "/a" { "capabilities" = ["read"] }, path "/b" "c" { capabilities = ["list"] }',
                      id="slashes_in_front_and_a_second_label_are_dropped"),
     ],
 )  # fmt: skip
