@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.e2e.namespace import Namespace
+from tools import demo, install
 from tools import images as project_images
 from tools.cluster import local
-from tools.cluster.target import NoCluster, Target, provide
+from tools.cluster.objects import Namespace
+from tools.cluster.target import PROJECT, NoCluster, Target, provide
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,19 @@ def namespace(cluster: Target, request: pytest.FixtureRequest) -> Iterator[Names
     cluster.kubectl("create", "namespace", name)
     yield Namespace(name, cluster)
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def strongroom(cluster: Target, images: dict[str, str]) -> Namespace:
+    """The chart, installed with two replicas of the injector."""
+    return install.install(cluster, images, "injector.replicas=2")
+
+
+@pytest.fixture(scope="session")
+def quickstart(strongroom: Namespace) -> Namespace:
+    """The quickstart example, with its server ready."""
+    cluster = strongroom.cluster
+    cluster.kubectl("apply", "-f", str(PROJECT / "examples" / demo.QUICKSTART))
+    namespace = Namespace(demo.QUICKSTART, cluster)
+    demo.wait_for_server(namespace)
+    return namespace

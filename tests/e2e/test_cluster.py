@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.e2e.namespace import Namespace
+from tools.cluster.objects import Namespace
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -93,7 +93,7 @@ print(json.dumps({
 @pytest.fixture
 def web(namespace: Namespace, images: dict[str, str]) -> Namespace:
     namespace.apply(*stateful_set(images["agent"]))
-    namespace.running("web-0")
+    namespace.until_condition("pod/web-0", "Ready")
     return namespace
 
 
@@ -118,7 +118,7 @@ def test_a_claim_is_bound_and_outlives_its_pod(web: Namespace) -> None:
     before = web.get("pod/web-0")["metadata"]["uid"]
     web.kubectl("delete", "pod", "web-0")
     web.until("pod/web-0", lambda found: found["metadata"]["uid"] != before)
-    web.running("web-0")
+    web.until_condition("pod/web-0", "Ready")
     assert web.python("web-0", "print(open('/data/file').read())").strip() == "kept"
     assert web.get("pvc/data-web-0")["status"]["phase"] == "Bound"
 
