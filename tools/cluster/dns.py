@@ -32,9 +32,9 @@ class Zone:
         """Find the records of a name; nothing where no such name exists."""
         if not name.endswith(_SUFFIX):
             return None
-        *host, service, namespace = [label for label in name.removesuffix(_SUFFIX).split(".") if label][-4:] or [""]
-        found = self.services.get(f"{namespace}/{service}")
-        if found is None:
+        labels = name.removesuffix(_SUFFIX).split(".")
+        host, found = labels[:-2], self.services.get("/".join(reversed(labels[-2:])))
+        if found is None or len(host) > 2:
             return None
         if len(host) == 2:
             return self._ports(found, name, host) or None
