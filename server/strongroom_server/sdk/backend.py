@@ -32,7 +32,10 @@ class Backend(Protocol):
         ...
 
     async def commit(self, changes: Sequence[Change]) -> None:
-        """Make all changes or none; durable when it returns. Removing what is not there is no error."""
+        """Make all changes or none; durable when it returns. Removing what is not there is no error.
+
+        A cancelled commit ends only when it is decided, so that no cache runs ahead of the store.
+        """
         ...
 
     async def close(self) -> None:
