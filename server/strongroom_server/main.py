@@ -1,4 +1,4 @@
-"""The composition root: flags and server file in, a running server out. The only place where everything is put together."""
+"""The composition root: flags and server file in, a running server out; everything is put together here alone."""
 
 import argparse
 import asyncio

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from strongroom_common.clock import Clock
 from strongroom_server.audit import open_device
-from strongroom_server.audit.entries import Event, Target, Verdict, request_entry, response_entry, probe_entry
+from strongroom_server.audit.entries import Event, Target, Verdict, probe_entry, request_entry, response_entry
 from strongroom_server.audit.entries import Token as ShownToken
 from strongroom_server.audit.redaction import Redaction
 from strongroom_server.core.leases import fresh_nonce

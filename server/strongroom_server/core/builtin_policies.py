@@ -38,6 +38,8 @@ path "sys/control-group/request" { capabilities = ["update"] }
 path "identity/oidc/provider/+/authorize" { capabilities = ["read", "update"] }
 """
 
+RESPONSE_WRAPPING = "response-wrapping"
+
 RESPONSE_WRAPPING_POLICY = """\
 # The one policy of a wrapping token: read what is wrapped, once.
 path "cubbyhole/response"  { capabilities = ["create", "read"] }

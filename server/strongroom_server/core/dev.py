@@ -18,7 +18,7 @@ class DevSecrets:
     root_token: str
 
 
-async def prepare(server: "Server", root_token: str = "") -> DevSecrets:  # noqa: S107 - empty makes a random one
+async def prepare(server: "Server", root_token: str = "") -> DevSecrets:
     """Initialise and unseal with one share, make the root token, mount KV."""
     answer = await server.sealing.initialize(
         InitRequest(secret_shares=1, secret_threshold=1), lambda: server.make_root_token(root_token)

@@ -271,7 +271,6 @@ class LeaseStore:
 
     async def revoke_many(self, lease_ids: Iterable[str], *, force: bool = False) -> None:
         """End many leases, a bounded number at a time; raises the first failure after trying all."""
-
         slots = asyncio.Semaphore(PARALLEL)  # its own: a token's end, which holds a slot already, comes here too
 
         async def one(lease_id: str) -> None:

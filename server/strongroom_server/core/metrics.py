@@ -58,7 +58,7 @@ class Metrics:
             for name in sorted({name for name, _ in series}):
                 flat = flatten(name)
                 lines.append(f"# TYPE {flat} {kind}")
-                lines += [f"{flat}{_braces(l)} {v:g}" for (n, l), v in sorted(series.items()) if n == name]
+                lines += [f"{flat}{_braces(labels)} {v:g}" for (n, labels), v in sorted(series.items()) if n == name]
         for name in sorted({name for name, _ in self.summaries}):
             flat = flatten(name)
             lines.append(f"# TYPE {flat} summary")
@@ -72,12 +72,12 @@ class Metrics:
         """Return the JSON form of sys/metrics."""
         return {
             "Timestamp": "",
-            "Counters": [_row(n, l, Count=1, Sum=v, Min=v, Max=v, Mean=v, Rate=v) for (n, l), v in self.counters.items()],
-            "Gauges": [_row(n, l, Value=v) for (n, l), v in self.gauges.items()],
+            "Counters": [_row(*key, Count=v, Sum=v, Min=0, Max=v, Mean=1, Rate=v) for key, v in self.counters.items()],
+            "Gauges": [_row(*key, Value=value) for key, value in self.gauges.items()],
             "Points": [],
             "Samples": [
-                _row(n, l, Count=s.count, Sum=s.total, Min=s.least, Max=s.most, Mean=s.total / s.count)
-                for (n, l), s in self.summaries.items()
+                _row(*key, Count=s.count, Sum=s.total, Min=s.least, Max=s.most, Mean=s.total / s.count)
+                for key, s in self.summaries.items()
             ],
         }
 

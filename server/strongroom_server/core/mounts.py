@@ -178,7 +178,7 @@ class Mounts:
         """Raise InvalidRequest unless something can be mounted at ``path``."""
         if not _POINT.fullmatch(path.strip("/")) or "//" in path:
             raise InvalidRequest(f"path {path!r} is not a valid mount point")
-        if path.split("/")[0] in _PROTECTED[table]:
+        if path.split("/", maxsplit=1)[0] in _PROTECTED[table]:
             raise InvalidRequest(f"{path} is kept by the server: nothing can be mounted there")
         point = f"auth/{path}" if table == "auth" else path
         if point in self._points:

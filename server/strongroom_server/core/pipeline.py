@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from strongroom_server.core import registration, wrapping
 from strongroom_server.core.acl import Decision
 from strongroom_server.core.exchange import Exchange
+from strongroom_server.core.help import help_of_mount, help_of_path
 from strongroom_server.core.tokens import Token
 from strongroom_server.lib.cidr import allows
 from strongroom_server.sdk.errors import (
@@ -146,6 +147,9 @@ def decide(exchange: Exchange) -> Awaitable[None] | None:
             return None
         if route.exists and request.operation is Operation.UPDATE:
             return _decide_write(exchange)
+    elif exchange.path is not None and any(other.public for other in exchange.path.routes.values()):
+        exchange.decision = _ALLOWED  # a public path with no such operation: the answer is 405, token or not
+        return None
     if token is None:
         exchange.decision = _NO_TOKEN
         return None
@@ -209,10 +213,13 @@ async def call_engine(exchange: Exchange) -> None:
             raise NotFound(f'no handler for route "{exchange.full_path}". route entry not found.')
         mount.running()
         return
+    if request.operation is Operation.HELP and not request.path:
+        exchange.response = help_of_mount(engine)
+        return
     if exchange.path is None:
         raise UnsupportedPath
     if request.operation is Operation.HELP:
-        exchange.response = exchange.server.help_of(engine, exchange.path)
+        exchange.response = help_of_path(engine, exchange.path, request.path)
         return
     if exchange.route is None:
         raise UnsupportedOperation
@@ -224,7 +231,7 @@ def register(exchange: Exchange) -> Awaitable[None] | None:
     response = exchange.response
     if response.auth is not None and not response.auth.client_token:
         return registration.register_login(exchange, response.auth)
-    if response.lease is not None:
+    if response.lease is not None and response.lease.kind:  # KV names a duration without a kind: nothing to end
         return registration.register_lease(exchange, response.lease)
     return None
 

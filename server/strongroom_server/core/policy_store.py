@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from strongroom_server.core.acl import Acl, compile_acl
-from strongroom_server.core.builtin_policies import DEFAULT_POLICY
+from strongroom_server.core.builtin_policies import DEFAULT_POLICY, RESPONSE_WRAPPING, RESPONSE_WRAPPING_POLICY, ROOT
 from strongroom_server.core.policies import Policy, parse_policy
 from strongroom_server.core.tokens import Token
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.storage import Change, Storage
 
-IMMUTABLE = ("root",)
+IMMUTABLE = (ROOT, RESPONSE_WRAPPING)
 _KEPT = 50_000
 
 
@@ -37,13 +37,14 @@ class PolicyStore:
         self._by_names: dict[tuple[str, tuple[str, ...]], Acl] = {}
 
     async def start(self) -> None:
-        """Store the default policy where there is none yet."""
-        if await self._storage.get("default") is None:
-            await self._storage.commit([Change("default", DEFAULT_POLICY.encode())])
+        """Store the policies that every server has, where they are not yet."""
+        for name, text in (("default", DEFAULT_POLICY), (RESPONSE_WRAPPING, RESPONSE_WRAPPING_POLICY)):
+            if await self._storage.get(name) is None:
+                await self._storage.commit([Change(name, text.encode())])
 
     async def names(self) -> list[str]:
         """Return the names of all policies, root included."""
-        return sorted({*await self._storage.list(), "root"})
+        return sorted({*await self._storage.list(), ROOT} - {RESPONSE_WRAPPING})
 
     async def text(self, name: str) -> str | None:
         """Return a policy's text as it was written."""

@@ -11,7 +11,6 @@ from typing import Protocol
 from strongroom_common.clock import Clock
 from strongroom_server.barrier import Barrier
 from strongroom_server.core.audit_broker import AuditBroker
-from strongroom_server.core.help import help_of
 from strongroom_server.core.identity import Identity
 from strongroom_server.core.leases import LeaseEntry, LeaseStore
 from strongroom_server.core.metrics import Metrics
@@ -26,7 +25,7 @@ from strongroom_server.core.system_view import MountSystem
 from strongroom_server.core.token_auth import TokenAuth
 from strongroom_server.core.tokens import Token, TokenStore
 from strongroom_server.sdk.backend import Backend, Change
-from strongroom_server.sdk.engine import Engine, Path
+from strongroom_server.sdk.engine import Engine
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.parts import UnknownPart, load_part
 from strongroom_server.sdk.request import Auth, Request, Response
@@ -191,10 +190,6 @@ class Server:
     async def handle(self, request: Request) -> Response:
         """Serve one request; raises RequestError."""
         return await serve(self, request)
-
-    def help_of(self, engine: Engine, path: Path) -> Response:
-        """Return a path's help."""
-        return help_of(engine, path)
 
     # -- what several parts share ---------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ Source: Vault's pages "Tokens" (explicit max TTL, periodic tokens) and "Lease, r
 
 from dataclasses import dataclass
 
+from strongroom_common.durations import short_duration
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -29,22 +31,18 @@ def grant(limits: Limits, *, asked: int, now: float, issued: float) -> tuple[int
         seconds = limits.period
         if seconds > limits.maximum > 0 and not limits.explicit_max:
             seconds = limits.maximum
-            warnings.append(_cut("period", limits.period, limits.maximum))
+            warnings.append(_capped(limits.period, limits.maximum))
     else:
         wish = asked or limits.ttl or limits.default
         maximum = _least(limits.max_ttl, limits.maximum)
-        if limits.max_ttl > limits.maximum > 0:
-            warnings.append(_cut("max TTL", limits.max_ttl, limits.maximum))
         left = int(issued + maximum - now) if maximum else wish
         if wish > left:
-            warnings.append(_cut("TTL", wish, left))
+            warnings.append(_capped(wish, left))
         seconds = min(wish, left)
     if limits.explicit_max:
         left = int(issued + limits.explicit_max - now)
         if seconds > left:
-            warnings.append(
-                f"TTL of {seconds} seconds exceeded the effective explicit max_ttl of {left} seconds; cut to it"
-            )
+            warnings.append(_capped(seconds, left))
         seconds = min(seconds, left)
     return max(seconds, 0), warnings
 
@@ -53,5 +51,8 @@ def _least(*values: int) -> int:
     return min((value for value in values if value), default=0)
 
 
-def _cut(what: str, wish: int, limit: int) -> str:
-    return f"{what} of {wish} seconds exceeded the effective max_ttl of {limit} seconds; it was capped accordingly"
+def _capped(wish: int, limit: int) -> str:
+    return (
+        f'TTL of "{short_duration(wish)}" exceeded the effective max_ttl of "{short_duration(limit)}"; '
+        "TTL value is capped accordingly"
+    )

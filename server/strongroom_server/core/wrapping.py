@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from strongroom_common.clock import rfc3339
+from strongroom_server.core.builtin_policies import RESPONSE_WRAPPING
 from strongroom_server.core.exchange import Exchange
 from strongroom_server.core.registration import create_token
 from strongroom_server.core.tokens import Token
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("core.wrapping")
 
-POLICY = "response-wrapping"
 _UNWRAPPABLE = frozenset({"sys/wrapping/wrap", "sys/wrapping/rewrap", "sys/wrapping/unwrap", "sys/wrapping/lookup"})
 
 
@@ -40,7 +40,7 @@ async def wrap(exchange: Exchange) -> None:
 
 async def keep(server: "Server", body: dict[str, Any], ttl: int, path: str, wrapped_accessor: str = "") -> WrapInfo:
     """Store ``body`` behind a fresh token of ``ttl`` seconds."""
-    auth = Auth(policies=(POLICY,), display_name="response-wrapping", ttl=ttl, num_uses=1, renewable=False)
+    auth = Auth(policies=(RESPONSE_WRAPPING,), display_name="response-wrapping", ttl=ttl, num_uses=1, renewable=False)
     record = await create_token(server, auth, path, mount="auth/token/")
     info = WrapInfo(auth.client_token, record.accessor, ttl, rfc3339(record.created), path, wrapped_accessor)
     facts = {"creation_time": info.creation_time, "creation_path": path, "creation_ttl": ttl,
@@ -53,7 +53,7 @@ async def keep(server: "Server", body: dict[str, Any], ttl: int, path: str, wrap
 async def wrapped_token(server: "Server", text: str) -> Token:
     """Return the live wrapping token ``text``; raises InvalidRequest for anything else."""
     token = await server.tokens.lookup(text) if text else None
-    if token is None or token.policies != (POLICY,):
+    if token is None or token.policies != (RESPONSE_WRAPPING,):
         raise InvalidRequest("wrapping token is not valid or does not exist")
     return token
 

@@ -5,9 +5,10 @@ router.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
 from aiohttp import web
@@ -15,8 +16,9 @@ from aiohttp import web
 from strongroom_common.durations import parse_duration
 from strongroom_server.core.wrapping import envelope
 from strongroom_server.http.errors import answer
+from strongroom_server.http.limits import check_body
 from strongroom_server.sdk import codec
-from strongroom_server.sdk.errors import InvalidRequest, RequestError, TooLarge, UnsupportedOperation
+from strongroom_server.sdk.errors import InvalidRequest, NotFound, RequestError, TooLarge, UnsupportedOperation
 from strongroom_server.sdk.request import Connection, Operation, Request, Response
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class App:
     def __init__(self, server: "Server", *, max_body: int = MAX_BODY, headers: Mapping[str, str] | None = None) -> None:
         """``headers`` go with every answer beside Vault's own."""
         self._server = server
-        self._max_body = max_body
+        self.max_body = max_body
         self._headers = _HEADERS | dict(headers or {})
 
     async def handle(self, message: web.BaseRequest) -> web.Response:
@@ -55,10 +57,14 @@ class App:
             path, query = _target(message)
             if not path.startswith("/v1/"):
                 return self._outside(path)
+            if "//" in path:
+                return self._redirect(re.sub("/{2,}", "/", path), query)
+            if "/.." in path and ".." in path.split("/"):
+                raise InvalidRequest("relative paths not supported")  # noqa: TRY301 - answered below like all others
             request = await self._request(message, path[4:], query, request_id)
             response = await self._server.handle(request)
             return self._answer(response, request_id)
-        except Exception as error:  # whatever it is, the client gets an answer and only the log the cause
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and only the log the cause
             status, body = answer(error, request_id)
             return web.Response(body=body, status=status, headers=self._headers)
 
@@ -66,6 +72,10 @@ class App:
         if path == "/":
             return web.Response(status=307, headers={"Location": "/ui/"})
         return web.Response(body=b'{"errors":[]}', status=404, headers=self._headers)
+
+    def _redirect(self, path: str, query: str) -> web.Response:
+        location = quote(path) + (f"?{query}" if query else "")
+        return web.Response(status=307, headers=self._headers | {"Location": location})
 
     async def _request(self, message: web.BaseRequest, path: str, query: str, request_id: str) -> Request:
         method = message.method
@@ -88,22 +98,26 @@ class App:
                 data.pop("list")
         if operation is Operation.LIST and not path.endswith("/"):
             path += "/"
-        token = headers.get("X-Vault-Token") or _bearer(headers)
+        token = headers.get("X-Vault-Token", "").strip() or _bearer(headers)
         peer = message.transport.get_extra_info("peername") if message.transport else None
         address, port = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
         request = Request(
             operation, path, data, token=token, headers=headers, connection=Connection(address, port), id=request_id,
         )  # fmt: skip
+        namespace = headers.get("X-Vault-Namespace", "").strip("/")
+        if namespace not in {"", "root"}:
+            raise NotFound(f"namespace {namespace!r} not found: this server has the root namespace alone")
         if wrap := headers.get("X-Vault-Wrap-TTL"):
             request.wrap_ttl = _wrap_ttl(wrap)
         return request
 
     async def _body(self, message: web.BaseRequest, method: str) -> dict[str, Any]:
-        if (message.content_length or 0) > self._max_body:
+        if (message.content_length or 0) > self.max_body:
             raise TooLarge("http: request body too large")
         raw = await self._read(message)
         if method == "PATCH" and message.content_type != _MERGE_PATCH:
-            raise UnsupportedMediaType(f"PATCH requires Content-Type of {_MERGE_PATCH}, provided {message.content_type}")
+            given = message.content_type
+            raise UnsupportedMediaType(f"PATCH requires Content-Type of {_MERGE_PATCH}, provided {given}")
         if not raw or raw.isspace():
             return {}
         if message.content_type == "application/x-www-form-urlencoded" and raw[:1] != b"{":
@@ -116,6 +130,7 @@ class App:
             return {}
         if not isinstance(data, dict):
             raise InvalidRequest("failed to parse JSON input: expected an object")
+        check_body(raw, data)
         return data
 
     async def _read(self, message: web.BaseRequest) -> bytes:
@@ -124,7 +139,7 @@ class App:
         chunks, size = [], 0
         async for chunk in message.content.iter_any():  # chunked: the length is known only as it comes
             size += len(chunk)
-            if size > self._max_body:
+            if size > self.max_body:
                 raise TooLarge("http: request body too large")
             chunks.append(chunk)
         return b"".join(chunks)
@@ -152,7 +167,7 @@ def fresh_id() -> str:
 
 
 def _target(message: web.BaseRequest) -> tuple[str, str]:
-    raw, _, query = message._message.path.partition("?")  # noqa: SLF001 - the URL object of the public name costs 10 us
+    raw, _, query = message._message.path.partition("?")
     if "%" in raw:
         raw = unquote(raw)
     return raw, query
@@ -160,7 +175,7 @@ def _target(message: web.BaseRequest) -> tuple[str, str]:
 
 def _bearer(headers: Mapping[str, str]) -> str:
     value = headers.get("Authorization", "")
-    return value[7:].strip() if value[:7].lower() == "bearer " else ""
+    return value[7:].strip() if value.startswith("Bearer ") else ""  # in this case alone, as the peer has it
 
 
 def _wrap_ttl(text: str) -> int:

@@ -57,7 +57,7 @@ class _HybridParser:
     def message_consumed(self) -> None:
         self._parser.message_consumed()
 
-    def set_upgraded(self, value: bool) -> None:  # noqa: FBT001 - aiohttp's own signature
+    def set_upgraded(self, value: bool) -> None:
         self._parser.set_upgraded(value)
 
 

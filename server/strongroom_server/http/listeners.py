@@ -1,17 +1,16 @@
 """Sockets: where the server listens, with TLS or without."""
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
+from typing import Any
 
 from aiohttp import web
 
 from strongroom_server.http.app import App
 from strongroom_server.http.list_parser import ListServer
-
-
 
 
 @dataclass(slots=True)
@@ -48,18 +47,31 @@ async def bind_tcp(app: App, host: str, port: int, context: ssl.SSLContext | Non
 async def bind_unix(app: App, path: str, mode: int | None = None) -> Bound:
     """Listen on a unix socket."""
     runner = await _runner(app)
-    Path(path).unlink(missing_ok=True)
+    Path(path).unlink(missing_ok=True)  # noqa: ASYNC240 - once, before anything is served
     await web.UnixSite(runner, path).start()
     if mode is not None:
-        Path(path).chmod(mode)
+        Path(path).chmod(mode)  # noqa: ASYNC240 - the same
     return Bound(runner, 0)
 
 
 async def _runner(app: App) -> web.ServerRunner:
-    server = ListServer(app.handle, access_log=None, keepalive_timeout=300, lingering_time=2)
+    server = ListServer(
+        app.handle, request_factory=_request_factory(app.max_body), access_log=None, keepalive_timeout=300,
+        lingering_time=2,
+    )  # fmt: skip
     runner = web.ServerRunner(server, shutdown_timeout=10)
     await runner.setup()
     return runner
+
+
+def _request_factory(max_body: int) -> Any:
+    """Return aiohttp's own factory with our limit: its default refuses bodies over 1 MiB."""
+
+    def make(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=max_body + 1)
+
+    return make
 
 
 async def close_all(bound: Sequence[Bound]) -> None:

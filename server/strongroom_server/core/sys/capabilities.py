@@ -7,7 +7,7 @@ from strongroom_common.fields import Alias, Given, Strings
 from strongroom_server.core.sys.area import Area
 from strongroom_server.core.tokens import Token
 from strongroom_server.sdk.engine import write
-from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
+from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Request, Response
 
 
@@ -44,7 +44,7 @@ class Capabilities(Area):
         if not asked.paths:
             raise InvalidRequest("paths must be supplied")
         if token is None:
-            raise PermissionDenied("invalid token")
+            raise InvalidRequest("invalid token")
         found: dict[str, Any] = {path: await self._capabilities(token, path) for path in asked.paths}
         if len(asked.paths) == 1:
             found["capabilities"] = found[asked.paths[0]]

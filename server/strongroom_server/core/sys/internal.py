@@ -31,8 +31,10 @@ class Internal(Area):
         found = self.server.mounts.find(path)
         # Whoever may do nothing below the mount does not learn whether it is there (Vault docs, sys/internal/ui).
         if token is None or found is None or not await self._reaches(token, found[0]):
-            raise PermissionDenied("preflight capability check returned 403, please ensure client's policies grant "
-                                   f"access to path {path.rstrip('/')!r}/".replace("'/", "/'").replace("'", '"'))  # fmt: skip
+            raise PermissionDenied(
+                "preflight capability check returned 403, please ensure client's policies grant access to path "
+                f'"{path.rstrip("/")}/"'
+            )
         mount = found[0]
         return {**_row(mount, whole=True), "path": mount.point}
 

@@ -60,7 +60,9 @@ class Leases(Area):
         return await self.renew_lease(body)
 
     @write("renew/{url_lease_id:rest}")
-    async def renew_old_by_path(self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]) -> Response:
+    async def renew_old_by_path(
+        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]
+    ) -> Response:
         """Renew the lease in the path (older path)."""
         del url_lease_id
         return await self.renew_lease(body)

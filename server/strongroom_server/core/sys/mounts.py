@@ -15,7 +15,6 @@ from strongroom_server.sdk.storage import Storage
 from strongroom_server.sdk.system import System
 from strongroom_server.sdk.version import VERSION
 
-
 MountPath = Annotated[str, "Where it is mounted."]
 
 
@@ -88,6 +87,7 @@ class Mounts(Area):
         return self._tuning("secret", path)
 
     @read("auth/{path:rest}/tune", sudo=True)
+    @read("mounts/auth/{path:rest}/tune", sudo=True)
     async def read_auth_tune(self, path: MountPath) -> Response:
         """Read an auth method's settings."""
         return self._tuning("auth", path)
@@ -98,6 +98,7 @@ class Mounts(Area):
         await self._tune("secret", path, body)
 
     @write("auth/{path:rest}/tune", sudo=True)
+    @write("mounts/auth/{path:rest}/tune", sudo=True)
     async def write_auth_tune(self, path: MountPath, body: Given[Tune]) -> None:
         """Change an auth method's settings."""
         await self._tune("auth", path, body)

@@ -9,7 +9,7 @@ from strongroom_common.fields import Alias, Given
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
-from strongroom_server.sdk.request import Response
+from strongroom_server.sdk.request import Request, Response
 
 Name = Annotated[str, "Name of the policy."]
 
@@ -40,11 +40,6 @@ class Policies(Area):
         """List the ACL policies."""
         return {"keys": await self.server.policies.names()}
 
-    @read("policies/acl")
-    async def read_acl_names(self) -> dict[str, Any]:
-        """List the ACL policies."""
-        return await self.list_acl()
-
     @read("policy/{name:rest}")
     async def read_policy(self, name: Name) -> Response:
         """Read a policy."""
@@ -63,9 +58,11 @@ class Policies(Area):
         return text
 
     @write("policy/{name:rest}")
-    async def write_policy(self, name: Name, body: Given[Text]) -> None:
+    async def write_policy(self, name: Name, body: Given[Text], request: Request) -> Response:
         """Create or replace a policy."""
         await self._write(name, body)
+        old = "rules" in request.data
+        return Response(warnings=["'rules' is deprecated: send 'policy' instead"] if old else [])
 
     @write("policies/acl/{name:rest}")
     async def write_acl(self, name: Name, body: Given[Text]) -> None:
@@ -73,7 +70,7 @@ class Policies(Area):
         await self._write(name, body)
 
     async def _write(self, name: str, body: Given[Text]) -> None:
-        if "policy" not in body.sent:
+        if not body.value.policy:
             raise InvalidRequest("'policy' parameter not supplied or empty")
         await self.server.policies.write(name.lower(), _plain(body.value.policy))
 

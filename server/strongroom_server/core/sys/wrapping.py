@@ -45,19 +45,19 @@ class Wrapping(Area):
         given = Named(str(request.data.get("token", "")))
         return await self.look_up(Given(given, frozenset()), request)
 
-    @write("wrapping/unwrap", public=True)
+    @write("wrapping/unwrap")
     async def unwrap(self, body: Given[Named], request: Request) -> Response:
-        """Open a wrapped answer; it can be opened once."""
+        """Open a wrapped answer; it can be opened once, also where its token is the caller's own."""
         token = await self._token(body.value.token or request.token)
-        stored = await wrapping.take(self.server, token, used=False)
+        stored = await wrapping.take(self.server, token, used=not body.value.token)
         return Response(raw=Raw(codec.encode(stored), "application/json"))
 
-    @write("wrapping/rewrap", public=True)
+    @write("wrapping/rewrap")
     async def rewrap(self, body: Given[Named], request: Request) -> Response:
         """Put a wrapped answer behind a new token of the same lifetime."""
         token = await self._token(body.value.token or request.token)
         facts = await wrapping.look(self.server, token)
-        stored = await wrapping.take(self.server, token, used=False)
+        stored = await wrapping.take(self.server, token, used=not body.value.token)
         info = await wrapping.keep(self.server, stored, int(facts["creation_ttl"]), str(facts["creation_path"]),
                                    str(facts.get("wrapped_accessor", "")))  # fmt: skip
         return Response(wrap=info)
