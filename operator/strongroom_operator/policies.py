@@ -6,7 +6,7 @@ oldest gets it, the others say so in their condition.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,9 @@ class Case:
     name: str
     spec: SecretPolicySpec
     cluster: Cluster | None
+    uid: str = ""
+    generation: int = 0
+    created: str = ""
     clusters: tuple[str, ...] = ()
     rival: str = ""
 
@@ -57,6 +60,16 @@ def choose(clusters: Sequence[Cluster], reference: ClusterRef | None, namespace:
         return clusters[0] if len(clusters) == 1 else None
     wanted = (reference.namespace or namespace, reference.name)
     return next((cluster for cluster in clusters if (cluster.namespace, cluster.name) == wanted), None)
+
+
+def rival(case: Case, others: Iterable[Case]) -> str:
+    """Return who holds the role's name: the oldest SecretPolicy that asks for it in this cluster; "" is ``case``.
+
+    Creation times sort as text; of one second the first by name wins.
+    """
+    rivals = [other for other in others if other.cluster == case.cluster and other.role == case.role]
+    holder = min([*rivals, case], key=lambda claim: (claim.created, claim.namespace, claim.name))
+    return "" if holder.uid == case.uid else f"{holder.namespace}/{holder.name}"
 
 
 def cluster_is_known(case: Case) -> Verdict | None:

@@ -14,6 +14,7 @@ from strongroom_operator.spec import VaultClusterSpec
 API_PORT, CLUSTER_PORT = 8200, 8201
 FOLDER = "/strongroom"
 HA_STATE = f"{GROUP}/ha-state"
+COPY_OF = f"{GROUP}/copy-of"
 CLUSTER_LABEL = f"{GROUP}/cluster"
 MANAGER = "strongroom-operator"
 
@@ -208,5 +209,5 @@ def ca_copy(cluster: Cluster, namespace: str, certificate: str) -> Body:
     """Return the CA certificate for another namespace."""
     copy = unowned(cluster, "v1", "ConfigMap", cluster.ca_secret, data={"ca.crt": certificate})
     copy["metadata"]["namespace"] = namespace
-    copy["metadata"]["annotations"] = {f"{GROUP}/copy-of": f"{cluster.namespace}/{cluster.name}"}
+    copy["metadata"]["annotations"] = {COPY_OF: f"{cluster.namespace}/{cluster.name}"}
     return copy

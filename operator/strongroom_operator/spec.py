@@ -126,9 +126,9 @@ class Injector:
     default: Annotated[
         bool, "Make this the server of pods that name none. The oldest VaultCluster that asks for it gets it."
     ] = True
-    settings: Annotated[
-        Pairs, "More settings of the injector as environment variables, such as AGENT_INJECT_CPU_LIMIT."
-    ] = field(default_factory=lambda: Pairs({}))
+    settings: Annotated[Pairs, "More defaults for pods, by the name of the injector's flag, such as memory-limit."] = (
+        field(default_factory=lambda: Pairs({}))
+    )
 
 
 @dataclass(frozen=True)

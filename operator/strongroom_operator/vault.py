@@ -5,12 +5,13 @@ Requests and answers are ``strongroom_client``'s; only the sending is done here,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any, Protocol
 
 import aiohttp
+from yarl import URL
 
 from strongroom_client import NotFound, Operation, Response, Unreachable, handle, prepare, request_headers
-from strongroom_common.tls import Tls, client_context
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
 # Any state is an answer: the body says which.
@@ -61,10 +62,12 @@ async def find(server: Server, path: str) -> Any:
 class HttpServer:
     """A server at ``address`` (a URL with a pod's IP); ``host`` is the name its certificate has to have."""
 
-    def __init__(self, session: aiohttp.ClientSession, address: str, ca: str = "", host: str = "") -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, address: str, context: SSLContext | None = None, host: str = ""
+    ) -> None:
         self.token = ""
         self._session, self._address, self._host = session, address, host
-        self._ssl = client_context(Tls(ca_pem=ca)) if ca else True
+        self._ssl = context or True
 
     def __repr__(self) -> str:
         return f"HttpServer({self._address!r})"
@@ -78,7 +81,7 @@ class HttpServer:
         try:
             async with self._session.request(
                 request.method,
-                yarl_url(url),
+                URL(url, encoded=True),
                 data=request.body,
                 headers=request.headers,
                 ssl=self._ssl,
@@ -90,10 +93,3 @@ class HttpServer:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise Unreachable(request.method, url, reason) from error
-
-
-def yarl_url(url: str) -> Any:
-    """Return ``url`` as aiohttp wants it when it must not be encoded a second time."""
-    from yarl import URL
-
-    return URL(url, encoded=True)
