@@ -71,25 +71,27 @@ class Event:
 
 def request_entry(redaction: Redaction, event: Event) -> bytes:
     """Return the line for a request that was decided upon and not yet served."""
+    who = _auth(redaction, event)
     entry = {
         "time": rfc3339(event.time),
         "type": "request",
-        "auth": _auth(redaction, event),
-        "request": _request(redaction, event),
+        "auth": who,
+        "request": _request(redaction, event, who),
         "error": event.error,
     }
     return codec.encode(_filled(entry))
 
 
 def response_entry(redaction: Redaction, event: Event) -> bytes:
-    """Return the line for an answer that is about to be given; ``event.response`` may be None where there was none."""
-    response = event.response or Response()
+    """Return the line for an answer that is about to be given; without a response it is the error."""
+    response = event.response or Response({"error": event.error} if event.error else None)
+    who = _auth(redaction, event)
     login = event.token is None and response.auth is not None
     entry = {
         "time": rfc3339(event.time),
         "type": "response",
-        "auth": _issued(redaction, response.auth) if login and response.auth else _auth(redaction, event),
-        "request": _request(redaction, event),
+        "auth": _issued(redaction, response.auth) if login and response.auth else who,
+        "request": _request(redaction, event, who),
         "response": _Kept(_response(redaction, event, response)),
         "error": event.error,
     }
@@ -104,22 +106,24 @@ def probe_entry(redaction: Redaction, time: float, request_id: str) -> bytes:
 
 def _auth(redaction: Redaction, event: Event) -> dict[str, Any]:
     token = event.token or Token()
-    return _filled({
-        "client_token": redaction.secret(token.id),
-        "accessor": redaction.accessor(token.accessor),
-        "display_name": token.display_name,
-        "policies": sorted({*token.policies, *token.identity_policies}),
-        "token_policies": list(token.policies),
-        "identity_policies": list(token.identity_policies),
-        "no_default_policy": token.no_default_policy,
-        "policy_results": _verdict(event),
-        "metadata": dict(token.metadata),
-        "remaining_uses": token.remaining_uses,
-        "entity_id": token.entity_id,
-        "token_type": token.kind,
-        "token_ttl": token.ttl,
-        "token_issue_time": _seconds(token.issued),
-    })
+    return _filled(
+        {
+            "client_token": redaction.secret(token.id),
+            "accessor": redaction.accessor(token.accessor),
+            "display_name": token.display_name,
+            "policies": sorted({*token.policies, *token.identity_policies}),
+            "token_policies": list(token.policies),
+            "identity_policies": list(token.identity_policies),
+            "no_default_policy": token.no_default_policy,
+            "policy_results": _verdict(event),
+            "metadata": dict(token.metadata),
+            "remaining_uses": token.remaining_uses,
+            "entity_id": token.entity_id,
+            "token_type": token.kind,
+            "token_ttl": token.ttl,
+            "token_issue_time": _seconds(token.issued),
+        }
+    )
 
 
 def _verdict(event: Event) -> dict[str, Any]:
@@ -131,42 +135,47 @@ def _verdict(event: Event) -> dict[str, Any]:
 
 
 def _issued(redaction: Redaction, auth: Auth) -> dict[str, Any]:
-    return _filled({
-        "client_token": redaction.secret(auth.client_token),
-        "accessor": redaction.accessor(auth.accessor),
-        "display_name": auth.display_name,
-        "policies": sorted({*auth.policies, *auth.identity_policies}),
-        "token_policies": list(auth.policies),
-        "identity_policies": list(auth.identity_policies),
-        "no_default_policy": auth.no_default_policy,
-        "metadata": dict(auth.metadata),
-        "num_uses": auth.num_uses,
-        "entity_id": auth.entity_id,
-        "token_type": auth.token_type,
-        "token_ttl": auth.ttl,
-    })
+    return _filled(
+        {
+            "client_token": redaction.secret(auth.client_token),
+            "accessor": redaction.accessor(auth.accessor),
+            "display_name": auth.display_name,
+            "policies": sorted({*auth.policies, *auth.identity_policies}),
+            "token_policies": list(auth.policies),
+            "identity_policies": list(auth.identity_policies),
+            "no_default_policy": auth.no_default_policy,
+            "metadata": dict(auth.metadata),
+            "num_uses": auth.num_uses,
+            "entity_id": auth.entity_id,
+            "token_type": auth.token_type,
+            "token_ttl": auth.ttl,
+        }
+    )
 
 
-def _request(redaction: Redaction, event: Event) -> dict[str, Any]:
+def _request(redaction: Redaction, event: Event, who: Mapping[str, Any]) -> dict[str, Any]:
     request, target = event.request, event.target
     token = event.token or Token()
-    return _filled({
-        "id": request.id,
-        "client_id": event.client_id,
-        "operation": request.operation.value,
-        **_mount(request, target),
-        "mount_running_version": target.version,
-        "mount_class": target.group,
-        "client_token": redaction.secret(request.token),
-        "client_token_accessor": redaction.accessor(token.accessor),
-        "namespace": _filled({"id": event.namespace_id, "path": request.namespace}),
-        "path": request.mount_point + request.path,
-        "data": redaction.data(request.data, target.clear_request),
-        "remote_address": request.connection.remote_address,
-        "remote_port": request.connection.remote_port,
-        "wrap_ttl": request.wrap_ttl,
-        "headers": _headers(redaction, event),
-    })
+    same = token.id == request.token  # nearly always: then it is hashed already
+    return _filled(
+        {
+            "id": request.id,
+            "client_id": event.client_id,
+            "operation": request.operation.value,
+            **_mount(request, target),
+            "mount_running_version": target.version,
+            "mount_class": target.group,
+            "client_token": who.get("client_token", "") if same else redaction.secret(request.token),
+            "client_token_accessor": who.get("accessor", ""),
+            "namespace": _filled({"id": event.namespace_id, "path": request.namespace}),
+            "path": request.mount_point + request.path,
+            "data": redaction.data(request.data, target.clear_request),
+            "remote_address": request.connection.remote_address,
+            "remote_port": request.connection.remote_port,
+            "wrap_ttl": request.wrap_ttl,
+            "headers": _headers(redaction, event),
+        }
+    )
 
 
 def _mount(request: Request, target: Target) -> dict[str, str]:
@@ -186,16 +195,18 @@ def _headers(redaction: Redaction, event: Event) -> dict[str, list[str]]:
 
 def _response(redaction: Redaction, event: Event, response: Response) -> dict[str, Any]:
     target = event.target
-    return _filled({
-        "auth": _issued(redaction, response.auth) if response.auth else None,
-        **_mount(event.request, target),
-        "mount_running_plugin_version": target.version,
-        "mount_class": target.group,
-        **_lease(response),
-        "data": _response_data(redaction, event, response),
-        "warnings": response.warnings,
-        "wrap_info": _wrap(redaction, response.wrap) if response.wrap else None,
-    })
+    return _filled(
+        {
+            "auth": _issued(redaction, response.auth) if response.auth else None,
+            **_mount(event.request, target),
+            "mount_running_plugin_version": target.version,
+            "mount_class": target.group,
+            **_lease(response),
+            "data": _response_data(redaction, event, response),
+            "warnings": response.warnings,
+            "wrap_info": _wrap(redaction, response.wrap) if response.wrap else None,
+        }
+    )
 
 
 def _lease(response: Response) -> dict[str, Any]:
@@ -225,14 +236,16 @@ def _count(value: Any) -> Any:
 
 
 def _wrap(redaction: Redaction, wrap: WrapInfo) -> dict[str, Any]:
-    return _filled({
-        "ttl": wrap.ttl,
-        "token": redaction.secret(wrap.token),
-        "accessor": redaction.accessor(wrap.accessor),
-        "creation_time": wrap.creation_time,
-        "creation_path": wrap.creation_path,
-        "wrapped_accessor": redaction.accessor(wrap.wrapped_accessor),
-    })
+    return _filled(
+        {
+            "ttl": wrap.ttl,
+            "token": redaction.secret(wrap.token),
+            "accessor": redaction.accessor(wrap.accessor),
+            "creation_time": wrap.creation_time,
+            "creation_path": wrap.creation_path,
+            "wrapped_accessor": redaction.accessor(wrap.wrapped_accessor),
+        }
+    )
 
 
 class _Kept(dict[str, Any]):

@@ -209,6 +209,18 @@ def test_an_unknown_mount():
     assert entry["request"]["path"] == "a/b"
 
 
+def test_an_error_without_an_answer_is_the_answer():
+    entry = json.loads(response_entry(RULE, event(error="permission denied")))
+    assert entry["response"]["data"] == {"error": H("permission denied")}
+    assert entry["error"] == "permission denied"
+
+
+def test_a_token_that_nobody_knows_is_hashed_too():
+    entry = json.loads(request_entry(RULE, event(token=None, error="permission denied")))
+    assert entry["request"]["client_token"] == H("s.token")
+    assert "client_token_accessor" not in entry["request"]
+
+
 def test_numbers_are_logged_exactly():
     line = response_entry(RULE, event(Response({"a": msgspec.Raw(b"[1.50,9007199254740993,1E400]")})))
     assert b'"a":[1.50,9007199254740993,1E400]' in line

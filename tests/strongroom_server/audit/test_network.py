@@ -119,9 +119,7 @@ async def test_udp_sends_a_datagram_a_line():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         server.settimeout(5)
-        device = await open_device(
-            "socket", {"address": f"127.0.0.1:{server.getsockname()[1]}", "socket_type": "udp"}
-        )
+        device = await open_device("socket", {"address": f"127.0.0.1:{server.getsockname()[1]}", "socket_type": "udp"})
         await device.write(b"one")
         await device.reopen()
         await device.write(b"two")
