@@ -1,17 +1,17 @@
 """Login for pods, by the token of their service account (api-docs/auth/kubernetes)."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from strongroom_common.fields import Given
-from strongroom_server.auth.kubernetes import claims, selectors
+from strongroom_server.auth.kubernetes import claims, schemas, selectors
 from strongroom_server.auth.kubernetes.api import IN_POD, ApiServer
 from strongroom_server.auth.kubernetes.claims import Account
 from strongroom_server.auth.kubernetes.keys import IssuerKeys
 from strongroom_server.auth.kubernetes.review import Reviews
-from strongroom_server.auth.kubernetes.schemas import (
-    KEYS, NAME, Config, Login, Role, check_config, check_role, role_facts, selector_of,
-)  # fmt: skip
+from strongroom_server.auth.kubernetes.schemas import KEYS, NAME, Config, Login, Role
 from strongroom_server.lib import tokenparams
 from strongroom_server.lib.cidr import allows
 from strongroom_server.lib.folders import Page, keys
@@ -23,6 +23,7 @@ from strongroom_server.sdk.request import Alias, Auth, Request, Response
 from strongroom_server.sdk.storage import load, remove, save
 
 _CONFIG = "config"
+Claims = Mapping[str, Any]
 
 
 class Engine(Base):
@@ -34,7 +35,7 @@ class Engine(Base):
     async def start(self) -> None:
         """Make ready."""
         self._api = ApiServer(self.account)
-        self._reviews = Reviews(self._api)
+        self._reviews = Reviews(self._api, self.system.clock)
         self._keys = IssuerKeys(self._api)
         self._locks = KeyedLocks()
         self._config: Config | None = None
@@ -59,7 +60,7 @@ class Engine(Base):
     @write("config")
     async def write_config(self, given: Given[Config]) -> None:
         """Say how the cluster is reached; what is not given is reset."""
-        check_config(given.value)
+        schemas.check_config(given.value)
         self._api.check_local_files(given.value)
         await save(self.storage, _CONFIG, given.value)
         self._forget()
@@ -75,14 +76,14 @@ class Engine(Base):
         role = await self._role(name)
         if role is None:
             raise NotFound
-        return role_facts(role)
+        return schemas.role_facts(role)
 
     @write("role/{name}", exists="is_there")
     async def write_role(self, name: str, given: Given[Role], request: Request) -> None:
         """Create or update a role."""
         async with self._locks.of(name.lower()):
             role = tokenparams.updated(given, await self._role(name), request)
-            check_role(role)
+            schemas.check_role(role)
             await save(self.storage, _key(name), role)
 
     @delete("role/{name}")
@@ -94,8 +95,7 @@ class Engine(Base):
     async def login(self, given: Given[Login], request: Request) -> Response:
         """Log in with a service account's token.
 
-        Cheap checks of what the token claims come first and can only refuse; then the token is verified, and only
-        what was verified says who logs in.
+        What the token claims is checked first, as that is cheap and spares the API server; then that it is true.
         """
         sent = given.value
         if not sent.role:
@@ -111,9 +111,10 @@ class Engine(Base):
         if config is None:
             raise InvalidRequest("could not load backend configuration")
         token = sent.jwt.reveal()
-        self._first_look(config, role, token)
-        account = await self._verify(config, role, token)
-        claims.check_name(role.bound_service_account_names, account.name)
+        found = claims.unverified(token)
+        account = claims.account(found)
+        self._check_claims(config, role, found, account)
+        await self._verify(config, role, token, found, account)
         await self._check_namespace(config, role, token, account)
         return Response(auth=_auth(sent.role.lower(), role, account, request))
 
@@ -129,9 +130,7 @@ class Engine(Base):
         """Tell whether there is such a role."""
         return await self.storage.get(_key(name)) is not None
 
-    def _first_look(self, config: Config, role: Role, token: str) -> None:
-        found = claims.unverified(token)
-        account = claims.account(found)
+    def _check_claims(self, config: Config, role: Role, found: Claims, account: Account) -> None:
         claims.check_times(found, self.system.clock.now())
         if not config.disable_iss_validation:
             claims.check_issuer(found, config.issuer)
@@ -139,32 +138,23 @@ class Engine(Base):
             claims.check_audience(found, role.audience)
         claims.check_name(role.bound_service_account_names, account.name)
 
-    async def _verify(self, config: Config, role: Role, token: str) -> Account:
+    async def _verify(self, config: Config, role: Role, token: str, found: Claims, account: Account) -> None:
+        """Security 1: nobody is let in whose token neither the API server nor the issuer's signature vouches for."""
         now = self.system.clock.now()
         if config.verification == KEYS:
-            return await self._verify_here(config, role, token, now)
-        found = claims.unverified(token)
+            issuer = await self._keys.verify(config, token, now)
+            claims.check_locally(found, issuer, role.audience)
+            return
         if config.pem_keys:  # as Vault has it: the signature is checked here as well
-            found, _ = await self._keys.verify(config, token, now)
-        expires = float(found.get("exp") or now + 3600)
-        return await self._reviews.review(config, token, claims.account(found), role.audience, expires, now)
-
-    async def _verify_here(self, config: Config, role: Role, token: str, now: float) -> Account:
-        """Security 1: here the token must end some day, name its issuer, and be for us or for the API server."""
-        found, issuer = await self._keys.verify(config, token, now)
-        if "exp" not in found:
-            raise PermissionDenied("invalid expiration time (exp) claim: token never expires")
-        claims.check_times(found, now)
-        if issuer:
-            claims.check_issuer(found, issuer)
-        claims.check_audience(found, role.audience or issuer)
-        return claims.account(found)
+            await self._keys.verify(config, token, now)
+        expires = found.get("exp") or math.inf
+        await self._reviews.check(config, token, account, role.audience, expires)
 
     async def _check_namespace(self, config: Config, role: Role, token: str, account: Account) -> None:
         """Security 2: a namespace that the role neither names nor selects is refused."""
         if claims.fits(role.bound_service_account_namespaces, account.namespace):
             return
-        selector = selector_of(role)
+        selector = schemas.selector_of(role)
         if selector is not None:
             found = await self._api.get(config, f"/api/v1/namespaces/{account.namespace}", token)
             labels = found.get("metadata", {}).get("labels") or {}

@@ -68,7 +68,10 @@ class ApiServer:
         url = config.kubernetes_host.rstrip("/") + path
         try:
             session = await self._open(config)
-            async with self._slots, session.request(method, url, json=body, headers=headers) as answer:
+            async with (
+                self._slots,
+                session.request(method, url, json=body, headers=headers, allow_redirects=False) as answer,
+            ):  # Security 1: the reviewer's token goes to no other host
                 raw, status = await answer.read(), answer.status
         except (ClientError, TimeoutError, OSError, ValueError) as error:
             log.warning("the Kubernetes API server at %s cannot be asked: %s", config.kubernetes_host, error)
@@ -80,11 +83,12 @@ class ApiServer:
 
         trusted = self._certificates(config)
         if self._session is None or trusted != self._trusted:
-            await self.close()
             context = ssl.create_default_context(cadata=trusted) if trusted else True
             connector = TCPConnector(ssl=context, limit=PARALLEL)
-            self._session = ClientSession(connector=connector, timeout=ClientTimeout(total=TIMEOUT))
+            old, self._session = self._session, ClientSession(connector=connector, timeout=ClientTimeout(total=TIMEOUT))
             self._trusted = trusted
+            if old is not None:  # its certificates are no longer trusted: what is under way over it fails
+                await old.close()
         return self._session
 
     def _certificates(self, config: "Config") -> str:

@@ -1,6 +1,6 @@
 """What a service account's token says, and whether a role lets that in: pure.
 
-The first look is at unverified claims and can only refuse; who logs in is decided by what was verified.
+Everything here can only refuse: that the claims are true is for ``review`` or ``keys`` to find out.
 """
 
 import re
@@ -36,7 +36,7 @@ def unverified(token: str) -> dict[str, Any]:
     """Return the claims of a token whose signature nobody has looked at; raises PermissionDenied for no JWT."""
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    except (jwt.InvalidTokenError, ValueError):
+    except (jwt.InvalidTokenError, ValueError, RecursionError):
         raise PermissionDenied from None
     return claims
 
@@ -85,6 +85,18 @@ def check_name(names: Sequence[str], name: str) -> None:
     """Security 4: a service account that the role does not name is refused."""
     if not fits(names, name):
         raise PermissionDenied("service account name not authorized")
+
+
+def check_locally(claims: Mapping[str, Any], issuer: str, audience: str) -> None:
+    """Security 5: where no API server is asked, a token must end some day, name its issuer and be for us.
+
+    Without an audience of the role's own it must be for the API server, whose default audience is the issuer's name.
+    """
+    if "exp" not in claims:
+        raise PermissionDenied("invalid expiration time (exp) claim: token never expires")
+    if issuer:
+        check_issuer(claims, issuer)
+    check_audience(claims, audience or issuer)
 
 
 def fits(patterns: Sequence[str], name: str) -> bool:

@@ -37,15 +37,14 @@ def public_key(pem: str) -> PublicKey:
     return key
 
 
-def signed_by(token: str, keys: Sequence[Any]) -> dict[str, Any]:
-    """Return the claims if one of ``keys`` made the signature; raises PermissionDenied. Claims are not judged here."""
-    options: Any = {name: False for name in ("verify_aud", "verify_iss", "verify_exp", "verify_nbf", "verify_iat")}
+def check_signature(token: str, keys: Sequence[Any]) -> None:
+    """Raise PermissionDenied unless one of ``keys`` made the signature; the claims are not looked at."""
     for key in keys:
         try:
-            claims: dict[str, Any] = jwt.decode(token, key, algorithms=ALGORITHMS, options=options)
-        except jwt.PyJWTError:
+            jwt.PyJWS().decode_complete(token, key, algorithms=ALGORITHMS)
+        except (jwt.PyJWTError, TypeError, ValueError):  # the latter: a key of the wrong kind for the algorithm
             continue
-        return claims
+        return
     raise PermissionDenied
 
 
@@ -77,10 +76,11 @@ class IssuerKeys:
         """Fetch anew next time."""
         self._published = None
 
-    async def verify(self, config: "Config", token: str, now: float) -> tuple[dict[str, Any], str]:
-        """Return the verified claims and the issuer's name ("" where nobody says); raises PermissionDenied."""
+    async def verify(self, config: "Config", token: str, now: float) -> str:
+        """Return the issuer's name ("" where nobody says it) if the signature is good; raises PermissionDenied."""
         if config.pem_keys:
-            return signed_by(token, [public_key(pem) for pem in config.pem_keys]), config.issuer
+            check_signature(token, [public_key(pem) for pem in config.pem_keys])
+            return config.issuer
         published = self._published
         if published is None or now - published.fetched > FRESH:
             published = await self._fetch(config, token, now)
@@ -88,7 +88,8 @@ class IssuerKeys:
         if not keys and now - published.fetched > AGAIN:
             published = await self._fetch(config, token, now)
             keys = published.for_token(token)
-        return signed_by(token, [key.key for key in keys]), config.issuer or published.issuer
+        check_signature(token, [key.key for key in keys])
+        return config.issuer or published.issuer
 
     async def _fetch(self, config: "Config", token: str, now: float) -> Published:
         document = await self._api.get(config, "/.well-known/openid-configuration", token)

@@ -1,4 +1,4 @@
-"""TokenReview: the API server says whose token it is (authentication.k8s.io/v1).
+"""TokenReview: the API server says whether a token is good and whose it is (authentication.k8s.io/v1).
 
 Answers are kept for a short while, so that a herd of logins does not become a herd of reviews. Kept is a hash of the
 token, never the token.
@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from strongroom_common.clock import Clock
 from strongroom_server.auth.kubernetes.claims import Account
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.sdk.errors import PermissionDenied
@@ -25,56 +26,55 @@ PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
 class Reviews:
     """Asks, and remembers."""
 
-    def __init__(self, api: "ApiServer") -> None:
+    def __init__(self, api: "ApiServer", clock: Clock) -> None:
         self._api = api
+        self._clock = clock
         self._locks = KeyedLocks()
-        self._answers: dict[str, tuple[float, Account | None]] = {}
+        self._answers: dict[str, tuple[float, bool]] = {}
 
     def forget(self) -> None:
         """Ask anew about every token."""
         self._answers.clear()
 
-    async def review(self, config: "Config", token: str, claimed: Account, audience: str, expires: float,
-                     now: float) -> Account:  # fmt: skip
-        """Return whose token it is; raises PermissionDenied for one that is not good, UpstreamError where unknown.
+    async def check(self, config: "Config", token: str, account: Account, audience: str, expires: float) -> None:
+        """Raise PermissionDenied unless the token is good and the account's; UpstreamError where that is not known.
 
         Security 1: an answer is remembered per token and audience, and no longer than the token lives.
         """
         key = hashlib.sha256(f"{audience}\0{token}".encode()).hexdigest()
         async with self._locks.of(key):  # of many logins with one token, one asks
-            until, account = self._answers.get(key, (0.0, None))
+            now = self._clock.now()
+            until, good = self._answers.get(key, (0.0, False))
             if until <= now:
-                account = await self._ask(config, token, claimed, audience)
-                end = min(now + KEPT, expires) if account else now + REFUSED
-                self._remember(key, end, account, now)
-        if account is None:
+                good = await self._ask(config, token, account, audience)
+                self._remember(key, min(now + KEPT, expires) if good else now + REFUSED, good)
+        if not good:
             raise PermissionDenied
-        return account
 
-    async def _ask(self, config: "Config", token: str, claimed: Account, audience: str) -> Account | None:
+    async def _ask(self, config: "Config", token: str, account: Account, audience: str) -> bool:
         spec = {"token": token} | ({"audiences": [audience]} if audience else {})
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": spec}
         answer = await self._api.post(config, PATH, token, body)
         status = answer.get("status")
-        return _account(status, claimed, audience) if isinstance(status, dict) else None
+        return isinstance(status, dict) and _vouches(status, account, audience)
 
-    def _remember(self, key: str, until: float, account: Account | None, now: float) -> None:
+    def _remember(self, key: str, until: float, good: bool) -> None:
         if len(self._answers) >= MOST:
+            now = self._clock.now()
             self._answers = {k: kept for k, kept in self._answers.items() if kept[0] > now}
         if len(self._answers) < MOST:
-            self._answers[key] = (until, account)
+            self._answers[key] = (until, good)
 
 
-def _account(status: Mapping[str, Any], claimed: Account, audience: str) -> Account | None:
-    """Return the account that was authenticated, or None.
+def _vouches(status: Mapping[str, Any], account: Account, audience: str) -> bool:
+    """Tell whether the API server knows the token as the account's.
 
     Security 2: an API server that does not know of audiences leaves them out and would accept any token; it is not
     believed (TokenReviewSpec, audiences). Security 3: the authenticated account must be the one in the token.
     """
     user = status.get("user")
     if status.get("authenticated") is not True or status.get("error") or not isinstance(user, dict):
-        return None
+        return False
     if audience and audience not in (status.get("audiences") or []):
-        return None
-    same = user.get("username") == claimed.username and user.get("uid") == claimed.uid
-    return claimed if same else None
+        return False
+    return user.get("username") == account.username and user.get("uid") == account.uid

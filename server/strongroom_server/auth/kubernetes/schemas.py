@@ -90,7 +90,8 @@ def check_role(role: Role) -> None:
         raise InvalidRequest('"bound_service_account_names" can not be empty')
     if not role.bound_service_account_namespaces and not role.bound_service_account_namespace_selector:
         raise InvalidRequest(
-            '"bound_service_account_namespaces" can not be empty if "bound_service_account_namespace_selector" is not set'
+            '"bound_service_account_namespaces" can not be empty if '
+            '"bound_service_account_namespace_selector" is not set'
         )
     for names in (role.bound_service_account_names, role.bound_service_account_namespaces):
         if "*" in names and len(names) > 1:
