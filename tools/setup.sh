@@ -18,8 +18,8 @@ if [ -z "$python" ]; then
     packages="python3 python3-venv"
     if [ "$(id -u)" != 0 ]; then echo "Python 3.11 with venv is missing: apt-get install $packages" >&2; exit 1; fi
     echo "Installing Debian packages: $packages"
-    apt-get update -q
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages
     python=$(find_python)
     if [ -z "$python" ]; then echo "This distribution has no Python 3.11 or newer." >&2; exit 1; fi
 fi
