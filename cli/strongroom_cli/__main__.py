@@ -92,7 +92,7 @@ def _failed(terminal: Terminal, message: str, hint: str, code: int) -> int:
 
 def _check(spec: Command, session: Session) -> None:
     count, least, most = len(session.arguments), spec.least, spec.most
-    expected = f"at least {least}" if most is None else str(least) if most == least else f"{least}-{most}"
+    expected = str(least) if most in (None, least) else f"{least}-{most}"
     if count < least:
         raise UsageError(f"Not enough arguments (expected {expected}, got {count})")
     if most is not None and count > most:

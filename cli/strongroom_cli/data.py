@@ -23,7 +23,7 @@ def parse(words: Sequence[str], stdin: Callable[[], str]) -> dict[str, Any]:
         try:
             _add(word, once, data)
         except (OSError, ValueError) as error:
-            reason = f"open {error.filename}: {_lower(error)}" if isinstance(error, OSError) else error
+            reason = _reason(word, error) if isinstance(error, OSError) else error
             raise DataError(f'Failed to parse K=V data: invalid key/value pair "{word}": {reason}', 1) from error
     return data
 
@@ -65,8 +65,9 @@ def _value(text: str, stdin: "_Once") -> str:
     return text[1:] if text.startswith("\\@") else text
 
 
-def _lower(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _reason(word: str, error: OSError) -> str:
+    doing = "" if word.startswith("@") else "error reading file: "
+    return f"{doing}open {error.filename}: {(error.strerror or str(error)).lower()}"
 
 
 class _Once:

@@ -48,4 +48,9 @@ def describe(error: ClientError) -> str:
     head = f"Error making API request.\n\nURL: {error.method} {error.url}\nCode: {error.status}. "
     if error.raw is not None:
         return f"{head}Raw Message:\n\n{error.raw}"
-    return f"{head}Errors:\n\n" + "\n".join(f"* {message}" for message in error.errors)
+    text = f"{head}Errors:\n\n" + "\n".join(f"* {message}" for message in error.errors)
+    if error.response is not None and error.response.warnings:
+        from strongroom_cli.output import warnings_text
+
+        text += "\n\n" + warnings_text(error.response.warnings)
+    return text

@@ -70,14 +70,28 @@ def banner(title: str, width: int) -> str:
 
 def wrapped(words: str, width: int = 78, indent: str = "") -> str:
     """Break ``words`` at blanks so that no line is longer than ``width``, keeping their own newlines."""
-    return "\n".join(_wrap_line(line, width - len(indent), indent) for line in words.split("\n"))
+    room = width - len(indent)
+    lines = [line for paragraph in words.split("\n") for line in _evenly(paragraph.split(), room)]
+    return "\n".join((indent + line).rstrip() for line in lines)
 
 
-def _wrap_line(line: str, width: int, indent: str) -> str:
-    lines = [""]
-    for word in line.split(" "):
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append(word)
-        else:
-            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
-    return "\n".join((indent + part).rstrip() for part in lines)
+def _evenly(words: Sequence[str], room: int) -> list[str]:
+    """Break into lines whose ends are as even as can be (least squares of what is left over; the last is free)."""
+    count = len(words)
+    best: list[tuple[float, int]] = [(0.0, count)] * (count + 1)
+    for first in range(count - 1, -1, -1):
+        length, choices = -1, []
+        for after in range(first + 1, count + 1):
+            length += len(words[after - 1]) + 1
+            over = 1e5 * (length - room) if length > room else 0.0  # a word that is too long stands alone
+            if over and after > first + 1:
+                break
+            spare = 0 if after == count else max(room - length, 0) ** 2
+            choices.append((over + spare + best[after][0], after))
+        best[first] = min(choices)
+    lines, start = [], 0
+    while start < count:
+        end = best[start][1]
+        lines.append(" ".join(words[start:end]))
+        start = end
+    return lines or [""]

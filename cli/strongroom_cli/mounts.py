@@ -68,6 +68,7 @@ def print_mounts(session: Session, response: Response, rows: Callable[[dict[str,
     listed = {}
     for path in sorted(mounts):
         entry = in_order(mounts[path], _ORDER)
+        entry.setdefault("deprecation_status", "")
         entry["config"] = in_order(entry.get("config") or {}, _CONFIG_ORDER)
         listed[path] = entry
     return output.document(session, listed, lambda: gotext.table(rows(listed)))
@@ -133,8 +134,9 @@ def _tail(mount: dict[str, Any]) -> tuple[str, ...]:
 def move(session: Session, what: str, prefix: str) -> int:
     """Move a mount and wait until the server has done it; ``prefix`` is "auth/" for auth methods."""
     old, new = (argument.strip().strip("/") + "/" for argument in session.arguments)
+    body = {name: prefix + path.removeprefix(prefix) for name, path in (("from", old), ("to", new))}
     with trouble(f"Error moving {what} {old} to {new}"):
-        response = session.call("post", "sys/remount", {"from": prefix + old, "to": prefix + new})
+        response = session.call("post", "sys/remount", body)
         migration = (response.data or {}).get("migration_id")
         if not migration:
             session.say(f"Success! Moved {what} from: {old} to: {new}")
@@ -144,7 +146,7 @@ def move(session: Session, what: str, prefix: str) -> int:
 
 
 def _await_move(session: Session, what: str, migration: str) -> int:
-    session.say(f"Waiting for terminal status in migration of {what}")
+    waiting = False
     while True:
         status = session.client.read(f"sys/remount/status/{migration}").data["migration_info"]["status"]
         if status == "success":
@@ -152,4 +154,7 @@ def _await_move(session: Session, what: str, migration: str) -> int:
             return 0
         if status == "failure":
             raise CommandError(f"Failure! Error encountered moving {what}")
+        if not waiting:
+            session.say(f"Waiting for terminal status in migration of {what}")
+        waiting = True
         time.sleep(0.5)

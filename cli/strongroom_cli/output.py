@@ -29,7 +29,8 @@ def document(session: Session, value: Any, table: Callable[[], str], *, sort: bo
 
         session.terminal.out.write(yaml.dumps(value))
     elif kind == "table":
-        session.say(table())
+        if text := table():
+            session.say(text)
     elif kind == "pretty":
         raise UsageError("Could not parse output: cannot use the pretty formatter for this type")
     else:
@@ -70,7 +71,7 @@ def envelope(response: Response) -> dict[str, Any]:
         "data": sort_keys(data),
         "warnings": list(response.warnings) or None,
         **({"auth": {key: sort_keys(auth.get(key)) for key in _AUTH_KEYS}} if auth else {}),
-        **({"wrap_info": {key: wrap[key] for key in _WRAP_KEYS if wrap.get(key) not in (None, "")}} if wrap else {}),
+        **({"wrap_info": {key: wrap.get(key, "") for key in _WRAP_KEYS}} if wrap else {}),
     }
 
 
@@ -87,8 +88,9 @@ def sort_keys(value: Any) -> Any:
 
 
 def table(response: Response) -> str:
-    """Return ``response`` as a table of keys and values."""
-    return pairs(rows(response))
+    """Return ``response`` as a table of keys and values, "" where there is nothing in it."""
+    found = rows(response)
+    return pairs(found) if found else ""
 
 
 def pairs(entries: Sequence[tuple[str, str]]) -> str:
@@ -214,11 +216,15 @@ def _named(response: Response) -> dict[str, Any]:
 def names(session: Session, response: Response | None, path: str) -> int:
     """Print the keys of a list; where there are none say so on standard error and return 2."""
     keys = (response.data or {}).get("keys") if response and isinstance(response.data, dict) else None
+    if not keys and response and response.warnings and session.format == "table":
+        warnings(session, response.warnings)
+        return 0
     if not keys:
         if session.format == "table":
             raise CommandError(f"No value found at {path}")
         session.say("{}")
         return 2
+    keys = sorted(keys)
     code = document(session, keys, lambda: gotext.table([("Keys",), *((key,) for key in keys)]))
     if response and session.format == "table":
         warnings(session, response.warnings)
@@ -229,9 +235,10 @@ def warnings(session: Session, found: Sequence[str]) -> None:
     """Print the server's warnings on standard error."""
     if not found:
         return
-    blocks = [_bullet(warning) for warning in found]
-    session.warn("WARNING! The following warnings were returned from Strongroom:\n\n" + "\n\n".join(blocks) + "\n")
+    session.warn(warnings_text(found))
 
 
-def _bullet(warning: str) -> str:
-    return "  * " + gotext.wrapped(warning, 78, "  ").removeprefix("  ")
+def warnings_text(found: Sequence[str]) -> str:
+    """Return the block that shows the server's warnings."""
+    blocks = [gotext.wrapped(f"* {warning}", 78, "  ") for warning in found]
+    return "WARNING! The following warnings were returned from Strongroom:\n\n" + "\n\n".join(blocks) + "\n"

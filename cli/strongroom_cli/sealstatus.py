@@ -17,7 +17,7 @@ _LEADER = (
 
 def document(seal: dict[str, Any], leader: dict[str, Any]) -> dict[str, Any]:
     """Return seal and leader as one object, keys in Vault's order."""
-    merged = {"ha_enabled": False, **leader, **seal}
+    merged = {"ha_enabled": False, "build_date": "", **leader, **seal}
     chosen = {key: merged[key] for key in (*_ORDER, *_LEADER) if key in merged}
     empty = {"is_self": False, "performance_standby": False, "performance_standby_last_remote_wal": 0}
     blank = {"active_time": "0001-01-01T00:00:00Z", "leader_address": "", "leader_cluster_address": ""}

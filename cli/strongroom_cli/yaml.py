@@ -25,11 +25,19 @@ def dumps(value: Any) -> str:
 def _block(value: Any, pad: str) -> str:
     """Return what follows ``key:`` at indentation ``pad``: a scalar on the line, or lines below it."""
     if isinstance(value, dict) and value:
-        entries = (pad + _key(str(key)) + ":" + _after(value[key], pad + "  ", pad) for key in sorted(value))
+        entries = (
+            pad + _key(str(key)) + ":" + _after(value[key], pad + "  ", pad) for key in sorted(value, key=_natural)
+        )
         return "\n" + "\n".join(entries)
     if isinstance(value, list | tuple) and value:
         return "\n" + "\n".join(pad + "-" + _item(item, pad + "  ") for item in value)
     return _scalar(value, pad)
+
+
+def _natural(key: str) -> list[tuple[int, int, str]]:
+    """Order keys so that "10" comes after "9"."""
+    parts = re.findall(r"\d+|\D+", key, re.ASCII)
+    return [(0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts]
 
 
 def _after(value: Any, deeper: str, pad: str) -> str:
@@ -62,7 +70,7 @@ def _scalar(value: Any, pad: str) -> str:
 
 def _string(text: str, pad: str) -> str:
     printable = all(char.isprintable() or char == "\n" for char in text)
-    if "\n" in text and printable and text.strip("\n") and not text.startswith(("\n", " ")) and " \n" not in text:
+    if "\n" in text and printable and text.strip("\n") and " \n" not in text and not text.endswith(" "):
         return _literal(text, pad or "  ")
     if not printable or "\n" in text:
         return encode_basestring(text)
@@ -88,4 +96,5 @@ def _literal(text: str, pad: str) -> str:
     tail = len(text) - len(body)
     sign = ("-", "")[tail] if tail < 2 else "+"
     lines = (body + "\n" * max(tail - 1, 0)).split("\n")
-    return f"|{sign}\n" + "\n".join(pad + line if line else "" for line in lines)
+    hint = "2" if text[0] in "\n " else ""  # without it a reader would guess the indentation from the first line
+    return f"|{hint}{sign}\n" + "\n".join(pad + line if line else "" for line in lines)

@@ -35,14 +35,15 @@ def get(session: Session) -> int:
     session.say(_secret_path(path))
     if content.get("metadata"):
         session.say(_titled("Metadata", content["metadata"]) + "\n")
-    session.say(_titled("Data", content["data"]) if content.get("data") else "")
+    if content.get("data"):
+        session.say(_titled("Data", content["data"]))
     return 0
 
 
 def _field(session: Session, response: Response, v2: bool, path: str, name: str) -> int:
     content = response.data or {}
     if not v2:
-        return output.data_field(session, content, name)
+        return output.field(session, response, name)
     if not content.get("data"):
         raise CommandError(f"No data found at {path}")
     return output.data_field(session, content["data"], name)
@@ -115,7 +116,8 @@ def _read_then_write(session: Session, path: str, content: dict[str, Any]) -> in
         response = session.find("read", path)
     found = (response.data or {}) if response else {}
     if not found.get("data"):
-        raise CommandError(f"No value found at {path}" if not found else f"No data found at {path}")
+        nothing = f"No data found at {path}; patch only works on existing data"
+        raise CommandError(nothing if found else f"No value found at {path}")
     merged = {**found["data"], **content}
     kept = {key: value for key, value in merged.items() if key not in content or content[key] is not None}
     options = _options(session) or {"cas": found["metadata"]["version"]}
@@ -259,7 +261,7 @@ COMMANDS = {
     ),
     "kv rollback": Command(
         rollback, "[options] KEY", f"Writes an older version again as the newest one. {_PATHS}",
-        (*MOUNT_FLAGS, Flag("version", "Version to go back to.", "int")), 1, 1,
+        (*MOUNT_FLAGS, FIELD, Flag("version", "Version to go back to.", "int")), 1, 1,
     ),
     "kv list": Command(list_names, "[options] PATH", "Lists the names below PATH.", MOUNT_FLAGS, 0, 1),
     "kv scan": Command(scan, "[options] PATH", "Lists all names below PATH, through its folders.", MOUNT_FLAGS, 0, 1),

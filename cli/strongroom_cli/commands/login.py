@@ -32,7 +32,8 @@ def login(session: Session) -> int:
 
 _SUCCESS = (
     "Success! You are now authenticated. The token information displayed below is already stored in the token "
-    'helper. You do NOT need to run "{program} login" again. Future requests will automatically use this token.'
+    'helper. You do NOT need to run "{program} login" again. Future Strongroom requests will automatically use this '
+    "token."
 )
 
 
@@ -83,7 +84,7 @@ def _notices(session: Session, stored: bool) -> None:
         session.warn(
             gotext.wrapped(
                 "The token was not stored in token helper. Set the VAULT_TOKEN environment variable or pass the token "
-                "below with each request to the server."
+                "below with each request to Strongroom."
             )
             + "\n"
         )

@@ -17,15 +17,15 @@ def create(session: Session) -> int:
     body: dict[str, Any] = {
         "policies": options.items("policy") or None,
         "meta": options.pairs("metadata") or None,
-        "display_name": options.text("display-name") or "token",
         "num_uses": options.number("use-limit"),
         "renewable": options.on("renewable"),
         "no_parent": options.on("orphan"),
         "no_default_policy": options.on("no-default-policy"),
         **{name: text for name in ("id", "type") if (text := options.text(name))},
     }
-    if alias := options.text("entity-alias"):
-        body["entity_alias"] = alias
+    for flag, name in (("entity-alias", "entity_alias"), ("display-name", "display_name")):
+        if options.given(flag):
+            body[name] = options.text(flag)
     for flag, name in (("ttl", "ttl"), ("explicit-max-ttl", "explicit_max_ttl"), ("period", "period")):
         if options.given(flag):
             body[name] = f"{int(options.seconds(flag))}s"
@@ -98,7 +98,7 @@ def _revocation(session: Session, mode: str, which: str) -> tuple[str, dict[str,
     if mode == "orphan":
         return "auth/token/revoke-orphan", {"token": which}
     if mode == "path":
-        return f"sys/revoke-prefix/{which.strip('/')}", None
+        return f"sys/leases/revoke-prefix/{which.strip('/')}", None
     if mode:
         raise UsageError(f"Invalid mode: {mode}; expected orphan or path")
     return "auth/token/revoke", {"token": which}
@@ -140,7 +140,7 @@ COMMANDS = {
          Flag("renewable", "Whether it can be renewed.", "bool", True),
          Flag("orphan", "Not a child of the token in use.", "bool"),
          Flag("no-default-policy", "Without the policy named default.", "bool"),
-         Flag("display-name", "Name for the audit log.", default="token"),
+         Flag("display-name", "Name for the audit log."),
          Flag("metadata", "KEY=VALUE to keep with it; may be repeated.", "pairs"),
          Flag("type", "service or batch.", default="service"),
          Flag("role", "Token role to make it with."),
