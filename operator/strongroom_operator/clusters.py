@@ -17,7 +17,7 @@ from strongroom_operator.certificates import Certificates
 from strongroom_operator.checks import Verdict
 from strongroom_operator.errors import GiveUp, Retry, Stopped
 from strongroom_operator.kube import BINDING, CONFIG_MAP, POD, SECRET, STATEFUL_SET, Kube, KubeError
-from strongroom_operator.resources import CLUSTER_LABEL, COPY_OF, HA_STATE, Body, Cluster, Surroundings
+from strongroom_operator.resources import COPY_OF, HA_STATE, Body, Cluster, Surroundings
 from strongroom_operator.state import Member, Seen
 from strongroom_operator.steps import Steps
 from strongroom_operator.tick import REFRESH, Connect, Memory, Outcome, Tick
@@ -76,14 +76,15 @@ class Clusters:
         """Forget the operator's token, because the server no longer takes it."""
         self._begin(cluster, 0).memory.token = ""
 
-    async def forget(self, namespace: str, name: str, uid: str) -> None:
-        """Remove what a deleted VaultCluster leaves outside its namespace."""
-        self._memories.pop(uid, None)
-        await self._kube.delete(BINDING, "", resources.binding_name(namespace, name))
-        for copy in await self._kube.list(CONFIG_MAP, "", {CLUSTER_LABEL: name}):
-            origin = (copy["metadata"].get("annotations") or {}).get(COPY_OF)
-            if origin == f"{namespace}/{name}":
-                await self._kube.delete(CONFIG_MAP, copy["metadata"]["namespace"], copy["metadata"]["name"])
+    async def forget(self, cluster: Cluster) -> None:
+        """Remove what a deleted VaultCluster leaves outside its namespace; raises KubeError."""
+        self._memories.pop(cluster.uid, None)
+        await self._kube.delete(BINDING, "", resources.binding_name(cluster.namespace, cluster.name))
+        for namespace in cluster.spec.tls.ca_namespaces:
+            copy = await self._kube.get(CONFIG_MAP, namespace, cluster.ca_secret)
+            origin = ((copy or {}).get("metadata", {}).get("annotations") or {}).get(COPY_OF)
+            if origin == f"{cluster.namespace}/{cluster.name}":
+                await self._kube.delete(CONFIG_MAP, namespace, cluster.ca_secret)
 
     async def _apply_if_due(self, tick: Tick) -> None:
         generation, moment = tick.memory.applied

@@ -61,7 +61,7 @@ def _register_clusters(registry: kopf.OperatorRegistry, clusters: Clusters, inje
     async def forget_cluster(body: kopf.Body, **_: Any) -> None:
         namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
         try:
-            await clusters.forget(namespace, name, body["metadata"]["uid"])
+            await clusters.forget(_named(body))
             await injector.withdraw(namespace, name)
         except KubeError as error:
             raise kopf.TemporaryError(str(error), delay=5) from error
@@ -105,6 +105,15 @@ def read_cluster(body: Mapping[str, Any]) -> Cluster:
     metadata = body["metadata"]
     spec = schema.read(VaultClusterSpec, body.get("spec") or {})
     return Cluster(metadata["namespace"], metadata["name"], metadata["uid"], spec)
+
+
+def _named(body: Mapping[str, Any]) -> Cluster:
+    """Read a VaultCluster that goes, be its spec readable or not."""
+    try:
+        return read_cluster(body)
+    except FieldError:
+        metadata = body["metadata"]
+        return Cluster(metadata["namespace"], metadata["name"], metadata["uid"], VaultClusterSpec())
 
 
 def read_clusters(bodies: Bodies) -> list[Cluster]:
