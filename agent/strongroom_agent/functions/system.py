@@ -5,7 +5,6 @@ Whoever writes a template may read files and run programs with the agent's right
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from strongroom_agent.functions import times
 from strongroom_agent.functions.context import Context
@@ -68,15 +67,14 @@ def _write_to_file(path: str, user: str, group: str, permissions: str, *argument
         raise ValueError("writeToFile: content is missing")
     flags, content = (arguments[0] if len(arguments) == 2 else ""), arguments[-1]
     mode = _mode(permissions)
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     append = os.O_APPEND if "append" in flags else os.O_TRUNC
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | append, mode)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | append, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(raw(content + "\n" * ("newline" in flags)))
     if user or group:
-        os.chown(target, *owner(user, group))
-    target.chmod(mode)
+        os.chown(path, *owner(user, group))
+    os.chmod(path, mode)
     return ""
 
 
