@@ -52,7 +52,7 @@ def agent_container(shape: Shape, reading: Reading, place: Place) -> Json:
         "terminationMessagePolicy": "FallbackToLogsOnError",  # why a login failed shows in the pod's status
     }
     if settings.agent_set_security_context:
-        container["securityContext"] = _security_context(settings, place.spec)
+        container["securityContext"] = _security_context(reading, place.spec)
     if shape == "native":
         container["restartPolicy"] = "Always"
         if settings.agent_pre_populate:
@@ -137,8 +137,9 @@ def _filled(amounts: dict[str, str]) -> dict[str, str]:
     return {name: amount for name, amount in amounts.items() if amount}
 
 
-def _security_context(settings: Settings, spec: Json) -> Json:
-    user = _same_user(spec) if settings.agent_run_as_same_user else settings.agent_run_as_user
+def _security_context(reading: Reading, spec: Json) -> Json:
+    settings = reading.settings
+    user = _same_user(spec, reading.prefix) if settings.agent_run_as_same_user else settings.agent_run_as_user
     return {
         "runAsUser": user,
         "runAsGroup": settings.agent_run_as_group,
@@ -150,17 +151,18 @@ def _security_context(settings: Settings, spec: Json) -> Json:
     }
 
 
-def _same_user(spec: Json) -> int:
+def _same_user(spec: Json, prefix: str) -> int:
     """Return the user of the first container, or the pod's, with vault-k8s's words where there is none."""
     context = (spec.get("containers") or [{}])[0].get("securityContext")
     user = (context or {}).get("runAsUser", (spec.get("securityContext") or {}).get("runAsUser"))
+    if user:
+        return int(user)
+    problem = (
+        "container not allowed to run as root" if user == 0 else "RunAsUser is nil for Container 0's SecurityContext"
+    )
     if user is None and context is None:
-        raise Denied("agent-run-as-same-user: No SecurityContext found for Container 0, expected one with runAsUser")
-    if user is None:
-        raise Denied("agent-run-as-same-user: RunAsUser is nil for Container 0's SecurityContext, expected a user id")
-    if user == 0:
-        raise Denied("agent-run-as-same-user: container not allowed to run as root, expected runAsUser above 0")
-    return int(user)
+        problem = "No SecurityContext found for Container 0"
+    raise Denied(f'{prefix}agent-run-as-same-user: "true" is not valid, {problem}, expected runAsUser above 0 there')
 
 
 def _patched(shape: Shape, container: Json, reading: Reading) -> Json:

@@ -108,6 +108,8 @@ def _meant_of_a_secret(parts: list[str]) -> str | None:
 def _orphans(subject: _Subject) -> Iterator[str]:
     prefix, names = subject.prefix, [secret.name for secret in subject.reading.secrets]
     for annotation, name in subject.reading.orphans.items():
+        if annotation in subject.reading.blank:
+            continue
         like = [each for each in names if each in name or name in each]
         close = like or get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f" (did you mean the secret {close[0]}?)" if close else ""

@@ -62,6 +62,14 @@ def test_another_host_makes_another_certificate(first: Material) -> None:
     assert second.ca_crt == first.ca_crt
 
 
+def test_addresses_are_hosts_too() -> None:
+    made = renewed(None, ("injector", "10.0.0.1", "fd00::1"), NOW)
+    serving = x509.load_pem_x509_certificate(made.tls_crt.encode())
+    names = serving.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.1", "fd00::1"]
+    assert renewed(made, ("fd00::1", "10.0.0.1"), NOW) is made
+
+
 def test_a_new_ca_is_trusted_before_it_signs_and_the_old_one_as_long_as_it_lasts() -> None:
     moment, material = NOW, renewed(None, HOSTS, NOW)
     while len(cas(material)) == 1:

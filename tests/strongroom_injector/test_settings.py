@@ -64,7 +64,7 @@ def test_precedence(annotations: dict[str, str], default: dict[str, object], val
         pytest.param("template-lease-renewal-threshold", "90", "a share", id="share"),
         pytest.param("tls-secret", "My Secret", "an object's name", id="name_of_an_object"),
         pytest.param("error-on-missing-key-s", "si", "true or false", id="of_a_secret"),
-        pytest.param("client-max-retries", " 1_0 ", "an integer", id="laxer_python_is_refused"),
+        pytest.param("client-max-retries", " ١ ", "an integer", id="laxer_python_is_refused"),
     ],
 )
 def test_a_bad_annotation_is_refused_with_its_name_value_and_expectation(
