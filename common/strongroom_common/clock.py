@@ -1,10 +1,14 @@
-"""Time as a parameter: production passes ``SystemClock``, tests pass ``FakeClock`` and move it by hand."""
+"""Time as a parameter: production passes ``SystemClock``, tests pass ``FakeClock`` and move it by hand.
 
-import asyncio
+``asyncio`` is imported by those who sleep: the agent has no event loop and does not pay for one.
+"""
+
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Clock(Protocol):
@@ -28,15 +32,17 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
+        import asyncio
+
         await asyncio.sleep(seconds)
 
 
-@dataclass
 class FakeClock:
     """A clock that stands still until it is told to move (``advance``)."""
 
-    time: float = 1_700_000_000.0
-    _sleepers: list[tuple[float, "asyncio.Future[None]"]] = field(default_factory=list)
+    def __init__(self, time: float = 1_700_000_000.0) -> None:
+        self.time = time
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
     def now(self) -> float:
         """Return seconds since the epoch."""
@@ -44,6 +50,8 @@ class FakeClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait for ``advance`` to pass the moment."""
+        import asyncio
+
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -67,6 +75,8 @@ class FakeClock:
 
 
 async def _settle() -> None:
+    import asyncio
+
     for _ in range(20):  # enough turns of the loop for what was woken to reach its next wait
         await asyncio.sleep(0)
 

@@ -1,7 +1,9 @@
-"""What an HCL text says: items in order, with duplicates and positions, and how to read settings out of them."""
+"""What an HCL text says: items in order, with duplicates and positions, and how to read settings out of them.
+
+The classes are plain ones: ``dataclasses`` would cost each agent in a pod 1.5 MB.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Union
 
 Value = Union[None, bool, int, float, str, tuple["Value", ...], "Body"]
@@ -15,27 +17,44 @@ class HclError(ValueError):
         self.line, self.column, self.message = line, column, message
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class _Record:
+    """Equal to another of its class that holds the same."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self._parts()}"
+
+    def _parts(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+
+class Item(_Record):
     """One ``key = value`` or ``key "label" { … }``; lines and columns count from 1, columns in characters."""
 
-    key: str
-    labels: tuple[str, ...]
-    value: Value
-    line: int
-    column: int
+    __slots__ = ("column", "key", "labels", "line", "value")
+
+    def __init__(self, key: str, labels: tuple[str, ...], value: Value, line: int, column: int) -> None:
+        self.key, self.labels, self.value, self.line, self.column = key, labels, value, line, column
 
     def error(self, message: str) -> HclError:
         """Return an error that points here."""
         return HclError(self.line, self.column, message)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(_Record):
     """The items between two braces, or of the whole text."""
 
-    items: tuple[Item, ...]
-    json: bool = False
+    __slots__ = ("items", "json")
+
+    def __init__(self, items: tuple[Item, ...], json: bool = False) -> None:
+        self.items, self.json = items, json
 
     def all(self, key: str) -> list[Item]:
         """Return the items of that key, in order."""
@@ -46,13 +65,13 @@ class Body:
         return next((item for item in reversed(self.items) if item.key == key), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(_Record):
     """One block: ``listener "tcp" { … }`` has the label ``tcp``."""
 
-    labels: tuple[str, ...]
-    body: Body
-    item: Item
+    __slots__ = ("body", "item", "labels")
+
+    def __init__(self, labels: tuple[str, ...], body: Body, item: Item) -> None:
+        self.labels, self.body, self.item = labels, body, item
 
 
 def blocks(body: Body, key: str, labels: int = 0) -> Iterator[Block]:
