@@ -5,92 +5,240 @@ import asyncio
 import logging
 import os
 import signal
+import ssl
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from strongroom_common import logs
 from strongroom_common.clock import SystemClock
-from strongroom_server.core.server import Server
+from strongroom_common.settings import SettingsError
+from strongroom_server import flags
+from strongroom_server.config import Config, Listener, Stanza
+from strongroom_server.config_files import read_paths
+from strongroom_server.config_reader import from_environment, load
+from strongroom_server.core import dev
+from strongroom_server.core.server import Options, Server
 from strongroom_server.http.app import App
-from strongroom_server.http.listeners import Bound, bind_tcp, close_all
+from strongroom_server.http.forwarded import Forwarding
+from strongroom_server.http.listeners import Bound, bind_tcp, bind_unix, close_all
+from strongroom_server.http.tls import make_context
+from strongroom_server.lib import memory
+from strongroom_server.sdk.errors import BackendError, SealError
+from strongroom_server.sdk.seal import Seal
 from strongroom_server.sdk.version import PRODUCT_VERSION, VERSION
+from strongroom_server.seals import open_seal
 from strongroom_server.storage import open_backend
 
 log = logging.getLogger("server")
 
-
-@dataclass(frozen=True)
-class CoreOptions:
-    """What the core needs of the server file."""
-
-    storage_kind: str = "inmem"
-    cluster_name: str = ""
-    api_addr: str = ""
-    default_lease_ttl: int = 768 * 3600
-    max_lease_ttl: int = 768 * 3600
-    raw_storage_endpoint: bool = False
-    introspection_endpoint: bool = False
+_SWITCH_INTERVAL = 0.0005
+"""Seconds between chances of the store's writer thread to run; Python's 5 ms would add them to each durable write."""
 
 
-async def run_dev(options: argparse.Namespace) -> int:
-    """Serve from memory, unsealed, with a known root token."""
+class StartError(Exception):
+    """The server cannot start; the message says why and what to change."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run ``strongroom server``; returns the exit status: 0 after a signal, 1 where it could not start."""
+    options = flags.parse(argv, os.environ)
+    try:
+        config, warnings = _settings(options)
+        logs.configure(config.log_level, config.log_format)
+    except (SettingsError, ValueError) as error:
+        print(f"error loading configuration: {error}", file=sys.stderr)
+        return 1
+    for warning in warnings:
+        log.warning(warning)
+    _harden(config, dev_mode=options.dev)
+    try:
+        return _run(_serve_dev(options) if options.dev else _serve(config))
+    except (StartError, BackendError, SealError, OSError) as error:
+        print(f"Error starting the server: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def _run(work: Awaitable[int]) -> int:
+    async def wait() -> int:
+        return await work
+
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(wait())
+    return uvloop.run(wait())
+
+
+def _settings(options: argparse.Namespace) -> tuple[Config, tuple[str, ...]]:
+    sources = read_paths(options.config) if options.config else from_environment(os.environ)
+    if not sources and not options.dev:
+        raise SettingsError("no server file: give -config=PATH, or -dev for a trial")
+    env = dict(os.environ)
+    for name, value in (("LOG_LEVEL", options.log_level), ("LOG_FORMAT", options.log_format)):
+        if value:
+            env[f"STRONGROOM_{name}"] = value
+    loaded = load(sources, env)
+    return loaded.config, loaded.warnings
+
+
+def _harden(config: Config, *, dev_mode: bool) -> None:
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    if dev_mode:
+        return
+    memory.forbid_dumps()
+    if not config.disable_mlock:
+        try:
+            memory.lock()
+        except OSError as error:
+            log.warning("memory may be swapped out: %s", error.strerror)
+
+
+# -- a server from its file ------------------------------------------------------------------------------------------
+
+
+async def _serve(config: Config) -> int:
+    if config.storage is None:
+        raise StartError('the server file has no storage: add one, such as storage "sqlite" { path = "…" }')
+    if not config.listeners:
+        raise StartError('the server file has no listener: add one, such as listener "tcp" { … }')
+    contexts = [_context(listener) for listener in config.listeners]
     clock = SystemClock()
-    backend = await open_backend("inmem", {}, clock)
-    host, _, port = options.dev_listen_address.rpartition(":")
-    server = Server(backend, clock, CoreOptions(api_addr=f"http://{options.dev_listen_address}"))
-    await server.start()
-    from strongroom_server.core import dev
-
-    secrets = await dev.prepare(server, options.dev_root_token_id)
-    bound = await bind_tcp(App(server), host.strip("[]"), int(port))
-    print(dev.banner(secrets, f"http://{host}:{bound.port}", VERSION, PRODUCT_VERSION), flush=True)  # noqa: T201
-    await _until_told(server, [bound])
+    backend = await open_backend(config.storage.kind, config.storage.settings, clock)
+    server = Server(backend, clock, _core_options(config, config.storage), await _seal(config))
+    bound: list[Bound] = []
+    try:
+        for listener, context in zip(config.listeners, contexts, strict=True):
+            bound.append(await _bind(server, listener, context))
+        await server.start()
+        _write_pid(config.pid_file)
+        addresses = ",".join(one.address for one in config.listeners)
+        log.info("serving", extra={"fields": {"version": PRODUCT_VERSION, "listeners": addresses}})
+        await _until_told(server, bound)
+    finally:
+        await close_all(bound)
+        await server.stop()
+        if config.pid_file:
+            Path(config.pid_file).unlink(missing_ok=True)  # noqa: ASYNC240 - nothing is served any more
     return 0
 
 
+def _core_options(config: Config, storage: Stanza) -> Options:
+    return Options(
+        storage_kind=storage.kind,
+        cluster_name=config.cluster_name,
+        api_addr=config.api_addr,
+        default_lease_ttl=config.default_lease_ttl,
+        max_lease_ttl=config.max_lease_ttl,
+        raw_storage_endpoint=config.raw_storage_endpoint,
+        introspection_endpoint=config.introspection_endpoint,
+    )
+
+
+async def _seal(config: Config) -> Seal | None:
+    active = [stanza for stanza in config.seals if stanza.settings.get("disabled") not in (True, "true")]
+    if not active or active[0].kind == "shamir":
+        return None
+    return await open_seal(active[0].kind, active[0].settings)
+
+
+def _context(listener: Listener) -> ssl.SSLContext | None:
+    if listener.tls_disable or listener.type == "unix":
+        return None
+    if not listener.tls_cert_file or not listener.tls_key_file:
+        raise StartError(
+            f"listener {listener.address} speaks TLS and has no certificate: set tls_cert_file and tls_key_file, "
+            "or tls_disable = true where another layer encrypts"
+        )
+    try:
+        return make_context(listener)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise StartError(f"listener {listener.address}: tls_cert_file, tls_key_file: {error}") from error
+
+
+async def _bind(server: Server, listener: Listener, context: ssl.SSLContext | None) -> Bound:
+    app = App(
+        server,
+        max_body=listener.max_request_size if listener.max_request_size > 0 else 32 * 1024 * 1024,
+        forwarding=Forwarding(
+            listener.x_forwarded_for_authorized_addrs, listener.x_forwarded_for_hop_skips,
+            listener.x_forwarded_for_reject_not_authorized, listener.x_forwarded_for_reject_not_present,
+        ),
+        public_paths=frozenset({"sys/metrics"} if listener.telemetry.unauthenticated_metrics_access else ()),
+        require_request_header=listener.require_request_header,
+    )  # fmt: skip
+    if listener.type == "unix":
+        return await bind_unix(app, listener.address, int(listener.socket_mode, 8) if listener.socket_mode else None)
+    host, _, port = listener.address.rpartition(":")
+    files = (listener.tls_cert_file, listener.tls_key_file)
+    try:
+        return await bind_tcp(app, host.strip("[]"), int(port), context, files)
+    except OSError as error:
+        raise StartError(f"listener {listener.address}: {error.strerror or error}") from error
+
+
+def _write_pid(path: str) -> None:
+    if path:
+        Path(path).write_text(f"{os.getpid()}\n")
+
+
+# -- dev mode --------------------------------------------------------------------------------------------------------
+
+
+async def _serve_dev(options: argparse.Namespace) -> int:
+    clock = SystemClock()
+    address = options.dev_listen_address
+    server = Server(await open_backend("inmem", {}, clock), clock, Options(api_addr=f"http://{address}"))
+    await server.start()
+    kv_version = "" if options.dev_no_kv else "1" if options.dev_kv_v1 else "2"
+    secrets = await dev.prepare(server, options.dev_root_token_id, kv_version)
+    host, _, port = address.rpartition(":")
+    try:
+        bound = [await bind_tcp(App(server), host.strip("[]"), int(port))]
+    except OSError as error:
+        raise StartError(f"-dev-listen-address={address}: {error.strerror or error}") from error
+    print(dev.banner(secrets, f"http://{host}:{bound[0].port}", VERSION, PRODUCT_VERSION), flush=True)
+    await _until_told(server, bound)
+    await close_all(bound)
+    await server.stop()
+    return 0
+
+
+# -- until the end ---------------------------------------------------------------------------------------------------
+
+
 async def _until_told(server: Server, bound: Sequence[Bound]) -> None:
+    """Wait for SIGTERM or SIGINT; at SIGHUP read certificates anew and open audit files anew."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _spawner(lambda: _reload(server, bound)))
     await stop.wait()
     log.info("stopping")
-    await close_all(bound)
-    await server.stop()
 
 
-def parse_flags(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; both ``-flag`` and ``--flag`` are taken, as Vault's clients do."""
-    parser = argparse.ArgumentParser(prog="strongroom server", allow_abbrev=False)
+def _spawner(work: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    running: set[asyncio.Future[None]] = set()
 
-    def flag(name: str, **rest: object) -> None:
-        parser.add_argument(f"-{name}", f"--{name}", **rest)  # type: ignore[arg-type]  # argparse's own keywords
+    def spawn() -> None:
+        task = asyncio.ensure_future(work())
+        running.add(task)
+        task.add_done_callback(running.discard)
 
-    flag("config", action="append", default=[], help="Server file or folder; may be given several times.")
-    flag("dev", action="store_true", help="Serve from memory, unsealed.")
-    flag("dev-root-token-id", default=os.environ.get("VAULT_DEV_ROOT_TOKEN_ID", ""), help="The root token of -dev.")
-    flag("dev-listen-address", default=os.environ.get("VAULT_DEV_LISTEN_ADDRESS", "127.0.0.1:8200"),
-         help="Where -dev listens.")  # fmt: skip
-    flag("log-level", default="", help="trace, debug, info, warn or error.")
-    flag("log-format", default="", help="standard or json.")
-    return parser.parse_args(argv)
+    return spawn
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run ``strongroom server``; returns the exit status."""
-    options = parse_flags(argv)
-    logs.configure(options.log_level or "info", "json" if options.log_format == "json" else "standard")
-    try:
-        import uvloop
-
-        runner = uvloop.run
-    except ImportError:
-        runner = asyncio.run
-    try:
-        return runner(run_dev(options))
-    except KeyboardInterrupt:
-        return 0
+async def _reload(server: Server, bound: Sequence[Bound]) -> None:
+    for one in bound:
+        try:
+            one.reload()
+        except OSError:
+            log.exception("a certificate could not be read anew; the old one stays")
+    await server.audit.reopen()
+    log.info("reloaded")
 
 
 if __name__ == "__main__":

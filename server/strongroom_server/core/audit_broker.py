@@ -73,14 +73,20 @@ class AuditBroker:
 
     async def close(self) -> None:
         """Close all devices."""
-        for opened in self.devices.values():
-            await opened.device.close()
+        await self._each("close")
         self.devices.clear()
 
     async def reopen(self) -> None:
         """Open files anew, after a rotation."""
-        for opened in self.devices.values():
-            await opened.device.reopen()
+        await self._each("reopen")
+
+    async def _each(self, call: str) -> None:
+        """Call every device; the failure of one is logged and keeps none of the others from it."""
+        for path, opened in self.devices.items():
+            try:
+                await getattr(opened.device, call)()
+            except AuditError:
+                log.exception("an audit device failed", extra={"fields": {"device": path, "call": call}})
 
     async def enable(self, entry: DeviceEntry) -> None:
         """Open, store and use a device; raises InvalidRequest where it cannot be."""
@@ -91,7 +97,7 @@ class AuditBroker:
             opened = await _opened(entry)
             await opened.device.write(probe_entry(opened.redaction, self._clock.now(), fresh_nonce()))
         except AuditError as error:
-            raise InvalidRequest(f"the audit device could not be enabled: {error}") from error
+            raise InvalidRequest(f"audit device failed to take a test message: {error}") from error
         await self._store([*(other.entry for other in self.devices.values()), entry])
         self.devices[entry.path] = opened
 

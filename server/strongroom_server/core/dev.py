@@ -18,15 +18,16 @@ class DevSecrets:
     root_token: str
 
 
-async def prepare(server: "Server", root_token: str = "") -> DevSecrets:
-    """Initialise and unseal with one share, make the root token, mount KV."""
+async def prepare(server: "Server", root_token: str, kv_version: str = "2") -> DevSecrets:
+    """Initialise and unseal with one share, make the root token (random where empty), mount KV (none where empty)."""
     answer = await server.sealing.initialize(
         InitRequest(secret_shares=1, secret_threshold=1), lambda: server.make_root_token(root_token)
     )
     share = answer["keys_base64"][0]
     await server.sealing.unseal(decode_share(share))
-    entry = new_entry("secret", "kv", description="key/value secret storage", options={"version": "2"})
-    await server.mounts.add("secret", entry)
+    if kv_version:
+        entry = new_entry("secret", "kv", description="key/value secret storage", options={"version": kv_version})
+        await server.mounts.add("secret", entry)
     return DevSecrets(share, answer["root_token"])
 
 

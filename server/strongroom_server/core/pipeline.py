@@ -90,10 +90,10 @@ def _resolve_sealed(exchange: Exchange) -> None:
         exchange.path, exchange.captures = engine.find(request.path)
     except UnsupportedPath:
         raise Sealed from None
+    if not any(route.when_sealed for route in exchange.path.routes.values()):
+        raise Sealed
     exchange.engine = engine
     exchange.route = exchange.path.routes.get(request.operation)
-    if exchange.route is not None and not exchange.route.when_sealed:
-        raise Sealed
     request.mount_point = "sys/"
 
 
@@ -142,7 +142,7 @@ def decide(exchange: Exchange) -> Awaitable[None] | None:
     """Take the decision; ``enforce`` acts on it once it is on record."""
     route, token, request = exchange.route, exchange.token, exchange.request
     if route is not None:
-        if route.public:
+        if route.public or exchange.full_path in request.connection.public_paths:
             exchange.decision = _ALLOWED
             return None
         if route.exists and request.operation is Operation.UPDATE:

@@ -6,7 +6,7 @@ It holds parts and starts them in order; what each does is in the module that ow
 import asyncio
 import logging
 import secrets
-from typing import Protocol
+from dataclasses import dataclass
 
 from strongroom_common.clock import Clock
 from strongroom_server.barrier import Barrier
@@ -37,16 +37,20 @@ log = logging.getLogger("core")
 _TICK = 60.0
 
 
-class Options(Protocol):
-    """What the core needs of the server file."""
+_MONTH = 768 * 3600
 
-    storage_kind: str
-    cluster_name: str
-    api_addr: str
-    default_lease_ttl: int
-    max_lease_ttl: int
-    raw_storage_endpoint: bool
-    introspection_endpoint: bool
+
+@dataclass(frozen=True)
+class Options:
+    """What the core needs of the server file. TTLs are in seconds."""
+
+    storage_kind: str = "inmem"
+    cluster_name: str = ""
+    api_addr: str = ""
+    default_lease_ttl: int = _MONTH
+    max_lease_ttl: int = _MONTH
+    raw_storage_endpoint: bool = False
+    introspection_endpoint: bool = False
 
 
 class Server:
@@ -122,6 +126,8 @@ class Server:
 
     async def stop(self) -> None:
         """Seal and release the store."""
+        if not self.sealed:
+            await self.barrier.save_count()
         await self.sealing.seal()
         await self.backend.close()
 

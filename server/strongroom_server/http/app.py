@@ -16,6 +16,7 @@ from aiohttp import web
 from strongroom_common.durations import parse_duration
 from strongroom_server.core.wrapping import envelope
 from strongroom_server.http.errors import answer
+from strongroom_server.http.forwarded import Forwarding
 from strongroom_server.http.limits import check_body
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, RequestError, TooLarge, UnsupportedOperation
@@ -44,10 +45,15 @@ class UnsupportedMediaType(RequestError):
 class App:
     """The HTTP side of one listener."""
 
-    def __init__(self, server: "Server", *, max_body: int = MAX_BODY, headers: Mapping[str, str] | None = None) -> None:
-        """``headers`` go with every answer beside Vault's own."""
+    def __init__(self, server: "Server", *, max_body: int = MAX_BODY, headers: Mapping[str, str] | None = None,
+                 forwarding: Forwarding | None = None, public_paths: frozenset[str] = frozenset(),
+                 require_request_header: bool = False) -> None:  # fmt: skip
+        """``headers`` go with every answer beside Vault's own; ``public_paths`` need no token here."""
         self._server = server
         self.max_body = max_body
+        self._forwarding = forwarding
+        self._public_paths = public_paths
+        self._require_request_header = require_request_header
         self._headers = _HEADERS | dict(headers or {})
 
     async def handle(self, message: web.BaseRequest) -> web.Response:
@@ -99,10 +105,10 @@ class App:
         if operation is Operation.LIST and not path.endswith("/"):
             path += "/"
         token = headers.get("X-Vault-Token", "").strip() or _bearer(headers)
-        peer = message.transport.get_extra_info("peername") if message.transport else None
-        address, port = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
+        if self._require_request_header and headers.get("X-Vault-Request") != "true":
+            raise InvalidRequest("missing required request header: X-Vault-Request: true")
         request = Request(
-            operation, path, data, token=token, headers=headers, connection=Connection(address, port), id=request_id,
+            operation, path, data, token=token, headers=headers, connection=self._connection(message), id=request_id,
         )  # fmt: skip
         namespace = headers.get("X-Vault-Namespace", "").strip("/")
         if namespace not in {"", "root"}:
@@ -110,6 +116,18 @@ class App:
         if wrap := headers.get("X-Vault-Wrap-TTL"):
             request.wrap_ttl = _wrap_ttl(wrap)
         return request
+
+    def _connection(self, message: web.BaseRequest) -> Connection:
+        transport = message.transport
+        peer = transport.get_extra_info("peername") if transport else None
+        address, port = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
+        if self._forwarding is not None:
+            address = self._forwarding.address(address, message.headers.getall("X-Forwarded-For", ()))
+        connection = Connection(address, port, public_paths=self._public_paths)
+        secured = transport.get_extra_info("ssl_object") if transport else None
+        if secured is not None and (certificate := secured.getpeercert(binary_form=True)):
+            connection.certificates = (certificate,)
+        return connection
 
     async def _body(self, message: web.BaseRequest, method: str) -> dict[str, Any]:
         if (message.content_length or 0) > self.max_body:

@@ -36,11 +36,15 @@ class Caller:
 
 @dataclass(slots=True)
 class Connection:
-    """The transport: the client's address (after X-Forwarded-For where trusted) and its TLS certificate (DER)."""
+    """The transport: the client's address (after X-Forwarded-For where trusted) and its TLS certificate (DER).
+
+    ``public_paths`` are those that this listener serves without a token (sys/metrics, where its stanza says so).
+    """
 
     remote_address: str = ""
     remote_port: int = 0
     certificates: tuple[bytes, ...] = ()
+    public_paths: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

@@ -306,7 +306,7 @@ def _seconds(text: str) -> int:
     try:
         return int(parse_duration(text))
     except ValueError as error:
-        raise InvalidRequest(f"error converting input for field 'delete_version_after': {error}") from None
+        raise InvalidRequest(f'error converting input for field "delete_version_after": {error}') from None
 
 
 def _subkeys(value: Any, depth: int) -> Any:

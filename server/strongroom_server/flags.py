@@ -1,0 +1,37 @@
+"""The command line of ``strongroom server``."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def parse(argv: Sequence[str], env: Mapping[str, str]) -> argparse.Namespace:
+    """Read the flags; ``-flag`` and ``--flag`` are the same, as with Vault's. Exits with 1 on a wrong one."""
+    parser = _Parser(prog="strongroom server", allow_abbrev=False, description="Start a secrets server.")
+
+    def flag(name: str, **rest: Any) -> None:
+        parser.add_argument(f"-{name}", f"--{name}", **rest)
+
+    def default(name: str, otherwise: str = "") -> str:
+        found = (env.get(f"{prefix}_{name}") for prefix in ("STRONGROOM", "BAO", "VAULT"))
+        return next((value for value in found if value), otherwise)
+
+    flag("config", action="append", default=[], metavar="PATH", help="Server file or folder; may be repeated.")
+    flag("dev", action="store_true", help="Serve from memory, initialised and unsealed. Not for real secrets.")
+    flag("dev-root-token-id", default=default("DEV_ROOT_TOKEN_ID"), metavar="TOKEN", help="Root token of -dev.")
+    flag("dev-listen-address", default=default("DEV_LISTEN_ADDRESS", "127.0.0.1:8200"), metavar="HOST:PORT",
+         help="Where -dev listens.")  # fmt: skip
+    flag("dev-no-kv", action="store_true", help="Mount no KV engine at secret/ in -dev.")
+    flag("dev-kv-v1", action="store_true", help="Mount KV version 1 at secret/ in -dev.")
+    flag("dev-no-store-token", action="store_true", help="Do not put the root token of -dev into ~/.vault-token.")
+    flag("log-level", default=default("LOG_LEVEL"), metavar="LEVEL", help="trace, debug, info, warn or error.")
+    flag("log-format", default=default("LOG_FORMAT"), metavar="FORMAT", help="standard or json.")
+    flag("log-file", default="", metavar="PATH", help="File for the log, beside standard error.")
+    flag("exit-on-core-shutdown", action="store_true", help="Accepted for compatibility; has no effect.")
+    return parser.parse_args(argv)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        self.print_usage()
+        self.exit(1, f"{self.prog}: {message}\n")

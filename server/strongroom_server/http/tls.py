@@ -1,0 +1,36 @@
+"""The TLS of a listener, from its stanza."""
+
+import ssl
+
+from strongroom_server.config import Listener
+
+_VERSIONS = {
+    "tls10": ssl.TLSVersion.TLSv1, "tls11": ssl.TLSVersion.TLSv1_1, "tls12": ssl.TLSVersion.TLSv1_2,
+    "tls13": ssl.TLSVersion.TLSv1_3,
+}  # fmt: skip
+_OPENSSL = {  # IANA's names of the suites that Vault's files use, as OpenSSL calls them
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+}
+
+
+def make_context(settings: Listener) -> ssl.SSLContext:
+    """Return the server's context; raises OSError for files that cannot be used, ValueError for unknown suites."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[settings.tls_min_version]
+    context.maximum_version = _VERSIONS[settings.tls_max_version]
+    context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    if settings.tls_cipher_suites:
+        unknown = [name for name in settings.tls_cipher_suites if name not in _OPENSSL]
+        if unknown:
+            raise ValueError(f"tls_cipher_suites: unknown {', '.join(unknown)}; expected {', '.join(_OPENSSL)}")
+        context.set_ciphers(":".join(_OPENSSL[name] for name in settings.tls_cipher_suites))
+    if settings.tls_client_ca_file:
+        context.load_verify_locations(settings.tls_client_ca_file)
+        required = settings.tls_require_and_verify_client_cert
+        context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
+    return context
