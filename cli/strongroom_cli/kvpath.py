@@ -31,9 +31,12 @@ def resolve(session: Session, key: str) -> KvPath:
     except NotFound:
         return KvPath("", f"{mount}/{key}" if mount else key, v2=False)
     except PermissionDenied as error:
-        if error.says("preflight"):
-            asked = mount or key
-            error.hint = f'No mount at "{asked}/" is visible to this token: is the path right, and is it enabled?'
+        asked = mount or key
+        if not error.says("token"):
+            error.hint = (
+                f'No permission, or no such mount: a policy of this token must grant something below "{asked}/", on '
+                "version 2 with data/ after the mount."
+            )
         raise
     finally:
         client.wrap_ttl = wrapping

@@ -12,24 +12,10 @@ from pathlib import Path
 
 import pytest
 from tests.bao import dev_server, program
-from tests.strongroom_cli.running import Ran, ran
+from tests.strongroom_cli.running import Ran, masked, ran
 
 pytestmark = pytest.mark.peer
 
-_MASKS = (
-    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d+(Z| \+0000 UTC)", "TIME"),
-    (r"\b[sb]\.[\w-]{20,}", "TOKEN"),
-    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UUID"),
-    (r"\b(auth_)?(kv|transit|userpass|approle)_[0-9a-f]{8}\b", "MOUNT_ACCESSOR"),
-    (r"\bh[0-9a-f]{64}\b", "LEASE"),
-    (r"(?<=accessor)(\W+)[A-Za-z0-9]{24}\b", r"\1ACCESSOR"),
-    (r"\d+ \w{3} \d\d \d\d:\d\d UTC", "SHORT_TIME"),
-    (r"\bttl(\W+)\d+h?(\d+m)?(\d+s)?\b", r"ttl\1TTL"),
-    (r"creation_time(\W+)\d{10}", r"creation_time\1SECONDS"),
-    (r"Waiting for terminal status .*\n", ""),
-    (r"(?i)encryption(s\W+| Count +)\d+", "ENCRYPTIONS"),
-    (r"(?<=\nid)( +)[A-Za-z0-9]{6}\b", r"\1NAMESPACE"),
-)
 _PRODUCT = re.compile(r"OpenBao|Strongroom|Vault|BAO_TOKEN|VAULT_TOKEN")
 
 _FILES = {
@@ -449,10 +435,7 @@ def _theirs(words: list[str], environ: dict[str, str], folder: Path) -> Ran:
 
 
 def _masked(text: str, own: str) -> str:
-    text = _PRODUCT.sub("PRODUCT", text.replace(own, "X" * len(own)))
-    for pattern, mask in _MASKS:
-        text = re.sub(pattern, mask, text)
-    return text
+    return masked(_PRODUCT.sub("PRODUCT", text.replace(own, "X" * len(own))))
 
 
 def _words_of(err: str) -> list[str]:
