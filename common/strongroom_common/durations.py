@@ -1,6 +1,7 @@
 """Durations as Vault reads and prints them: seconds as a number, or Go's "1h30m" with days added.
 
-Vault's API takes ``90``, ``"90"``, ``"1m30s"`` and ``"2d"`` alike (its parseutil.ParseDurationSecond).
+Vault's API takes ``90``, ``"90"``, ``"1m30s"`` and ``"2d"`` alike (its parseutil.ParseDurationSecond). Days come
+whole and alone: ``"1d12h"`` and ``"1.5d"`` are refused.
 Python's own number parsing is laxer (``int(" 1_0 ")`` is 10), so the texts are matched here first.
 """
 
@@ -8,11 +9,11 @@ import re
 
 _UNITS = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3,  # both signs for micro, as Go has them
-    "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,
+    "s": 1.0, "m": 60.0, "h": 3600.0,
 }  # fmt: skip
-_NUMBER = re.compile(r"-?\d+\Z", re.ASCII)
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)", re.ASCII)
-_WHOLE = re.compile(r"-?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d))+\Z", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d+(d?)\Z", re.ASCII)
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_WHOLE = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+\Z", re.ASCII)
 _LIMIT = 2**63 / 1e9  # Go keeps a duration as nanoseconds in 64 bits
 
 
@@ -32,11 +33,13 @@ def _seconds(raw: object) -> float:
         raise ValueError('expected a duration such as 90, "90s" or "1h30m"')
     if isinstance(raw, int | float):
         return raw
-    text = raw.strip()
+    text = raw
     if not text:
         return 0
-    if _NUMBER.match(text):
-        return int(text)
+    if len(text) > 100:
+        raise ValueError("duration is too long")
+    if number := _NUMBER.match(text):
+        return int(text.removesuffix("d")) * (86400 if number[1] else 1)
     if not _WHOLE.match(text):
         raise ValueError('expected a duration such as 90, "90s" or "1h30m"')
     total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))

@@ -39,7 +39,7 @@ Ints = NewType("Ints", tuple[int, ...])
 """A list of integers: ``[1, 2]`` or ``"1,2"``."""
 
 Pairs = NewType("Pairs", dict[str, str])
-"""A map of strings: ``{"a": "b"}``, ``"a=b,c=d"`` or ``["a=b"]``."""
+"""A map of strings: ``{"a": "b"}``, ``["a=b", "c=d"]`` or ``"a=b"``, where everything after the first sign is value."""
 
 Object = NewType("Object", dict[str, Any])
 """Any JSON object."""
@@ -70,8 +70,14 @@ class Kind:
     openapi: Mapping[str, Any]
 
 
-_INTEGER = re.compile(r"[+-]?\d+\Z", re.ASCII)
-_BOOLEANS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False, "": False}
+_INTEGER = re.compile(r"[+-]?(?:0[xX](?:_?[0-9a-fA-F])+|0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0(?:_?[0-7])*|"
+                      r"[1-9](?:_?\d)*)\Z", re.ASCII)  # fmt: skip
+_OCTAL = re.compile(r"[+-]?0[0-7_]")
+_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
+_BOOLEANS = {  # Go's strconv.ParseBool, and "" for not set
+    "1": True, "t": True, "T": True, "true": True, "True": True, "TRUE": True,
+    "0": False, "f": False, "F": False, "false": False, "False": False, "FALSE": False, "": False,
+}  # fmt: skip
 _SIZE = re.compile(r"(\d+)\s*(|b|kb|kib|mb|mib|gb|gib|tb|tib)\Z", re.ASCII | re.IGNORECASE)
 _SCALE = {"": 1, "b": 1, "kb": 1000, "kib": 1024, "mb": 1000**2, "mib": 1024**2, "gb": 1000**3, "gib": 1024**3,
           "tb": 1000**4, "tib": 1024**4}  # fmt: skip
@@ -88,33 +94,40 @@ def _string(raw: Any) -> str:
 
 
 def _integer(raw: Any) -> int:
-    if isinstance(raw, bool | int):
-        return int(raw)
-    if isinstance(raw, str) and not raw:
-        return 0
-    if isinstance(raw, str) and not isinstance(raw, Number) and _INTEGER.match(raw):
+    """Read an integer of 64 bits; texts as Go's ParseInt with base 0 does: 0x10 is 16 and 010 is 8."""
+    if isinstance(raw, str) and not isinstance(raw, Number):
+        raw = _integer_text(raw) if raw else 0
+    if isinstance(raw, int) and -(2**63) <= raw < 2**63:
         return int(raw)
     raise ValueError
 
 
-def _float(raw: Any) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+def _integer_text(text: str) -> int:
+    if len(text) > 70 or not _INTEGER.match(text):
         raise ValueError
-    return float(raw)
+    return int(text, 8 if _OCTAL.match(text) else 0)
+
+
+def _float(raw: Any) -> float:
+    if isinstance(raw, str) and not _FLOAT.match(raw):
+        raise ValueError
+    if isinstance(raw, int | float | str):
+        return float(raw)
+    raise ValueError
 
 
 def _boolean(raw: Any) -> bool:
     if isinstance(raw, bool):
         return raw
-    if isinstance(raw, int):
-        return raw != 0
-    if isinstance(raw, str) and (value := _BOOLEANS.get(raw.lower())) is not None:
+    if isinstance(raw, str | int) and (value := _BOOLEANS.get(str(raw))) is not None:
         return value
     raise ValueError
 
 
 def _seconds(raw: Any) -> Seconds:
-    seconds = parse_duration(float(raw) if isinstance(raw, Number) else raw)
+    if isinstance(raw, Number):  # Vault refuses 1.5, and 90.0 too
+        raise ValueError
+    seconds = parse_duration(raw)
     if seconds < 0:
         raise ValueError("cannot be negative")
     return Seconds(int(seconds))
@@ -144,19 +157,21 @@ def _ints(raw: Any) -> Ints:
 
 def _pairs(raw: Any) -> Pairs:
     if isinstance(raw, dict):
-        return Pairs({str(key): _string(value) for key, value in raw.items()})
+        return Pairs({str(key): "" if value is None else _string(value) for key, value in raw.items()})
     pairs = {}
-    for item in _names(raw):
-        key, equals, value = item.partition("=")
+    for item in raw if isinstance(raw, list | tuple) else [raw]:
+        key, equals, value = _string(item).partition("=")
         if not equals:
             raise ValueError
-        pairs[key.strip()] = value.strip()
+        pairs[key] = value
     return Pairs(pairs)
 
 
 def _object(raw: Any) -> Object:
     if isinstance(raw, dict):
         return Object(raw)
+    if raw == []:  # as Go's decoder has it
+        return Object({})
     raise ValueError
 
 
@@ -223,7 +238,7 @@ class Field:
         except FieldError as error:
             raise FieldError(f"{self.name}: {error}") from None
         except (TypeError, ValueError, OverflowError):
-            raise FieldError(f"error converting input for field {self.name!r}: expected {self.kind.expected}") from None
+            raise FieldError(f'error converting input for field "{self.name}": expected {self.kind.expected}') from None
         if self.choices and value not in self.choices:
             raise FieldError(f"field {self.name!r} must be one of {', '.join(map(repr, self.choices))}")
         return Secret(value) if self.sensitive else value

@@ -36,15 +36,21 @@ def dumps(value: Any, *, indent: int | None = None, sort_keys: bool = False) -> 
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, str):
-        return encode_basestring(value)
+        return _string(value)
     if isinstance(value, dict):
         pairs = sorted(value.items()) if sort_keys else value.items()
         colon = ": " if indent else ":"
-        items = [encode_basestring(str(k)) + colon + dumps(v, indent=indent, sort_keys=sort_keys) for k, v in pairs]
+        items = [_string(str(k)) + colon + dumps(v, indent=indent, sort_keys=sort_keys) for k, v in pairs]
         return _enclose("{", items, "}", indent)
     if isinstance(value, list | tuple):
         return _enclose("[", [dumps(item, indent=indent, sort_keys=sort_keys) for item in value], "]", indent)
     return json.dumps(value, allow_nan=False)
+
+
+def _string(text: str) -> str:
+    if not text.isascii():  # half a surrogate pair, which JSON can spell and UTF-8 cannot, becomes U+FFFD as in Go
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return encode_basestring(text)
 
 
 def _enclose(left: str, items: list[str], right: str, indent: int | None) -> str:

@@ -14,6 +14,16 @@ LEVELS = {"trace": 5, "debug": 10, "info": 20, "notice": 20, "warn": 30, "warnin
 _WORDS = {5: "TRACE", 10: "DEBUG", 20: "INFO", 30: "WARN", 40: "ERROR", 50: "ERROR"}
 
 
+def _one_line(text: str) -> str:
+    """Escape what could end the line or steer a terminal: part of it may come from a client."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _field(value: object) -> str:
+    text = _one_line(str(value))
+    return json.dumps(text, ensure_ascii=False) if " " in text or '"' in text or not text else text
+
+
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -30,9 +40,9 @@ class _Json(logging.Formatter):
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {key}={value}" for key, value in getattr(record, "fields", {}).items())
+        fields = "".join(f" {key}={_field(value)}" for key, value in getattr(record, "fields", {}).items())
         level = f"[{_WORDS.get(record.levelno, record.levelname)}]"
-        text = f"{rfc3339(record.created)} {level:<7} {record.name}: {record.getMessage()}{fields}"
+        text = f"{rfc3339(record.created)} {level:<7} {record.name}: {_one_line(record.getMessage())}{fields}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 

@@ -66,7 +66,7 @@ class Reader:
                 return self.read(field.nested, self._merged(body, item.key), _named(where, item.key))
             return field.parse(_merge_list(field, plain(item.value)))
         except FieldError as error:
-            reason = str(error).removeprefix(f"error converting input for field {field.name!r}: ")
+            reason = str(error).removeprefix(f'error converting input for field "{field.name}": ')
             raise self.error(item, f"{_named(where, item.key)}: {reason}") from None
 
     def _merged(self, body: Body, key: str) -> Body:

@@ -41,9 +41,9 @@ def test_nested_values(raw: dict[str, Any], expected: Tree) -> None:
     ("raw", "message"),
     [
         pytest.param({"one": {}}, "one: missing required field 'name'", id="a_missing_value_names_its_place"),
-        pytest.param({"one": 3}, "field 'one': expected an object", id="a_number_is_no_object"),
-        pytest.param({"many": [{"name": "a", "ttl": "x"}]}, "many: .*'ttl': expected a duration", id="within_a_list"),
-        pytest.param({"many": ["a"]}, "field 'many': expected a list of objects", id="a_list_of_something_else"),
+        pytest.param({"one": 3}, 'field "one": expected an object', id="a_number_is_no_object"),
+        pytest.param({"many": [{"name": "a", "ttl": "x"}]}, 'many: .*"ttl": expected a duration', id="within_a_list"),
+        pytest.param({"many": ["a"]}, 'field "many": expected a list of objects', id="a_list_of_something_else"),
     ],
 )
 def test_errors_name_the_place(raw: dict[str, Any], message: str) -> None:

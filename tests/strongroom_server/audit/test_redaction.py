@@ -113,8 +113,8 @@ def test_the_options_of_a_device(options: dict[str, str], token: str, accessor: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param({"log_raw": "perhaps"}, "'log_raw': expected true or false", id="log_raw"),
-        pytest.param({"hmac_accessor": "2"}, "'hmac_accessor': expected true or false", id="hmac_accessor"),
+        pytest.param({"log_raw": "perhaps"}, '"log_raw": expected true or false', id="log_raw"),
+        pytest.param({"hmac_accessor": "2"}, '"hmac_accessor": expected true or false', id="hmac_accessor"),
         pytest.param({"format": "jsonx"}, "format 'jsonx': expected json", id="format"),
     ],
 )

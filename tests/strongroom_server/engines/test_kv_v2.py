@@ -88,8 +88,8 @@ async def test_a_version_that_is_no_number_is_refused_and_one_that_is_not_there_
     [
         pytest.param("a", {}, "no data provided", id="nothing"),
         pytest.param("a", {"options": {}}, "no data provided", id="options_alone"),
-        pytest.param("a", {"data": "text"}, "'data': expected an object", id="a_text_is_no_secret"),
-        pytest.param("a", {"data": [1]}, "'data': expected an object", id="a_list_is_no_secret"),
+        pytest.param("a", {"data": "text"}, '"data": expected an object', id="a_text_is_no_secret"),
+        pytest.param("a", {"data": [1]}, '"data": expected an object', id="a_list_is_no_secret"),
         pytest.param("a/", {"data": {}}, "cannot write to a path ending in '/'", id="a_folder"),
         pytest.param("a", {"data": {}, "options": {"cas": "x"}}, "error parsing check-and-set", id="cas_of_letters"),
         pytest.param("a", {"data": {}, "options": {"cas": 7}}, "did not match the current version", id="wrong_cas"),
@@ -338,7 +338,7 @@ async def test_patching_metadata(kv: Mounted, patch: dict[str, Any], custom: Any
         pytest.param({"k": [1]}, ["value for key 'k' must be a string"], id="a_list"),
         pytest.param({"": "v", "k": ""}, ["is 0 but must be 0 < len(key)", "is 0 but must be 0 < len(value)"],
                      id="all_that_is_wrong_at_once"),
-        pytest.param("x=y", ["'custom_metadata': expected an object"], id="a_text"),
+        pytest.param("x=y", ['"custom_metadata": expected an object'], id="a_text"),
     ],
 )  # fmt: skip
 async def test_custom_metadata_has_limits(kv: Mounted, operation: str, custom: Any, messages: list[str]) -> None:
