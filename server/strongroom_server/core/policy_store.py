@@ -43,8 +43,8 @@ class PolicyStore:
                 await self._storage.commit([Change(name, text.encode())])
 
     async def names(self) -> list[str]:
-        """Return the names of all policies, root included."""
-        return sorted({*await self._storage.list(), ROOT} - {RESPONSE_WRAPPING})
+        """Return the names of all policies, sorted, root last as it is not stored."""
+        return [*sorted({*await self._storage.list()} - {RESPONSE_WRAPPING, ROOT}), ROOT]
 
     async def text(self, name: str) -> str | None:
         """Return a policy's text as it was written."""
