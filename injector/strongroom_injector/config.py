@@ -14,6 +14,7 @@ For the Deployment, in words:
   ``/metrics``). readinessProbe and livenessProbe use the plain one: before the first certificate TLS is not open.
   The webhook's Service forwards to 8080. /health/ready is 503, with the reason, unless the API server knows a
   caBundle that trusts what this replica serves.
+* ``-native-sidecar=false`` while some node's kubelet is older than 1.29 though the API server is not.
 * No files are written: readOnlyRootFilesystem works without any volume. SIGTERM ends it after ``-shutdown-delay``.
 * ClusterRole: ``mutatingwebhookconfigurations`` (admissionregistration.k8s.io) get, patch (resourceNames: the one of
   ``-tls-auto``); ``pods`` list, watch; ``events`` create. Role in the own namespace: ``secrets`` create, and get,

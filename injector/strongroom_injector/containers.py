@@ -13,7 +13,6 @@ from typing import Any, Literal
 import jsonpatch
 
 from strongroom_injector.agent_config import HOME, agent_config
-from strongroom_injector.annotations import Settings
 from strongroom_injector.errors import Denied
 from strongroom_injector.quantities import parse_quantity
 from strongroom_injector.settings import Reading
@@ -45,7 +44,7 @@ def agent_container(shape: Shape, reading: Reading, place: Place) -> Json:
     container: Json = {
         "name": fresh("vault-agent-init" if shape == "init" else "vault-agent", place.taken),
         "image": settings.agent_image,
-        "command": _command(shape, settings),
+        "command": _command(shape, reading),
         "env": _environment(shape, reading, place),
         "resources": _resources(reading),
         "volumeMounts": place.mounts,
@@ -53,6 +52,8 @@ def agent_container(shape: Shape, reading: Reading, place: Place) -> Json:
     }
     if settings.agent_set_security_context:
         container["securityContext"] = _security_context(reading, place.spec)
+    if shape == "sidecar" and settings.agent_revoke_on_shutdown:  # a native one ends after the pod's containers anyway
+        container["lifecycle"] = {"preStop": {"exec": {"command": ["sleep", str(settings.agent_revoke_grace)]}}}
     if shape == "native":
         container["restartPolicy"] = "Always"
         if settings.agent_pre_populate:
@@ -63,12 +64,16 @@ def agent_container(shape: Shape, reading: Reading, place: Place) -> Json:
     return container
 
 
-def _command(shape: Shape, settings: Settings) -> list[str]:
-    config = "-config-env=VAULT_CONFIG"
+def _command(shape: Shape, reading: Reading) -> list[str]:
+    settings, config = reading.settings, "-config-env=VAULT_CONFIG"
     if settings.agent_configmap:
         config = f"-config={CONFIGS}/{'config-init.hcl' if shape == 'init' else 'config.hcl'}"
-    ready = [f"-ready-file={READY_FILE}"] if shape == "native" else []
-    return ["strongroom", "agent", config, *ready]
+    options = [f"-ready-file={READY_FILE}"] if shape == "native" else []
+    if settings.agent_revoke_on_shutdown and shape != "init":
+        options.append("-revoke-on-shutdown")  # by the agent itself: it knows the server's address, TLS and namespace
+    logs = [name for name in ("log_level", "log_format") if name in reading.given]
+    options += [f"-{name.replace('_', '-')}={getattr(settings, name)}" for name in logs]
+    return ["strongroom", "agent", config, *options]
 
 
 def _startup_probe() -> Json:
@@ -85,8 +90,6 @@ def _environment(shape: Shape, reading: Reading, place: Place) -> list[Json]:
     fields = {"NAMESPACE": "metadata.namespace", "HOST_IP": "status.hostIP", "POD_IP": "status.podIP"}
     env = [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()]
     plain = {
-        "VAULT_LOG_LEVEL": settings.log_level,
-        "VAULT_LOG_FORMAT": settings.log_format,
         "VAULT_CACERT_BYTES": "" if settings.ca_cert or settings.ca_key else place.ca_pem,
         "HTTPS_PROXY": settings.proxy_address,
         "NO_PROXY": "127.0.0.1,localhost,.svc,.cluster.local" if settings.proxy_address else "",
@@ -94,8 +97,6 @@ def _environment(shape: Shape, reading: Reading, place: Place) -> list[Json]:
         "VAULT_MAX_RETRIES": _number(settings.client_max_retries),
         "GOMAXPROCS": _number(settings.go_max_procs),
     }
-    if settings.agent_revoke_on_shutdown and shape != "init":
-        plain["STRONGROOM_REVOKE_ON_SHUTDOWN"] = f"{settings.agent_revoke_grace}s"
     if not settings.agent_configmap:
         plain["VAULT_CONFIG"] = _encoded_config(shape, reading, place)
     return env + [{"name": name, "value": value} for name, value in plain.items() if value]

@@ -128,6 +128,11 @@ def _nothing_to_render(subject: _Subject) -> Iterator[str]:
         yield f"{subject.prefix}agent-inject is true but no secret is named: agent-inject-secret-NAME"
 
 
+def _own_config(subject: _Subject) -> Iterator[str]:
+    if subject.settings.agent_configmap and subject.reading.secrets:
+        yield f"{subject.prefix}agent-configmap holds the whole config: the secrets named by annotations are ignored"
+
+
 def _template_without_secret(subject: _Subject) -> Iterator[str]:
     prefix = subject.prefix
     for secret in subject.reading.secrets:
@@ -219,6 +224,7 @@ _CHECKS: tuple[Callable[[_Subject], Iterator[str]], ...] = (
     _orphans,
     _blank,
     _nothing_to_render,
+    _own_config,
     _template_without_secret,
     _path_slashes,
     _nested_folders,

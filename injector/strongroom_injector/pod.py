@@ -19,9 +19,10 @@ from strongroom_injector.volumes import (
 )
 
 Kind = Literal["native_sidecar", "init_and_sidecar", "init_only", "sidecar_only"]
+_PAIR: tuple[Shape, ...] = ("init", "sidecar")
 _KINDS: dict[tuple[Shape, ...], Kind] = {
     ("native",): "native_sidecar",
-    ("init", "sidecar"): "init_and_sidecar",
+    _PAIR: "init_and_sidecar",
     ("init",): "init_only",
     ("sidecar",): "sidecar_only",
 }
@@ -46,27 +47,44 @@ def inject(pod: Json, reading: Reading, *, native: bool, ca_pem: str = "") -> In
     pod = copy.deepcopy(pod)
     spec: Json = pod.setdefault("spec", {})
     shapes = agent_shapes(pod, reading, native=native)
-    taken = [volume["name"] for volume in spec.get("volumes") or []]
-    secrets = secret_volumes(reading, taken)
-    token, token_path = token_volume(spec, reading, taken)
-    shared = [*secrets, token, *given_volumes(reading, taken)]
-    borrowed = borrowed_mounts(spec, reading)
-    pair = shapes == ("init", "sidecar")
-    if pair and reading.settings.agent_cache_enable:
-        shared.append(cache_volume(taken))
-    homes = {shape: home("init" if shape == "init" else "sidecar", taken) for shape in shapes}
-    names = frozenset(each["name"] for key in ("containers", "initContainers") for each in spec.get(key) or [])
-    agents = {}
-    for shape in shapes:
-        mounts = _mounts([homes[shape], *shared], borrowed, reading.prefix)
-        agents[shape] = agent_container(shape, reading, Place(spec, mounts, token_path, names, pair, ca_pem))
-    _mount_secrets(spec, [each.mount for each in secrets], reading)
-    _add_volumes(spec, [*homes.values(), *shared])
-    for shape, container in agents.items():
+    volumes = _volumes(spec, reading, shapes)
+    agents = [(shape, _agent(spec, shape, reading, volumes, ca_pem)) for shape in shapes]
+    _mount_secrets(spec, [each.mount for each in volumes.secrets], reading)
+    _add_volumes(spec, [*volumes.homes.values(), *volumes.secrets, *volumes.agents_own])
+    for shape, container in agents:
         _add_agent(spec, shape, container, first=reading.settings.agent_init_first)
     _share_processes(spec, reading)
     pod["metadata"]["annotations"][reading.prefix + STATUS] = INJECTED
     return Injected(pod, _KINDS[shapes])
+
+
+@dataclass(frozen=True)
+class _Volumes:
+    """All that is mounted: ``secrets`` by the pod's containers too, the rest by the agent; ``borrowed`` are there."""
+
+    secrets: list[Mounted]
+    agents_own: list[Mounted]
+    homes: dict[Shape, Mounted]
+    borrowed: list[Mounted]
+    token_path: str
+
+
+def _volumes(spec: Json, reading: Reading, shapes: tuple[Shape, ...]) -> _Volumes:
+    taken = [volume["name"] for volume in spec.get("volumes") or []]
+    token, token_path = token_volume(spec, reading, taken)
+    own = [token, *given_volumes(reading, taken)]
+    if shapes == _PAIR and reading.settings.agent_cache_enable:
+        own.append(cache_volume(taken))
+    homes = {shape: home("init" if shape == "init" else "sidecar", taken) for shape in shapes}
+    return _Volumes(secret_volumes(reading, taken), own, homes, borrowed_mounts(spec, reading), token_path)
+
+
+def _agent(spec: Json, shape: Shape, reading: Reading, volumes: _Volumes, ca_pem: str) -> Json:
+    own = [volumes.homes[shape], *volumes.secrets, *volumes.agents_own]
+    mounts = _mounts(own, volumes.borrowed, reading.prefix)
+    taken = frozenset(each["name"] for key in ("containers", "initContainers") for each in spec.get(key) or [])
+    pair = len(volumes.homes) > 1
+    return agent_container(shape, reading, Place(spec, mounts, volumes.token_path, taken, pair, ca_pem))
 
 
 def agent_shapes(pod: Json, reading: Reading, *, native: bool) -> tuple[Shape, ...]:
@@ -80,7 +98,7 @@ def agent_shapes(pod: Json, reading: Reading, *, native: bool) -> tuple[Shape, .
         return ("sidecar",)
     if of_job(pod) and not settings.agent_enable_quit:
         return ("init",)
-    return ("init", "sidecar")
+    return _PAIR
 
 
 def of_job(pod: Json) -> bool:

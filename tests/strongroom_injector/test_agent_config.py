@@ -170,8 +170,6 @@ def test_the_threshold_of_the_injector_reaches_the_agent() -> None:  # defect a
 @pytest.mark.parametrize(
     ("given", "variable", "value"),
     [
-        pytest.param({"log-level": "debug"}, "VAULT_LOG_LEVEL", "debug", id="log_level"),
-        pytest.param({"log-format": "json"}, "VAULT_LOG_FORMAT", "json", id="log_format"),
         pytest.param({"client-timeout": "10s"}, "VAULT_CLIENT_TIMEOUT", "10s", id="timeout"),
         pytest.param({"client-max-retries": "0"}, "VAULT_MAX_RETRIES", "0", id="no_retries_is_a_number_too"),
         pytest.param({"go-max-procs": "2"}, "GOMAXPROCS", "2", id="for_vaults_agent"),

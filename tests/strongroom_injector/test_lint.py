@@ -96,6 +96,7 @@ QUIET = {"agent-inject-template-s": "{{ secret }}"}
             "enforces restricted will refuse",
             id="no_security_context",
         ),
+        pytest.param({**QUIET, "agent-configmap": "c"}, "agent-configmap holds the whole config", id="own_config"),
         pytest.param({**QUIET, "agent-json-patch": "[]", "agent-init-json-patch": "[]"}, None, id="empty_patches"),
         pytest.param(
             {**QUIET, "agent-telemetry-disable-hostnam": "true"}, "did you mean disable-hostname?", id="telemetry"

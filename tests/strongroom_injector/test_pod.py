@@ -156,10 +156,14 @@ def test_the_pods_own_no_to_shared_processes_is_not_overruled() -> None:
 def test_revoking_on_shutdown_needs_no_shell_and_is_the_agents_own_work() -> None:  # defect c
     made = pod({"agent-revoke-on-shutdown": "true", "agent-revoke-grace": "7", "tls-skip-verify": "true"})
     agent = container(injected(made))
-    assert env(agent)["STRONGROOM_REVOKE_ON_SHUTDOWN"] == "7s"
+    assert "-revoke-on-shutdown" in agent["command"]
     assert "lifecycle" not in agent
     assert config(agent)["vault"]["tls_skip_verify"] is True
-    assert "STRONGROOM_REVOKE_ON_SHUTDOWN" not in env(container(injected(made, OLD), "vault-agent-init"))
+    sidecar = container(injected(made, OLD))
+    assert "-revoke-on-shutdown" in sidecar["command"]
+    assert sidecar["lifecycle"] == {"preStop": {"exec": {"command": ["sleep", "7"]}}}
+    init = container(injected(made, OLD), "vault-agent-init")  # what it wrote must hold until the sidecar's own login
+    assert "-revoke-on-shutdown" not in init["command"]
 
 
 INIT = {"initContainers": [{"name": "migrate", "image": "app:1"}]}

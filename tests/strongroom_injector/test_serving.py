@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator
@@ -128,6 +129,23 @@ async def test_a_year_of_rotation_never_leaves_a_replica_untrusted(api: ApiServe
         await slow.refresh()
         assert slow.problem() is None
         await clock.advance(DAY)
+
+
+async def test_a_renewed_certificate_is_served_to_whoever_connects_next(api: ApiServer, kube: Kube) -> None:
+    clock = FakeClock()
+    one = replica(kube, clock)
+    await one.refresh()
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=one.context)
+    port = server.sockets[0].getsockname()[1]
+    served = []
+    for _ in range(2):
+        served.append(await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port)))
+        assert served[-1].strip() == stored(api, "tls.crt").strip()
+        await clock.advance(25 * DAY)
+        await one.refresh()
+    assert served[0] != served[1]
+    server.close()
+    await server.wait_closed()
 
 
 async def test_what_others_wrote_on_the_secret_stays(api: ApiServer, kube: Kube) -> None:
