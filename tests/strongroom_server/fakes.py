@@ -1,11 +1,12 @@
 """What an engine needs around it, in memory."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from strongroom_common.clock import Clock, FakeClock
+from strongroom_server.sdk.backend import Change
 from strongroom_server.sdk.engine import Engine
 from strongroom_server.sdk.request import Caller, Connection, Operation, Request, Response
 from strongroom_server.storage.memory import MemoryStore
@@ -36,7 +37,15 @@ class FakeSystem:
 
 
 class PlainStore(MemoryStore):
-    """A memory store as an engine sees storage, without the barrier between."""
+    """A memory store as an engine sees storage, without the barrier between; others get a turn as they do there."""
+
+    async def get(self, key: str) -> bytes | None:
+        await asyncio.sleep(0)
+        return await super().get(key)
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        await asyncio.sleep(0)
+        await super().commit(changes)
 
     async def list(self, prefix: str = "") -> list[str]:
         return await super().list(prefix)

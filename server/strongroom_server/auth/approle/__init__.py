@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from strongroom_common.fields import Given, fields
+from strongroom_common.fields import Given
 from strongroom_common.secret import Secret
 from strongroom_server.auth.approle import schemas, secret_ids
 from strongroom_server.auth.approle.roles import Roles

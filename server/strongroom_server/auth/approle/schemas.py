@@ -136,8 +136,9 @@ def metadata_of(raw: Any) -> dict[str, str]:
         return {}
     try:
         parsed = json.loads(raw) if isinstance(raw, str) and raw.lstrip().startswith("{") else raw
-        if isinstance(parsed, dict) and not all(isinstance(value, str) for value in parsed.values()):
-            raise ValueError
-        return dict(KINDS[Pairs].parse(parsed))
+        pairs = dict(KINDS[Pairs].parse(parsed))
     except (ValueError, TypeError, RecursionError):
-        raise InvalidRequest("failed to parse metadata: expected an object whose values are strings") from None
+        pairs, parsed = {}, None
+    if parsed is None or (isinstance(parsed, dict) and pairs != parsed):  # a value was no string
+        raise InvalidRequest("failed to parse metadata: expected an object whose values are strings")
+    return pairs

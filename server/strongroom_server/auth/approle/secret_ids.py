@@ -1,7 +1,7 @@
 """Secret ids: stored under their HMAC, counted exactly, found by accessor, ended in time.
 
-``secret_id/<role>/<hmac>`` is the entry, ``accessor/<role>/<accessor>`` leads to it. The HMAC's key belongs to the role,
-so that an entry left behind by a deleted role is nothing to a new one of the same name.
+``secret_id/<role>/<hmac>`` is the entry, ``accessor/<role>/<accessor>`` leads to it. The HMAC's key belongs to the
+role, so that an entry left behind by a deleted role is nothing to a new one of the same name.
 """
 
 import hashlib
