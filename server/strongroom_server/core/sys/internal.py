@@ -24,10 +24,10 @@ class Internal(Area):
                 seen[mount.table][mount.entry.path] = _row(mount, whole=token is not None)
         return seen
 
-    @read("internal/ui/mounts/{path:rest}")
+    @read("internal/ui/mounts/{path:rest}", public=True)  # no policy need name it; the check is below
     async def ui_mount(self, path: Annotated[str, "Any path."], request: Request) -> dict[str, Any]:
         """Tell which mount serves a path, and of which type it is."""
-        token = await self.server.tokens.lookup(request.token)
+        token = await self.server.tokens.lookup(request.token) if request.token else None
         found = self.server.mounts.find(path)
         # Whoever may do nothing below the mount does not learn whether it is there (Vault docs, sys/internal/ui).
         if token is None or found is None or not await self._reaches(token, found[0]):
