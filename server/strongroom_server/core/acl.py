@@ -152,13 +152,12 @@ def _may_lie_below(pattern: str, mount: str) -> bool:
     return len(wanted) > len(parts) and all(want in ("+", part) for want, part in zip(wanted, parts, strict=False))
 
 
-def compile_acl(policies: Iterable[Policy], values: Mapping[str, str] | None = None, now: float = inf) -> Acl:
+def compile_acl(policies: Iterable[Policy], values: Mapping[str, str], now: float) -> Acl:
     """Compile a set of policies for the entity whose template ``values`` are given (see ``policy_templates``).
 
-    Rules that have expired at ``now`` are left out; with no time given that is every rule with an end. Raises
-    UnsafeTemplateValue (see there).
+    Rules that have expired at ``now`` are left out. Raises UnsafeTemplateValue (see there).
     """
-    resolved = [resolve(policy, values or {}) for policy in policies]
+    resolved = [resolve(policy, values) for policy in policies]
     grants: dict[str, Grant] = {}
     valid_until: float | None = None
     for policy in resolved:

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from strongroom_common.clock import Clock
 from strongroom_server.core.acl import Acl, compile_acl
 from strongroom_server.core.builtin_policies import DEFAULT_POLICY, RESPONSE_WRAPPING, RESPONSE_WRAPPING_POLICY, ROOT
 from strongroom_server.core.policies import Policy, parse_policy
+from strongroom_server.core.policy_templates import UnsafeTemplateValue
 from strongroom_server.core.tokens import Token
-from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
 from strongroom_server.sdk.storage import Change, Storage
 
 IMMUTABLE = (ROOT, RESPONSE_WRAPPING)
@@ -29,12 +31,14 @@ class PolicySource(Protocol):
 class PolicyStore:
     """Named policies in storage, parsed ones in memory, compiled sets of them beside (dropped at every change)."""
 
-    def __init__(self, storage: Storage, identity: PolicySource) -> None:
+    def __init__(self, storage: Storage, identity: PolicySource, clock: Clock) -> None:
         self._storage = storage
         self._identity = identity
+        self._clock = clock
         self._parsed: dict[str, Policy | None] = {}
         self._by_token: dict[str, Acl] = {}
         self._by_names: dict[tuple[str, tuple[str, ...]], Acl] = {}
+        self._changes = 0  # what was read before a change must not be kept after it
 
     async def start(self) -> None:
         """Store the policies that every server has, where they are not yet."""
@@ -72,31 +76,44 @@ class PolicyStore:
 
     def forget(self) -> None:
         """Drop all compiled rules: a policy, or who has which, has changed."""
+        self._changes += 1
         self._by_token.clear()
         self._by_names.clear()
 
     def known(self, token: Token) -> Acl | None:
         """Return a token's rules if they are at hand; the request path asks this first."""
-        return self._by_token.get(token.hash)
+        return self._still_valid(self._by_token.get(token.hash))
 
     async def rules(self, token: Token) -> Acl:
         """Return a token's rules: those of its own policies and of its entity's."""
-        names = token.policies
+        names, changes = token.policies, self._changes
         if token.entity_id:
             names = tuple(sorted({*names, *await self._identity.policies_of(token.entity_id)}))
         compiled = await self.compile(names, token.entity_id)
         if len(self._by_token) >= _KEPT:
             self._by_token.clear()
-        self._by_token[token.hash] = compiled
+        if changes == self._changes:
+            self._by_token[token.hash] = compiled
         return compiled
 
     async def compile(self, names: tuple[str, ...], entity_id: str = "") -> Acl:
         """Return the compiled rules of a set of policies; a name without a policy grants nothing."""
-        key = (entity_id, names)
-        if (compiled := self._by_names.get(key)) is None:
+        key, changes = (entity_id, names), self._changes
+        if (compiled := self._still_valid(self._by_names.get(key))) is None:
             values = await self._identity.template_values(entity_id) if entity_id else {}
-            compiled = self._by_names[key] = compile_acl(await self.load(names), values)
+            try:
+                compiled = compile_acl(await self.load(names), values, self._clock.now())
+            except UnsafeTemplateValue as error:
+                raise PermissionDenied(rule=str(error)) from error
+            if changes == self._changes:
+                self._by_names[key] = compiled
         return compiled
+
+    def _still_valid(self, compiled: Acl | None) -> Acl | None:
+        """Return what has no rule that has expired meanwhile."""
+        if compiled is None or compiled.valid_until is None or self._clock.now() < compiled.valid_until:
+            return compiled
+        return None
 
     async def load(self, names: Iterable[str]) -> list[Policy]:
         """Return the parsed policies that exist."""

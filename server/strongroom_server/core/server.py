@@ -79,7 +79,7 @@ class Server:
         view = self.barrier.view
         self.identity = Identity()
         self.tokens = TokenStore(view("sys/token/"), self.clock, self._clear_cubbyhole)
-        self.policies = PolicyStore(view("sys/policy/"), self.identity)
+        self.policies = PolicyStore(view("sys/policy/"), self.identity, self.clock)
         self.leases = LeaseStore(view("sys/expire/"), self.clock, self.revocation.take_back)
         self.mounts = Mounts(view("core/"), self._start_engine)
         self.audit = AuditBroker(view("core/audit/"), self.clock)

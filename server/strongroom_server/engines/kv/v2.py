@@ -206,14 +206,16 @@ class Engine(Base):
     @on(*ANY, template="delete")
     @on(*ANY, template="undelete")
     @on(*ANY, template="destroy")
-    async def refuse_top(self) -> Response:
+    async def refuse_top(self, request: Request) -> Response:
         """Say that the top of the mount can only be listed."""
+        _check_written(request)
         return _hint("Non-listing operations on the root of a K/V v2 mount are not supported.")
 
     @on(*ANY, Operation.LIST, template="{path:any}")
     async def refuse_path(self, path: str, request: Request) -> Response:
         """Say that this looks like a path of version 1; tools tell the versions apart by these words."""
         del path
+        _check_written(request)
         verb = _VERBS.get(request.operation, request.operation.value)
         return _hint(
             "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to "
@@ -323,6 +325,11 @@ def _overruled(settings: Settings, given: Given[schemas.MetadataInput]) -> list[
         for name in ("cas_required", "metadata_cas_required")
         if name in given.sent and getattr(settings, name) and not getattr(given.value, name)
     ]
+
+
+def _check_written(request: Request) -> None:
+    if request.operation in {Operation.CREATE, Operation.UPDATE, Operation.PATCH}:
+        check_path(request.path)
 
 
 def _hint(warning: str) -> Response:

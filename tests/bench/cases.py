@@ -1,0 +1,50 @@
+"""What is measured, each as a function from a running server to one figure."""
+
+import json
+import urllib.error
+
+from tests.bench.load import rate
+from tests.bench.servers import Running
+
+_SECRET = {"data": {"username": "app", "password": "P@ssw0rd!2026", "host": "postgres.internal", "port": "5432"}}
+
+
+def memory(server: Running) -> float:
+    """Return the resident memory in MB."""
+    return server.resident()
+
+
+def kv_read(server: Running) -> float:
+    """Read one secret."""
+    server.call("POST", "secret/data/bench", _SECRET)
+    return rate(server, "secret/data/bench")
+
+
+def kv_write(server: Running) -> float:
+    """Write 1,000 secrets in turn."""
+    return rate(server, "", script=_posting("/v1/secret/data/k' .. (n % 1000) .. '", json.dumps(_SECRET)))
+
+
+def token_create(server: Running) -> float:
+    """Create tokens of one hour."""
+    return rate(server, "", script=_posting("/v1/auth/token/create", '{"policies":["default"],"ttl":"1h"}'))
+
+
+def approle_login(server: Running) -> float:
+    """Log in by approle with a secret id of unlimited use."""
+    try:
+        server.call("POST", "sys/auth/approle", {"type": "approle"})
+    except urllib.error.HTTPError as error:  # the second round finds it enabled
+        error.close()
+    server.call("POST", "auth/approle/role/bench", {"token_ttl": "1h", "token_policies": "default"})
+    role = server.call("GET", "auth/approle/role/bench/role-id")["data"]["role_id"]
+    secret = server.call("POST", "auth/approle/role/bench/secret-id", {})["data"]["secret_id"]
+    body = json.dumps({"role_id": role, "secret_id": secret})
+    return rate(server, "", script=_posting("/v1/auth/approle/login", body))
+
+
+def _posting(path: str, body: str) -> str:
+    return (
+        f"n = 0\nrequest = function()\n  n = n + 1\n"
+        f"  return wrk.format('POST', '{path}', nil, [[{body}]])\nend\n"
+    )
