@@ -22,8 +22,6 @@ _CLI = PROJECT / ".venv" / "bin" / "strongroom"
 def install(cluster: Target, images: Mapping[str, str], *settings: str) -> Namespace:
     """Install or upgrade the chart with these images (and more `--set` settings) and wait until it is ready."""
     namespace = Namespace(NAMESPACE, cluster)
-    for file in sorted((PROJECT / "crds").glob("*.yaml")):
-        cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file))
     with step("helm upgrade --install"):
         try:
             cluster.helm(

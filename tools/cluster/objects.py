@@ -112,7 +112,7 @@ def condition(found: Object, kind: str, part: str = "status") -> str:
 
 def _waits_for(found: Object) -> str:
     """Tell the first condition that is not True yet, in its own words."""
-    status = found["status"]
+    status = found.get("status") or {}
     if isinstance(status, str):
         return status.strip().replace("\n", " ")
     missing = (each for each in status.get("conditions") or [] if each["status"] != "True")
