@@ -17,8 +17,8 @@ For the Deployment, in words:
 * ``-native-sidecar=false`` while some node's kubelet is older than 1.29 though the API server is not.
 * No files are written: readOnlyRootFilesystem works without any volume. SIGTERM ends it after ``-shutdown-delay``.
 * ClusterRole: ``mutatingwebhookconfigurations`` (admissionregistration.k8s.io) get, patch (resourceNames: the one of
-  ``-tls-auto``); ``pods`` list, watch; ``events`` create. Role in the own namespace: ``secrets`` create, and get,
-  update (resourceNames: ``-tls-secret``, strongroom-injector-certs); ``configmaps`` get. ``/version`` is open to all.
+  ``-tls-auto``); ``pods`` get, list, watch; ``events`` create, list, watch. Role in the own namespace: ``secrets``
+  create, and get, update (resourceNames: ``-tls-secret``, strongroom-injector-certs); ``configmaps`` get.
 * MutatingWebhookConfiguration: leave ``clientConfig.caBundle`` out (the injector owns it by server-side apply, field
   manager strongroom-injector-ca-bundle); rule CREATE pods v1, path /mutate, sideEffects None, timeoutSeconds 10,
   reinvocationPolicy IfNeeded, matchPolicy Equivalent, admissionReviewVersions [v1]; namespaceSelector without
@@ -63,7 +63,7 @@ class Config:
     tls_key_file: Annotated[str, "Its key."] = ""
     tls_ca_cert_file: Annotated[str, "The CA that signed it, to check that it does."] = ""
     tls_min_version: Annotated[Literal["tls12", "tls13"], "Oldest version of TLS."] = "tls12"
-    watch_pods: Annotated[bool, "Report pods that were not injected."] = True
+    watch_pods: Annotated[bool, "Report pods that were not injected, and agents that fail."] = True
     shutdown_delay: Annotated[int, "Seconds to go on serving after SIGTERM, not ready any more.", COUNT] = 5
 
 
@@ -98,18 +98,24 @@ def load(argv: Sequence[str], environ: Mapping[str, str]) -> tuple[Config, Defau
     return config, Defaults(values[Settings], _pem(config.vault_cacert_bytes))
 
 
-def overlay(defaults: Defaults, told: Mapping[str, str]) -> Defaults:
-    """Return the defaults with those of a ConfigMap's data, by flag's name, on top; raises ConfigError."""
-    settings, ca_pem = dict(defaults.settings), defaults.ca_pem
-    for flag, text in told.items():
-        source = _sources().get(flag)
-        if flag == "vault-cacert-bytes":
-            ca_pem = _pem(text)
-        elif source is None or source.schema is not Settings:
-            raise ConfigError(f"{flag} is no flag that sets a default of pods")
-        else:
-            settings[source.field.name] = _value(flag, source, text)
-    return replace(defaults, settings=settings, ca_pem=ca_pem)
+def overlay(defaults: Defaults, told: Mapping[str, str]) -> tuple[Defaults, list[str]]:
+    """Return the defaults with a ConfigMap's data, flags by name, on top; and what could not be used of it."""
+    problems = []
+    for flag, text in sorted(told.items()):
+        try:
+            defaults = _with(defaults, flag, text)
+        except ConfigError as error:
+            problems.append(str(error))
+    return defaults, problems
+
+
+def _with(defaults: Defaults, flag: str, text: str) -> Defaults:
+    source = _sources().get(flag)
+    if flag == "vault-cacert-bytes":
+        return replace(defaults, ca_pem=_pem(text))
+    if source is None or source.schema is not Settings:
+        raise ConfigError(f"{flag} is no flag that sets a default of pods")
+    return replace(defaults, settings={**defaults.settings, source.field.name: _value(flag, source, text)})
 
 
 def _sources() -> dict[str, _Source]:

@@ -180,20 +180,34 @@ class Kube:
 
         Ends after some minutes; raises KubeError (410 if ``version`` is too old).
         """
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(WATCH_SECONDS),
-            "fieldSelector": field_selector,
-            "resourceVersion": version,
-        }
         accept = {"Accept": METADATA_ONLY.format(list="")}
-        async with self._request("GET", "/api/v1/pods", None, query, accept, _WATCH_TIMEOUT) as answer:
+        query = {"fieldSelector": field_selector, "resourceVersion": version, "allowWatchBookmarks": "true"}
+        async for event, made in self._watch("/api/v1/pods", query, accept):
+            yield event, made["metadata"]
+
+    async def watch_events(self, field_selector: str) -> AsyncIterator[Json]:
+        """Yield the Events of all namespaces that fit, those of the last hour first, as they come and as they recur.
+
+        Ends after some minutes; raises KubeError.
+        """
+        async for event, made in self._watch("/api/v1/events", {"fieldSelector": field_selector}, {}):
+            if event in ("ADDED", "MODIFIED"):
+                yield made
+
+    async def pod(self, namespace: str, name: str) -> Json | None:
+        """Return a pod, None if there is none."""
+        return await self._get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+
+    async def _watch(
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> AsyncIterator[tuple[str, Json]]:
+        query = {**query, "watch": "true", "timeoutSeconds": str(WATCH_SECONDS)}
+        async with self._request("GET", path, None, query, headers, _WATCH_TIMEOUT) as answer:
             async for line in _lines(answer):
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     raise KubeError(event["object"].get("code", 0), event["object"].get("message", "watch failed"))
-                yield event["type"], event["object"]["metadata"]
+                yield event["type"], event["object"]
 
     async def _get(self, path: str) -> Json | None:
         try:

@@ -19,6 +19,7 @@ from strongroom_common.logs import configure
 from strongroom_injector import serving, surroundings
 from strongroom_injector.config import Config, Defaults, load
 from strongroom_injector.errors import ConfigError
+from strongroom_injector.failing import Failing
 from strongroom_injector.kube import Access, Kube, from_kubeconfig, in_cluster
 from strongroom_injector.loop import repeat
 from strongroom_injector.metrics import Metrics
@@ -67,6 +68,7 @@ class Injector:
         self._config, self._clock, self._stopping = config, clock, False
         self._known = Known(kube, config, defaults)
         self._serving = _serving(config, kube, clock, self.metrics)
+        self._failing = Failing(kube, clock)
         self._missed = Missed(kube, clock, self.metrics, config.namespace)
         self._webhook = Webhook(self._known.surroundings, self.problem, self.metrics)
 
@@ -99,6 +101,7 @@ class Injector:
         ]
         if self._config.watch_pods:
             loops.append(repeat(clock, 0, "watch pods", self._missed.watch))
+            loops.append(repeat(clock, 1, "watch agents", self._failing.watch))
         return loops
 
     async def _open_tls(self, stack: AsyncExitStack) -> None:

@@ -70,14 +70,12 @@ class Missed:
         elif meta["uid"] not in self._missed:
             self._missed[meta["uid"]] = meta["namespace"]
             _log.warning("pod %s/%s runs without the agent it asks for", meta["namespace"], meta["name"])
-            await self._kube.create_event(meta["namespace"], not_injected_event(meta, self._clock.now()))
+            await self._kube.create_event(meta["namespace"], _not_injected(meta, self._clock.now()))
 
 
-def not_injected_event(meta: Json, now: float) -> Json:
-    """Return the Event on a pod that was missed."""
+def pod_event(meta: Json, digest: str, reason: str, message: str, now: float) -> Json:
+    """Return a warning on the pod of this metadata; ``digest`` tells it from the pod's other Events."""
     moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    prefix = used_prefix(meta.get("annotations") or {})
-    digest = sha256(meta["uid"].encode()).hexdigest()[:12]
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -90,9 +88,8 @@ def not_injected_event(meta: Json, now: float) -> Json:
             "uid": meta["uid"],
         },
         "type": "Warning",
-        "reason": "NotInjected",
-        "message": f"The pod has {prefix}agent-inject but runs without the agent: the injector was not asked when it "
-        "was created. Delete it so that it is created again.",
+        "reason": reason,
+        "message": message,
         "source": {"component": "strongroom-injector"},
         "reportingComponent": "strongroom-injector",
         "reportingInstance": "strongroom-injector",
@@ -100,3 +97,13 @@ def not_injected_event(meta: Json, now: float) -> Json:
         "lastTimestamp": moment,
         "count": 1,
     }
+
+
+def _not_injected(meta: Json, now: float) -> Json:
+    prefix = used_prefix(meta.get("annotations") or {})
+    digest = sha256(meta["uid"].encode()).hexdigest()[:12]
+    message = (
+        f"The pod has {prefix}agent-inject but runs without the agent: the injector was not asked when it was created. "
+        "Delete it so that it is created again."
+    )
+    return pod_event(meta, digest, "NotInjected", message, now)

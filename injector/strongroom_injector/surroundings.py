@@ -1,11 +1,9 @@
 """Keeps up to date what holds for every pod: the cluster's version, and defaults that a ConfigMap may change."""
 
 import logging
-from dataclasses import replace
 
 from strongroom_injector.admission import Surroundings
 from strongroom_injector.config import Config, Defaults, overlay
-from strongroom_injector.errors import ConfigError
 from strongroom_injector.kube import Kube
 
 NATIVE_SIDECARS = (1, 29)
@@ -20,7 +18,7 @@ class Known:
     def __init__(self, kube: Kube, config: Config, defaults: Defaults) -> None:
         self.current: Surroundings | None = None
         self._kube, self._config, self._defaults = kube, config, defaults
-        self._told: dict[str, str] | None = None
+        self._problems: list[str] = []
 
     async def refresh(self) -> None:
         """Ask for the version and the ConfigMap; raises KubeError."""
@@ -44,13 +42,9 @@ class Known:
     async def _current_defaults(self) -> Defaults:
         name = self._config.defaults_config_map
         found = await self._kube.config_map(self._config.namespace, name) if name else None
-        told: dict[str, str] = (found or {}).get("data") or {}
-        try:
-            return overlay(self._defaults, told)
-        except ConfigError as error:
-            if told != self._told:
-                _log.error("ConfigMap %s is left out: %s", name, error)
-            kept = self.current
-            return replace(self._defaults, settings=kept.defaults, ca_pem=kept.ca_pem) if kept else self._defaults
-        finally:
-            self._told = told
+        defaults, problems = overlay(self._defaults, (found or {}).get("data") or {})
+        if problems != self._problems:
+            for problem in problems:
+                _log.error("ConfigMap %s: %s is left out", name, problem)
+        self._problems = problems
+        return defaults

@@ -29,6 +29,7 @@ class ApiServer:
         self.url = ""
         self._version = 100
         self._watchers: list[asyncio.Queue[tuple[str, Json]]] = []
+        self._event_watchers: list[asyncio.Queue[tuple[str, Json]]] = []
 
     def put(self, path: str, made: Json) -> None:
         self._version += 1
@@ -55,6 +56,15 @@ class ApiServer:
         for queue in self._watchers:
             queue.put_nowait((event, made))
 
+    def back_off(self, event: str, involved: Json) -> None:
+        """Let those who watch Events know of a container that fails."""
+        for queue in self._event_watchers:
+            queue.put_nowait((event, {"reason": "BackOff", "involvedObject": involved}))
+
+    @property
+    def event_watchers(self) -> int:
+        return len(self._event_watchers)
+
     @property
     def watchers(self) -> int:
         return len(self._watchers)
@@ -73,6 +83,8 @@ class ApiServer:
             return _status(500, "etcd is slow")
         if request.path == "/version":
             return web.json_response({"major": "1", "minor": self.minor})
+        if request.path == "/api/v1/events":
+            return await self._watch(request)
         if request.path == "/api/v1/pods":
             return await self._watch(request) if "watch" in request.query else self._list(request)
         return await getattr(self, f"_{request.method.lower()}")(request)
@@ -120,11 +132,13 @@ class ApiServer:
         answer = web.StreamResponse()
         await answer.prepare(request)
         queue: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
-        self._watchers.append(queue)
+        watchers = self._watchers if request.path.endswith("/pods") else self._event_watchers
+        watchers.append(queue)
         try:
             while True:
                 event, meta = await queue.get()
-                made = {"code": 410, "message": "too old"} if event == "ERROR" else {"metadata": meta}
+                made = {"metadata": meta} if watchers is self._watchers else meta
+                made = {"code": 410, "message": "too old"} if event == "ERROR" else made
                 line = json.dumps({"type": event, "object": made}).encode() + b"\n"
                 await answer.write(line[:20])  # lines come in pieces
                 await asyncio.sleep(0)
@@ -132,7 +146,7 @@ class ApiServer:
                 if event == "ERROR":
                     return answer
         finally:
-            self._watchers.remove(queue)
+            watchers.remove(queue)
 
 
 async def until(true: Callable[[], bool]) -> None:

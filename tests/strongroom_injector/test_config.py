@@ -96,11 +96,16 @@ def test_mistakes_name_flag_and_variable(argv: list[str], message: str) -> None:
 
 def test_a_config_map_wins_over_flags() -> None:
     flags = Defaults({"service": "https://a", "agent_image": "i"}, "CA")
-    told = overlay(flags, {"vault-address": "https://b", "vault-cacert-bytes": PEM, "vault-auth-path": "auth/k"})
+    told, problems = overlay(
+        flags, {"vault-address": "https://b", "vault-cacert-bytes": PEM, "vault-auth-path": "auth/k"}
+    )
+    assert problems == []
     assert told == Defaults({"service": "https://b", "agent_image": "i", "auth_path": "auth/k"}, PEM)
 
 
 @pytest.mark.parametrize("flag", ["listen", "tls-auto", "vault-addres"])
 def test_a_config_map_sets_defaults_of_pods_only(flag: str) -> None:
-    with pytest.raises(ConfigError, match=f"{flag} is no flag that sets a default of pods"):
-        overlay(Defaults(), {flag: "x"})
+    told, problems = overlay(Defaults(), {flag: "x", "vault-address": "https://b", "run-as-user": "root"})
+    assert told == Defaults({"service": "https://b"})
+    assert f"{flag} is no flag that sets a default of pods" in problems
+    assert any(problem.startswith("-run-as-user") for problem in problems)
