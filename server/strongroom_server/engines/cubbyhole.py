@@ -31,7 +31,7 @@ class Engine(Base):
         """List the names below a path."""
         return keys(await self.storage.list(_place(request) + folder(path)))
 
-    @write("{path:any}")
+    @write("{path:any}", exists="exists")
     async def write_secret(self, path: str, request: Request) -> None:
         """Write a secret: all of the body."""
         if path.endswith("/"):

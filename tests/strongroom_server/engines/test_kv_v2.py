@@ -91,6 +91,7 @@ async def test_a_version_that_is_no_number_is_refused_and_one_that_is_not_there_
         pytest.param("a", {"data": "text"}, '"data": expected an object', id="a_text_is_no_secret"),
         pytest.param("a", {"data": [1]}, '"data": expected an object', id="a_list_is_no_secret"),
         pytest.param("a/", {"data": {}}, "cannot write to a path ending in '/'", id="a_folder"),
+        pytest.param("", {"data": {}}, "cannot write to a path ending in '/'", id="the_top_folder"),
         pytest.param("a", {"data": {}, "options": {"cas": "x"}}, "error parsing check-and-set", id="cas_of_letters"),
         pytest.param("a", {"data": {}, "options": {"cas": 7}}, "did not match the current version", id="wrong_cas"),
     ],
@@ -513,6 +514,18 @@ async def test_an_upgrade_makes_each_secret_the_first_version_of_itself() -> Non
     assert (await new.data("metadata/a"))["current_version"] == 1
     assert await new.store.list("v1/") == []
     await (await open_kv(new.store))("update", "data/a", data={"v": 3})
+
+
+def test_a_mount_goes_from_version_1_to_2_and_not_back() -> None:
+    old, new = Mounted(Engine), Mounted(Engine, options={"version": "2"})
+    assert old.engine.check_options({"version": "2"})[0].startswith("Upgrading mount from version 1 to version 2")
+    assert old.engine.check_options({"version": "1"}) == []
+    assert new.engine.check_options({"version": "2", "x": "y"}) == []
+    with pytest.raises(InvalidRequest, match="unknown kv version"):
+        old.engine.check_options({"version": "3"})
+    for version in ("1", ""):
+        with pytest.raises(InvalidRequest, match="cannot downgrade mount from version 2"):
+            new.engine.check_options({"version": version})
 
 
 @pytest.mark.parametrize("operation", [*Operation])

@@ -93,15 +93,15 @@ class Mounts(Area):
         return self._tuning("auth", path)
 
     @write("mounts/{path:rest}/tune")
-    async def write_mount_tune(self, path: MountPath, body: Given[Tune]) -> None:
+    async def write_mount_tune(self, path: MountPath, body: Given[Tune]) -> Response:
         """Change a secrets engine's settings."""
-        await self._tune("secret", path, body)
+        return await self._tune("secret", path, body)
 
     @write("auth/{path:rest}/tune", sudo=True)
     @write("mounts/auth/{path:rest}/tune", sudo=True)
-    async def write_auth_tune(self, path: MountPath, body: Given[Tune]) -> None:
+    async def write_auth_tune(self, path: MountPath, body: Given[Tune]) -> Response:
         """Change an auth method's settings."""
-        await self._tune("auth", path, body)
+        return await self._tune("auth", path, body)
 
     @read("mounts/{path:rest}")
     async def read_mount(self, path: MountPath) -> Response:
@@ -181,18 +181,22 @@ class Mounts(Area):
                 data[row.name] = getattr(config, row.name)
         return Response(data, top_level=True)
 
-    async def _tune(self, table: Table, path: str, body: Given[Tune]) -> None:
+    async def _tune(self, table: Table, path: str, body: Given[Tune]) -> Response:
         mount = self._found(table, path, status=400)
+        warnings: list[str] = []
         asked = {name: getattr(body.value, name) for name in body.sent}
         entry = mount.entry
         if (description := asked.pop("description", None)) is not None:
             entry = replace(entry, description=description)
         if (options := asked.pop("options", None)) is not None:
             entry = replace(entry, options={**(entry.options or {}), **options})
+            if entry.options != mount.entry.options:
+                warnings = mount.running().check_options(entry.options or {})
         asked.pop("plugin_version", None)
         sent = {name: value for name, value in asked.items() if value is not None}
         entry = replace(entry, config=tuned(entry.config, _config_changes(sent)))
         await self.server.mounts.change(mount, entry)
+        return Response(warnings=warnings)
 
     @write("remount", sudo=True)
     async def remount(self, body: Given[Remount], request: Request) -> dict[str, str]:

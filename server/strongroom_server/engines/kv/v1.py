@@ -1,5 +1,6 @@
 """KV version 1: one value a path, no history. The whole request body is the secret (api-docs/secret/kv/kv-v1)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,11 +16,22 @@ from strongroom_server.sdk.request import Lease, Request, Response
 from strongroom_server.sdk.storage import Change, remove
 
 SECRETS = "v1/"
+_UPGRADING = (
+    "Upgrading mount from version 1 to version 2. This mount will be unavailable for a brief period and will resume "
+    "service shortly."
+)
 _values = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Engine(Base):
     """Stores arbitrary secrets at paths; writing replaces what was there."""
+
+    def check_options(self, options: Mapping[str, str]) -> list[str]:
+        """Allow version 2: starting as that moves the secrets over."""
+        version = options.get("version") or "1"
+        if version not in {"1", "2"}:
+            raise InvalidRequest(f"unknown kv version {version!r}: the option 'version' must be 1 or 2")
+        return [_UPGRADING] if version == "2" else []
 
     @read("{path:any}")
     async def read_secret(self, path: str) -> Response:

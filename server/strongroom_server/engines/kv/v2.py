@@ -4,7 +4,7 @@ Stored: ``config``; ``metadata/<path>``, the history; ``data/<path>/<number>``, 
 out again. What changes together is one commit; read-modify-write of a secret is done under its lock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Raw
@@ -35,6 +35,12 @@ class Engine(Base):
     """Stores arbitrary secrets at paths and keeps their versions."""
 
     _settings: Settings | None = None
+
+    def check_options(self, options: Mapping[str, str]) -> list[str]:
+        """Refuse version 1: it has no place for versions."""
+        if options.get("version") != "2":
+            raise InvalidRequest("cannot downgrade mount from version 2")
+        return []
 
     async def start(self) -> None:
         """Take over what version 1 left, where the mount was one."""
