@@ -2,22 +2,19 @@
 
 Exactly one path pattern decides (https://developer.hashicorp.com/vault/docs/concepts/policies#priority-matching): the
 exact one, else the one whose first wildcard comes latest, then one that does not end in ``*``, then the one with
-fewer ``+`` segments, then the longer, then the later in the alphabet. Pure: values in, values out.
-
-The table of patterns is sorted by ``head``, the text before the first wildcard. Heads that begin a path are found by
-one bisection and a walk up a chain of ever shorter heads, which is the order of priority.
+fewer ``+`` segments, then the longer, then the later in the alphabet (``path_patterns``). Pure: values in, values out.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 from strongroom_server.core.builtin_policies import ROOT
 from strongroom_server.core.grants import Decision, Grant
-from strongroom_server.core.policies import Policy
-from strongroom_server.core.policy_templates import resolve
+from strongroom_server.core.path_patterns import Patterns, is_pattern
+from strongroom_server.core.policies import Policy, Rule
+from strongroom_server.core.policy_templates import UnsafeTemplateValue, resolve
 
 __all__ = ["Acl", "Decision", "Grant", "compile_acl"]
 
@@ -25,42 +22,49 @@ _ROOT = Decision(allowed=True, reason="the root policy allows everything", root=
 _HELP = Decision(allowed=True, reason="help is for everyone")
 
 
-class _Pattern(NamedTuple):
-    """A path with wildcards. ``segments`` is None for a plain prefix, else the path between its slashes."""
-
-    grant: Grant
-    segments: tuple[str, ...] | None = None
-    open_end: bool = True
-
-    def matches(self, parts: list[str]) -> bool:
-        """Say whether a path that begins with the pattern's head fits; ``parts`` is the path between its slashes."""
-        wanted = self.segments or ()
-        if len(parts) < len(wanted) or (len(parts) > len(wanted) and not self.open_end):
-            return False
-        if self.open_end and not parts[len(wanted) - 1].startswith(wanted[-1]):
-            return False
-        fixed = wanted[:-1] if self.open_end else wanted
-        return all(want in ("+", part) for want, part in zip(fixed, parts, strict=False))
-
-
-class _Node(NamedTuple):
-    """The patterns of one head, best first, and the place of the longest shorter head that begins it (or -1)."""
-
-    head: str
-    patterns: tuple[_Pattern, ...]
-    parent: int
-
-
 @dataclass(frozen=True, slots=True)
 class Acl:
-    """The compiled rules of a set of policies. ``valid_until`` is when the first of them expires, if one does."""
+    """The compiled rules of a set of policies. ``valid_until`` is when the first of them expires, if one does.
+
+    What depends on the entity (``_own``, and ``_patterns`` where templates hold wildcards) is laid over the rest, which
+    all entities with these policies share.
+    """
 
     policies: tuple[str, ...]
     root: bool = False
     valid_until: float | None = None
     _exact: Mapping[str, Grant] = field(default_factory=dict)
-    _heads: tuple[str, ...] = ()
-    _nodes: tuple[_Node, ...] = ()
+    _own: Mapping[str, Grant] = field(default_factory=dict)
+    _patterns: Patterns = field(default_factory=Patterns)
+    _templated: tuple[tuple[str, Rule], ...] = ()
+
+    def for_entity(self, values: Mapping[str, str]) -> "Acl":
+        """Return the rules with their templates filled in (see ``policy_templates`` for ``values``).
+
+        A rule without a value, or without a safe one, grants nothing; raises UnsafeTemplateValue where that would
+        leave out a deny.
+        """
+        added: dict[str, Grant] = {}
+        for policy, rule in self._templated:
+            path = _resolve(rule, values)
+            if path is not None:
+                grant = added.get(path) or added.setdefault(path, self._copy(path))
+                grant.add(policy, rule)
+        if not added:
+            return self
+        own, patterns = _sorted_out(added)
+        if patterns:
+            patterns += [grant for grant in self._patterns.grants() if grant.path not in added]
+        return replace(self, _own=own, _patterns=Patterns.of(patterns) if patterns else self._patterns, _templated=())
+
+    def _copy(self, path: str) -> Grant:
+        """Return a grant with the rules that ``path`` has already."""
+        copy = Grant(path)
+        known = (grant for grant in self._patterns.grants() if grant.path == path)
+        grant = next(known, None) if is_pattern(path) else self._exact.get(path)
+        for policy, rule in grant.sources if grant else ():
+            copy.add(policy, rule)
+        return copy
 
     def decide(
         self, operation: str, path: str, data: Mapping[str, Any], wrap_ttl: float = 0, *, sudo: bool = False
@@ -111,40 +115,27 @@ class Acl:
         """
         path = path.lstrip("/")
         bare = path[:-1] if listing and path.endswith("/") else ""
-        exact = self._exact.get(path) or (self._exact.get(bare) if bare else None)
+        exact = self._by_text(path) or (self._by_text(bare) if bare else None)
         if exact:
             return exact
-        found = next(self._by_pattern(path), None)
-        return next(self._by_pattern(bare), None) if found is None and bare else found
+        found = next(self._patterns.matching(path), None)
+        return next(self._patterns.matching(bare), None) if found is None and bare else found
 
-    def _by_pattern(self, path: str) -> Iterator[Grant]:
-        """Yield what fits, best first."""
-        parts: list[str] = []
-        index = bisect_right(self._heads, path) - 1
-        while index >= 0:
-            head, patterns, parent = self._nodes[index]
-            if path.startswith(head):
-                for pattern in patterns:
-                    if pattern.segments is not None and not parts:
-                        parts = path.split("/")
-                    if pattern.segments is None or pattern.matches(parts):
-                        yield pattern.grant
-            index = parent
+    def _by_text(self, path: str) -> Grant | None:
+        return self._own.get(path) or self._exact.get(path)
 
     def matching(self, path: str) -> list[Grant]:
         """Return every grant whose pattern fits, the deciding one first."""
         path = path.lstrip("/")
-        exact = self._exact.get(path)
-        return [*([exact] if exact else ()), *self._by_pattern(path)]
+        exact = self._by_text(path)
+        return [*([exact] if exact else ()), *self._patterns.matching(path)]
 
     def reaches(self, mount: str) -> bool:
         """Say whether any rule grants anything at or below ``mount`` (``secret/``): who may know that it exists."""
         if self.root or self.capabilities(mount) != ["deny"]:
             return True
-        return any(
-            grant.capabilities - {"deny"} and _may_lie_below(grant.path, mount)
-            for grant in (*self._exact.values(), *(p.grant for node in self._nodes for p in node.patterns))
-        )
+        everything = chain(self._own.values(), self._exact.values(), self._patterns.grants())
+        return any(grant.capabilities - {"deny"} and _may_lie_below(grant.path, mount) for grant in everything)
 
 
 def _may_lie_below(pattern: str, mount: str) -> bool:
@@ -152,56 +143,42 @@ def _may_lie_below(pattern: str, mount: str) -> bool:
     return len(wanted) > len(parts) and all(want in ("+", part) for want, part in zip(wanted, parts, strict=False))
 
 
-def compile_acl(policies: Iterable[Policy], values: Mapping[str, str], now: float) -> Acl:
-    """Compile a set of policies for the entity whose template ``values`` are given (see ``policy_templates``).
+def compile_acl(policies: Iterable[Policy], now: float) -> Acl:
+    """Compile a set of policies, without the rules that have expired at ``now``.
 
-    Rules that have expired at ``now`` are left out. Raises UnsafeTemplateValue (see there).
+    Templated rules grant nothing until ``for_entity`` has filled them in.
     """
-    resolved = [resolve(policy, values) for policy in policies]
+    policies = tuple(policies)
+    rules = [(policy.name, rule) for policy in policies for rule in policy.rules if _ends(rule) > now]
     grants: dict[str, Grant] = {}
-    valid_until: float | None = None
-    for policy in resolved:
-        for rule in policy.rules:
-            if rule.expiration is not None:
-                if rule.expiration <= now:
-                    continue
-                valid_until = min(rule.expiration, valid_until or inf)
-            grants.setdefault(rule.path, Grant(rule.path)).add(policy.name, rule)
-    names = tuple(policy.name for policy in resolved)
-    exact = {path: grant for path, grant in grants.items() if not _is_pattern(path)}
-    nodes = _nodes(grant for path, grant in grants.items() if _is_pattern(path))
-    return Acl(names, ROOT in names, valid_until, exact, tuple(node.head for node in nodes), nodes)
+    for policy, rule in rules:
+        if not rule.templated:
+            grants.setdefault(rule.path, Grant(rule.path)).add(policy, rule)
+    exact, patterns = _sorted_out(grants)
+    return Acl(
+        policies=tuple(policy.name for policy in policies),
+        root=any(policy.name == ROOT for policy in policies),
+        valid_until=min((rule.expiration for _, rule in rules if rule.expiration is not None), default=None),
+        _exact=exact,
+        _patterns=Patterns.of(patterns),
+        _templated=tuple((policy, rule) for policy, rule in rules if rule.templated),
+    )
 
 
-def _is_pattern(path: str) -> bool:
-    return path.endswith("*") or "+" in path.split("/")
+def _sorted_out(grants: Mapping[str, Grant]) -> tuple[dict[str, Grant], list[Grant]]:
+    """Part what names one path from what has wildcards."""
+    exact = {path: grant for path, grant in grants.items() if not is_pattern(path)}
+    return exact, [grant for path, grant in grants.items() if is_pattern(path)]
 
 
-def _pattern(grant: Grant) -> _Pattern:
-    segments = tuple(grant.path.removesuffix("*").split("/"))
-    return _Pattern(grant, segments if "+" in segments else None, grant.path.endswith("*"))
+def _ends(rule: Rule) -> float:
+    return inf if rule.expiration is None else rule.expiration
 
 
-def _head(pattern: _Pattern) -> str:
-    path = pattern.grant.path
-    return path[:-1] if pattern.segments is None else path[: path.index("+")]
-
-
-def _rank(pattern: _Pattern) -> tuple[bool, int, int, str]:
-    """Order the patterns of one head; the greatest wins."""
-    text = pattern.grant.path.removesuffix("*")
-    return not pattern.open_end, -(pattern.segments or ()).count("+"), len(text), text
-
-
-def _nodes(grants: Iterable[Grant]) -> tuple[_Node, ...]:
-    by_head: dict[str, list[_Pattern]] = {}
-    for grant in grants:
-        pattern = _pattern(grant)
-        by_head.setdefault(_head(pattern), []).append(pattern)
-    nodes: list[_Node] = []
-    for head in sorted(by_head):
-        parent = len(nodes) - 1  # the heads before this one that begin it form a chain from the last one up
-        while parent >= 0 and not head.startswith(nodes[parent].head):
-            parent = nodes[parent].parent
-        nodes.append(_Node(head, tuple(sorted(by_head[head], key=_rank, reverse=True)), parent))
-    return tuple(nodes)
+def _resolve(rule: Rule, values: Mapping[str, str]) -> str | None:
+    try:
+        return resolve(rule.path, values)
+    except UnsafeTemplateValue:
+        if "deny" in rule.capabilities:
+            raise
+        return None

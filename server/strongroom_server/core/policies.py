@@ -66,11 +66,6 @@ class Policy:
     text: str
     rules: tuple[Rule, ...]
 
-    @property
-    def templated(self) -> bool:
-        """Whether the rules depend on who asks."""
-        return any(rule.templated for rule in self.rules)
-
 
 def parse_policy(name: str, text: str) -> Policy:
     """Read an HCL or JSON text; raises PolicyError (or HclError where it is neither)."""

@@ -37,7 +37,7 @@ class PolicyStore:
         self._clock = clock
         self._parsed: dict[str, Policy | None] = {}
         self._by_token: dict[str, Acl] = {}
-        self._by_names: dict[tuple[str, tuple[str, ...]], Acl] = {}
+        self._by_names: dict[tuple[str, ...], Acl] = {}
         self._changes = 0  # what was read before a change must not be kept after it
 
     async def start(self) -> None:
@@ -98,16 +98,17 @@ class PolicyStore:
 
     async def compile(self, names: tuple[str, ...], entity_id: str = "") -> Acl:
         """Return the compiled rules of a set of policies; a name without a policy grants nothing."""
-        key, changes = (entity_id, names), self._changes
-        if (compiled := self._still_valid(self._by_names.get(key))) is None:
-            values = await self._identity.template_values(entity_id) if entity_id else {}
-            try:
-                compiled = compile_acl(await self.load(names), values, self._clock.now())
-            except UnsafeTemplateValue as error:
-                raise PermissionDenied(rule=str(error)) from error
+        changes = self._changes
+        compiled = self._still_valid(self._by_names.get(names))
+        if compiled is None:
+            compiled = compile_acl(await self.load(names), self._clock.now())
             if changes == self._changes:
-                self._by_names[key] = compiled
-        return compiled
+                self._by_names[names] = compiled
+        values = await self._identity.template_values(entity_id) if entity_id else {}
+        try:
+            return compiled.for_entity(values)
+        except UnsafeTemplateValue as error:
+            raise PermissionDenied(rule=str(error)) from error
 
     def _still_valid(self, compiled: Acl | None) -> Acl | None:
         """Return what has no rule that has expired meanwhile."""
@@ -121,10 +122,14 @@ class PolicyStore:
         return [policy for policy in found if policy is not None]
 
     async def _policy(self, name: str) -> Policy | None:
-        if name not in self._parsed:
-            text = await self.text(name)
-            self._parsed[name] = None if text is None else parse_policy(name, text)
-        return self._parsed[name]
+        if name in self._parsed:
+            return self._parsed[name]
+        changes = self._changes
+        text = await self.text(name)
+        policy = None if text is None else parse_policy(name, text)
+        if changes == self._changes:
+            self._parsed[name] = policy
+        return policy
 
 
 def _parse(name: str, text: str) -> None:

@@ -11,39 +11,27 @@ entity belongs to ``identity.groups.ids.ID.`` and ``identity.groups.names.NAME.`
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
-
-from strongroom_server.core.policies import Policy, Rule
 
 _TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _UNSAFE = re.compile(r"[*+/]")
 
 
 class UnsafeTemplateValue(ValueError):
-    """A deny rule cannot be put in force because of the value it depends on: the caller gets nothing."""
+    """A value holds ``*``, ``+`` or ``/``; the message names the template, never the value."""
 
 
-def resolve(policy: Policy, values: Mapping[str, str]) -> Policy:
-    """Return the policy with ``values`` (by selector) filled in, without the rules that have no value, or no safe one.
+def resolve(path: str, values: Mapping[str, str]) -> str | None:
+    """Return a rule's path with ``values`` (by selector) filled in, or None where one is missing.
 
-    Raises UnsafeTemplateValue where that would leave out a deny rule.
+    Raises UnsafeTemplateValue for a value that must not be put in.
     """
-    if not policy.templated:
-        return policy
-    rules = (_resolve_rule(rule, values, policy.name) if rule.templated else rule for rule in policy.rules)
-    return replace(policy, rules=tuple(rule for rule in rules if rule is not None))
-
-
-def _resolve_rule(rule: Rule, values: Mapping[str, str], policy: str) -> Rule | None:
-    path, end = "", 0
-    for match in _TEMPLATE.finditer(rule.path):
+    resolved, end = "", 0
+    for match in _TEMPLATE.finditer(path):
         value = values.get(match[1].strip())
         if value is None:
             return None
         if _UNSAFE.search(value):
-            if "deny" in rule.capabilities:
-                raise UnsafeTemplateValue(f'policy "{policy}": the value of {match[0]} holds "*", "+" or "/"')
-            return None
-        path += rule.path[end : match.start()] + value
+            raise UnsafeTemplateValue(f'the value of {match[0]} in "{path}" holds "*", "+" or "/"')
+        resolved += path[end : match.start()] + value
         end = match.end()
-    return replace(rule, path=(path + rule.path[end:]).removeprefix("/"))
+    return (resolved + path[end:]).removeprefix("/")

@@ -9,8 +9,10 @@ from strongroom_server.core.policies import parse_policy
 from strongroom_server.sdk.request import Operation
 
 
-def _acl(*texts, **given):
-    return compile_acl([parse_policy(f"p{index}", text) for index, text in enumerate(texts)], **given)
+def _acl(*texts, values=None, now=0):
+    return compile_acl([parse_policy(f"p{index}", text) for index, text in enumerate(texts)], now).for_entity(
+        values or {}
+    )
 
 
 def _grants(**paths):
@@ -120,7 +122,7 @@ def test_sudo_paths_need_the_capability():
 
 
 def test_root_may_do_everything():
-    acl = compile_acl([parse_policy("root", "")])
+    acl = compile_acl([parse_policy("root", "")], 0)
     assert acl.root
     assert acl.decide("delete", "sys/raw/x", {}, sudo=True).root
     assert acl.capabilities("x") == ["root"]

@@ -32,7 +32,7 @@ def _compare(bao, token, texts, paths):
     for name, text in zip(("p", "q"), texts, strict=True):
         assert bao.call("PUT", f"sys/policies/acl/{name}", {"policy": text})[0] == 204
     _, answer = bao.call("POST", "sys/capabilities", {"token": token, "paths": paths})
-    acl = compile_acl([parse_policy("p", texts[0]), parse_policy("q", texts[1])])
+    acl = compile_acl([parse_policy("p", texts[0]), parse_policy("q", texts[1])], 0)
     assert {path: acl.capabilities(path) for path in paths} == {
         path: answer["data"][path.lstrip("/")] for path in paths
     }

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from strongroom_common.hcl import HclError
 from strongroom_server.core.builtin_policies import DEFAULT_POLICY, RESPONSE_WRAPPING_POLICY
 from strongroom_server.core.policies import PolicyError, parse_policy
-from strongroom_server.core.policy_templates import UnsafeTemplateValue, resolve
 
 
 def _rules(text):
@@ -162,47 +161,3 @@ def test_any_text_is_a_policy_or_refused(text):
         parse_policy("p", text)
     except HclError as error:
         assert str(error).startswith("At ")  # noqa: PT017 - whether it raises is chance here
-
-
-VALUES = {
-    "identity.entity.id": "e-1",
-    "identity.entity.name": "svc-a",
-    "identity.entity.metadata.team": "blue",
-    "identity.entity.metadata.empty": "",
-    "identity.entity.metadata.star": "*",
-    "identity.entity.metadata.plus": "a+b",
-    "identity.entity.metadata.slash": "blue/sub",
-    "identity.entity.metadata.braces": "{{identity.entity.id}}",
-    "identity.groups.names.ops.id": "g-1",
-}
-
-
-@pytest.mark.parametrize(
-    ("path", "resolved"),
-    [
-        pytest.param("s/{{identity.entity.id}}/*", ["s/e-1/*"], id="a_value"),
-        pytest.param("s/{{ identity.entity.name }}", ["s/svc-a"], id="blanks_within_the_braces"),
-        pytest.param("{{identity.entity.id}}/x-{{identity.entity.name}}-y", ["e-1/x-svc-a-y"], id="two_values"),
-        pytest.param("s/{{identity.groups.names.ops.id}}", ["s/g-1"], id="a_group"),
-        pytest.param("s/{{identity.entity.metadata.empty}}/x", ["s//x"], id="an_empty_value"),
-        pytest.param("s/{{identity.entity.metadata.none}}/x", [], id="no_such_value"),
-        pytest.param("s/{{identity.groups.names.*.id}}", [], id="a_star_in_the_selector_matches_nothing"),
-        pytest.param("s/{{}}", [], id="an_empty_selector"),
-        pytest.param("s/{{identity.entity.metadata.star}}/*", [], id="a_star_is_never_put_in"),
-        pytest.param("s/{{identity.entity.metadata.plus}}/*", [], id="a_plus_is_never_put_in"),
-        pytest.param("s/{{identity.entity.metadata.slash}}/*", [], id="a_slash_is_never_put_in"),
-        pytest.param(
-            "s/{{identity.entity.metadata.braces}}", ["s/{{identity.entity.id}}"], id="values_are_no_templates"
-        ),
-        pytest.param("s/plain", ["s/plain"], id="a_path_without_template"),
-    ],
-)
-def test_templates_are_filled_in_safely(path, resolved):
-    policy = parse_policy("p", f'path "{path}" {{ capabilities = ["read"] }}')
-    assert [rule.path for rule in resolve(policy, VALUES).rules] == resolved
-
-
-def test_a_deny_rule_is_not_lost_to_an_unsafe_value():
-    policy = parse_policy("p", 'path "s/{{identity.entity.metadata.star}}" { capabilities = ["deny"] }')
-    with pytest.raises(UnsafeTemplateValue):
-        resolve(policy, VALUES)
