@@ -7,6 +7,7 @@ fewer ``+`` segments, then the longer, then the later in the alphabet (``path_pa
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from math import inf
 from typing import Any
 
