@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from strongroom_common.fields import Strings
 from strongroom_server.barrier.barrier import Barrier
 from strongroom_server.core.leases import fresh_nonce
+from strongroom_server.lib import pgp
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.backend import Backend, Change
 from strongroom_server.sdk.errors import InvalidRequest, SealError
@@ -142,14 +143,23 @@ class Sealing:
             if self.config is not None:
                 raise InvalidRequest("Vault is already initialized")
             count, threshold = self._numbers(asked)
+            pgp_keys = asked.recovery_pgp_keys if self.stored else asked.pgp_keys
+            if pgp_keys and len(pgp_keys) != count:
+                raise InvalidRequest(f"expected as many PGP keys as shares: {count}")
+            for key in (*pgp_keys, *filter(None, [asked.root_token_pgp_key])):
+                pgp.encrypt(b"", key)  # a bad key is found before anything is initialised
             unseal_key, root_key = secrets.token_bytes(_KEY_LENGTH), secrets.token_bytes(_KEY_LENGTH)
             shares = split(unseal_key, count, threshold)
+            if pgp_keys:
+                shares = [pgp.encrypt(s.hex().encode(), k).message for s, k in zip(shares, pgp_keys, strict=True)]
             config = SealConfig(count, threshold, self.kind)
             blob = await (self._seal or ShamirWrap(unseal_key)).wrap(root_key)
             await self._barrier.initialize(root_key, beside=[_stored(blob), Change(CONFIG, codec.encode(config))])
             self.config = config
             await self._open(root_key)
             token = await make_root()
+            if asked.root_token_pgp_key:
+                token = base64.b64encode(pgp.encrypt(token.encode(), asked.root_token_pgp_key).message).decode()
             if self._seal is not None:
                 await self._barrier.view("core/").commit([Change("recovery-key", unseal_key)])
             else:
@@ -164,8 +174,6 @@ class Sealing:
         return {**answer, "root_token": token}
 
     def _numbers(self, asked: InitRequest) -> tuple[int, int]:
-        if asked.pgp_keys or asked.root_token_pgp_key or asked.recovery_pgp_keys:
-            raise InvalidRequest("pgp_keys are not supported yet: leave them out and encrypt the shares yourself")
         if self.stored:
             if asked.secret_shares or asked.secret_threshold:
                 raise InvalidRequest(

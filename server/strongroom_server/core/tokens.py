@@ -25,6 +25,8 @@ from strongroom_server.sdk.storage import Change, Storage, load, put, remove
 T = TypeVar("T")
 
 SERVICE, BATCH = "service", "batch"
+SERVICE_LENGTH = 28
+"""Characters of a service token: "hvs." and 24 letters and digits."""
 _PREFIXES = {SERVICE: "hvs.", BATCH: "hvb."}
 _CACHED = 50_000
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -118,7 +120,7 @@ class TokenStore:
     def issue(self, auth: Auth, path: str, *, token: str = "", parent: str = "", role: str = "") -> tuple[str, Token]:
         """Return a new token's text and record from a filled ``auth`` (its ``ttl`` granted); nothing is stored yet."""
         now = self._clock.now()
-        text = token or _PREFIXES[SERVICE] + random_text(24)
+        text = token or _PREFIXES[SERVICE] + random_text(SERVICE_LENGTH - 4)
         record = Token(
             hash=self.hash(text),
             accessor=random_text(24),

@@ -5,12 +5,14 @@ from typing import Any
 from strongroom_server.core.sys.area import Area
 from strongroom_server.core.sys.audit import Audit
 from strongroom_server.core.sys.capabilities import Capabilities
+from strongroom_server.core.sys.generate_root import GenerateRoot
 from strongroom_server.core.sys.internal import Internal
 from strongroom_server.core.sys.keys import Keys
 from strongroom_server.core.sys.leases import Leases
 from strongroom_server.core.sys.metrics import Metrics
 from strongroom_server.core.sys.mounts import Mounts
 from strongroom_server.core.sys.policies import Policies
+from strongroom_server.core.sys.rekey import Rekey
 from strongroom_server.core.sys.sealing import Sealing
 from strongroom_server.core.sys.status import Status
 from strongroom_server.core.sys.wrapping import Wrapping
@@ -20,7 +22,8 @@ from strongroom_server.sdk.storage import Storage
 from strongroom_server.sdk.system import System
 
 AREAS: tuple[type[Area], ...] = (
-    Status, Sealing, Mounts, Policies, Capabilities, Leases, Audit, Wrapping, Internal, Keys, Metrics,
+    Status, Sealing, Mounts, Policies, Capabilities, Leases, Audit, Wrapping, Internal, Keys, Rekey,
+    GenerateRoot, Metrics,
 )  # fmt: skip
 
 
