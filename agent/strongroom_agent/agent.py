@@ -61,10 +61,15 @@ class Agent:
         else:
             self._render_all()
 
+    def token(self) -> str:
+        """Return the current token, empty before the first login."""
+        return self.session.token.text if self.session and self.session.token else ""
+
     def reload(self, config: Config) -> None:
         """Take the templates of a new configuration; raises TemplateError or OSError and then changes nothing."""
         works = self._make(config)
-        if (config.server, config.method, config.sinks) != (self._config.server, self._config.method, self._config.sinks):
+        old = self._config
+        if (config.server, config.method, config.sinks) != (old.server, old.method, old.sinks):
             log.warning("changes of vault and auto_auth take effect at the next start")
         self._config, self._works = config, works
         self._render_all()

@@ -10,6 +10,8 @@ from strongroom_agent.settings import Section
 from strongroom_common.hcl import Body, HclError, parse
 
 DEFAULT_INTERVAL = 300.0
+_PROXY_KEYS = ("enforce_consistency", "when_inconsistent", "persist", "cache_static_secrets",
+               "static_secret_token_capability_refresh_interval", "disable_caching_dynamic_secrets")  # fmt: skip
 
 
 class Server(NamedTuple):
@@ -77,7 +79,10 @@ class Rendering(NamedTuple):
 
 
 class Listener(NamedTuple):
-    """``listener "tcp"`` or ``"unix"``; ``need_header`` asks for X-Vault-Request against forged requests."""
+    """``listener "tcp"`` or ``"unix"``; ``need_header`` asks for X-Vault-Request against forged requests.
+
+    ``may_quit`` lets ``POST /agent/v1/quit`` end the agent.
+    """
 
     kind: str
     address: str
@@ -85,6 +90,7 @@ class Listener(NamedTuple):
     mode: int | None = None
     cert_file: str = ""
     key_file: str = ""
+    may_quit: bool = False
 
 
 class Config(NamedTuple):
@@ -244,8 +250,7 @@ def _proxy(top: Section) -> tuple[str, bool]:
     for section in filter(None, (cache, proxy)):
         wish = section.text("use_auto_auth_token")
         token = {"true": "auto", "force": "force"}.get(wish, token)
-        section.ignore("enforce_consistency", "when_inconsistent", "persist", "cache_static_secrets",
-                       "static_secret_token_capability_refresh_interval", "disable_caching_dynamic_secrets")  # fmt: skip
+        section.ignore(*_PROXY_KEYS)
     return token, cache is not None
 
 
@@ -253,7 +258,9 @@ def _listener(section: Section) -> Listener:
     kind = section.text("type") or section.label
     if kind not in ("tcp", "unix"):
         raise section.error(f"listener: unknown type {kind!r}; expected tcp or unix")
-    section.ignore("agent_api", "role", "proxy_api", "socket_user", "socket_group", "tls_min_version", "tls_max_version")
+    section.ignore("proxy_api", "role", "socket_user", "socket_group")
+    api = section.section("agent_api")
+    section.ignore("tls_min_version", "tls_max_version")
     listener = Listener(
         kind=kind,
         address=section.text("address"),
@@ -261,6 +268,7 @@ def _listener(section: Section) -> Listener:
         mode=section.mode("socket_mode"),
         cert_file="" if section.flag("tls_disable") else section.text("tls_cert_file"),
         key_file=section.text("tls_key_file"),
+        may_quit=api.flag("enable_quit") if api else False,
     )
     if not listener.address:
         raise section.error("listener: 'address' is required")

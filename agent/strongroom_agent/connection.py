@@ -25,7 +25,9 @@ def lighten(config: Config, given: Mapping[str, str], environment: Mapping[str, 
         del sys.modules["ssl"]
 
 
-def settings_for(server: Server, given: Mapping[str, str], skip: bool | None, environment: Mapping[str, str]) -> "Settings":
+def settings_for(
+    server: Server, given: Mapping[str, str], skip: bool | None, environment: Mapping[str, str]
+) -> "Settings":
     """Return the client's settings; raises SettingsError naming the variable that cannot be used.
 
     ``given`` are the flags by name, ``skip`` is -tls-skip-verify. The agent tries again by itself: retries are 0.

@@ -44,7 +44,7 @@ class Fetcher:
     def fetch(self, dependency: Dependency) -> Fetched:
         """Return the value; raises ClientError or OSError."""
         if isinstance(dependency, File):
-            with open(dependency.path, encoding="utf-8", errors="surrogateescape", newline="") as file:  # noqa: PTH123
+            with open(dependency.path, encoding="utf-8", errors="surrogateescape", newline="") as file:
                 return Fetched(file.read())
         if isinstance(dependency, List):
             return self._list(dependency)
@@ -143,7 +143,7 @@ def _lines(text: Any) -> str:
 def _kept(destination: str, moment: float) -> Fetched | None:
     """Return the certificate that an earlier run wrote, if its key is there and it is good for a while yet."""
     try:
-        with open(destination, encoding="utf-8") as file:  # noqa: PTH123
+        with open(destination, encoding="utf-8") as file:
             text = file.read()
     except (OSError, UnicodeDecodeError):
         return None
@@ -159,7 +159,7 @@ def _kept(destination: str, moment: float) -> Fetched | None:
 def file_changed(path: str, seen: float) -> float:
     """Return a file's time of change if it is not ``seen``, else 0."""
     try:
-        moment = os.stat(path).st_mtime  # noqa: PTH116
+        moment = os.stat(path).st_mtime
     except OSError:
         return 0
     return moment if moment != seen else 0

@@ -12,7 +12,8 @@ def write(
     """Make the file at ``path`` hold ``data`` and tell whether its content changed.
 
     ``mode`` None keeps what the file has, 0644 for a new one. Readers see the old content or the new, never a part:
-    the new file is written beside the old, flushed to disk and renamed. Raises OSError, ValueError for an unknown owner.
+    the new file is written beside the old, flushed to disk and renamed. Raises OSError; ValueError for an unknown
+    owner.
     """
     old = _content(path)
     mode = _mode_of(path, 0o644) if mode is None else mode

@@ -109,7 +109,8 @@ def renewed(client: Client, token: Token) -> Token:
 
 
 def _token(auth: Mapping[str, Any]) -> Token:
-    return Token(str(auth.get("client_token") or ""), float(auth.get("lease_duration") or 0), bool(auth.get("renewable")))
+    seconds = float(auth.get("lease_duration") or 0)
+    return Token(str(auth.get("client_token") or ""), seconds, bool(auth.get("renewable")))
 
 
 def _read(path: str, what: str) -> str:

@@ -89,9 +89,10 @@ def _serve(
         files.write(config.pid_file, f"{os.getpid()}\n".encode())
     signals.install(loop, agent, given, environment)
     if config.listeners:
-        from strongroom_agent import listener
+        from strongroom_agent.listener import Proxy, start
 
-        listener.start(config, agent, settings)
+        proxy = Proxy(config, settings, agent.token, lambda: loop.post(lambda: loop.stop(0)), loop.clock.now)
+        start(config.listeners, proxy)
     agent.begin()
     gc.collect()
     gc.freeze()

@@ -31,7 +31,7 @@ class Renderer:
         self._context = Context(self._recall, environment, now, settings.destination)
         text = settings.contents or _source(settings.source)
         self._template = parse(
-            text, find(self._context), name=settings.source or "", delimiters=settings.delimiters, strict=settings.strict
+            text, find(self._context), name=settings.source, delimiters=settings.delimiters, strict=settings.strict
         )
 
     def render(self) -> bytes | None:
@@ -60,7 +60,9 @@ class Renderer:
 
         shell = isinstance(command, str)
         try:
-            done = subprocess.run(command, shell=shell, timeout=self.settings.timeout, check=False)  # noqa: S602 -- its author's wish
+            done = subprocess.run(  # noqa: S603 -- the author of the agent file wants it run
+                command, shell=shell, timeout=self.settings.timeout, check=False
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CommandFailed(f"command of {name}: {type(error).__name__}") from error
         if done.returncode:

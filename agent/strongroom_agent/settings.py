@@ -11,6 +11,8 @@ from strongroom_common.hcl import Block, Body, HclError, Item, Value, blocks, pl
 from strongroom_common.jsonx import Number
 
 T = TypeVar("T")
+D = TypeVar("D")
+NONE: tuple[str, ...] = ()
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False", "")
 
 
@@ -53,7 +55,7 @@ class Section:
 
     def words(self, key: str) -> tuple[str, ...]:
         """Return a list of strings; a single string is a list of one."""
-        return self._read(key, (), _words, "a list of strings")
+        return self._read(key, NONE, _words, "a list of strings")
 
     def value(self, key: str) -> Value:
         """Return a value as it was read."""
@@ -103,7 +105,7 @@ class Section:
     def _path(self, key: str) -> str:
         return f"{self.name}.{key}" if self.name else key
 
-    def _read(self, key: str, default: Any, read: Callable[[Value], T], expected: str) -> Any:
+    def _read(self, key: str, default: D, read: Callable[[Value], T], expected: str) -> T | D:
         self._asked.add(key)
         item = self.body.get(key)
         if item is None or item.value is None:

@@ -29,13 +29,16 @@ def load(given: Flags, environment: Mapping[str, str]) -> Config:
 
 
 def _built(texts: list[tuple[str, str]]) -> Config:
-    bodies: list[Body] = []
-    name = texts[0][0]
+    bodies = [_parsed(name, text) for name, text in texts]
     try:
-        for name, text in texts:
-            bodies.append(parse(text))
-        name = texts[0][0] if len(texts) == 1 else ", ".join(name for name, _ in texts)
         return build(bodies)
+    except HclError as error:
+        raise ValueError(located(error, ", ".join(name for name, _ in texts))) from None
+
+
+def _parsed(name: str, text: str) -> Body:
+    try:
+        return parse(text)
     except HclError as error:
         raise ValueError(located(error, name)) from None
 

@@ -155,7 +155,9 @@ class Watcher:
         entry = self._entries[dependency]
         lease_id = entry.fetched.lease_id if entry.fetched else ""
         entry.busy = True
-        self._loop.start(lambda: self._fetcher.renew(lease_id), lambda outcome: self._renewed(dependency, entry, outcome))
+        self._loop.start(
+            lambda: self._fetcher.renew(lease_id), lambda outcome: self._renewed(dependency, entry, outcome)
+        )
 
     def _renewed(self, dependency: Dependency, entry: Entry, outcome: Outcome) -> None:
         entry.busy = False

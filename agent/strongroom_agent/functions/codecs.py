@@ -12,8 +12,9 @@ from strongroom_agent.template.values import Int64, Uint64, raw, string
 
 _INTEGER = re.compile(r"[+-]?\d+\Z", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\Z|[+-]?inf(?:inity)?\Z|nan\Z", re.ASCII | re.IGNORECASE)
-_BOOLEANS = {word: True for word in ("1", "t", "T", "true", "TRUE", "True")} | {
-    word: False for word in ("0", "f", "F", "false", "FALSE", "False")
+_BOOLEANS = {
+    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
 }
 
 
@@ -67,7 +68,7 @@ def _hmac(text: str, key: str) -> str:
 def _boolean(text: str) -> bool:
     if text == "":
         return False
-    return _parsed("ParseBool", text, _BOOLEANS.__getitem__)
+    return bool(_parsed("ParseBool", text, _BOOLEANS.__getitem__))
 
 
 def _parsed(name: str, text: str, read: Callable[[str], Any]) -> Any:

@@ -4,7 +4,8 @@ from typing import Any
 
 from strongroom_agent.functions.context import Context
 from strongroom_agent.template import Function
-from strongroom_agent.template.values import NO_VALUE, Int64, Number, Struct, is_integer, type_name
+from strongroom_agent.template.values import NO_VALUE, Int64, Struct, is_integer, type_name
+from strongroom_common.jsonx import Number
 
 
 def functions(context: Context) -> dict[str, Function]:
@@ -94,16 +95,18 @@ class Scratch(Struct):
         return Function(self.values.get, "string")
 
     def go_Set(self) -> Function:  # noqa: N802
-        return Function(lambda key, value: self._set(key, value), "string any")
+        return Function(self._set, "string any")
 
     def go_SetX(self) -> Function:  # noqa: N802
         return Function(lambda key, value: "" if key in self.values else self._set(key, value), "string any")
 
     def go_MapSet(self) -> Function:  # noqa: N802
-        return Function(lambda key, name, value: self._put(key, name, value), "string string any")
+        return Function(self._put, "string string any")
 
     def go_MapSetX(self) -> Function:  # noqa: N802
-        return Function(lambda key, name, value: self._put(key, name, self._map(key).get(name, value)), "string string any")
+        return Function(
+            lambda key, name, value: self._put(key, name, self._map(key).get(name, value)), "string string any"
+        )
 
     def go_MapValues(self) -> Function:  # noqa: N802
         return Function(lambda key: [self._map(key)[name] for name in sorted(self._map(key))], "string")

@@ -5,7 +5,8 @@ import math
 from typing import Any
 
 from strongroom_agent.template.printing import decimal, scientific, shortest
-from strongroom_agent.template.values import NO_VALUE, NilPointer, Number, Struct, is_integer, type_name
+from strongroom_agent.template.values import NO_VALUE, AnyMap, NilPointer, Struct, is_integer, type_name
+from strongroom_common.jsonx import Number
 
 _ALWAYS = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t",
            "\u2028": "\\u2028", "\u2029": "\\u2029"}  # fmt: skip
@@ -23,7 +24,7 @@ def _refuse(name: str) -> Any:
 
 
 def dump(value: Any, *, html: bool = True, indent: str = "") -> str:
-    """Print ``value`` with sorted keys; ``html`` escapes <, > and &. Raises ValueError for what JSON has no word for."""
+    """Print ``value`` with sorted keys; ``html`` escapes <, > and &. Raises ValueError for what JSON lacks."""
     return _Writer(html=html, indent=indent).text(value, "\n")
 
 
@@ -52,6 +53,8 @@ class _Writer:
         if isinstance(value, Struct):
             value = {name: getattr(value, attribute) for name, attribute in value.go_fields.items()}
             return self.pairs(list(value.items()), newline, inner)
+        if isinstance(value, AnyMap):
+            raise ValueError("json: unsupported type: map[interface {}]interface {}")
         if isinstance(value, dict):
             return self.pairs(sorted(value.items()), newline, inner)
         if isinstance(value, bytes):

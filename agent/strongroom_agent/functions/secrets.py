@@ -25,8 +25,8 @@ class Secret(Struct):
         self.data: dict[str, Any] = from_json(answer.get("data") or {})
         self.warnings = StringList(answer.get("warnings") or ())
         auth, wrapped = answer.get("auth"), answer.get("wrap_info")
-        self.auth: Auth | NilPointer = Auth(auth) if auth else NilPointer("*dependency.SecretAuth")
-        self.wrap_info: WrapInfo | NilPointer = WrapInfo(wrapped) if wrapped else NilPointer("*dependency.SecretWrapInfo")
+        self.auth = Auth(auth) if auth else NilPointer("*dependency.SecretAuth")
+        self.wrap_info = WrapInfo(wrapped) if wrapped else NilPointer("*dependency.SecretWrapInfo")
 
 
 class Auth(Struct):

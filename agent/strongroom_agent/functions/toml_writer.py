@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 from strongroom_agent.template.printing import shortest
-from strongroom_agent.template.values import NO_VALUE, Number, is_integer
+from strongroom_agent.template.values import NO_VALUE, is_integer
+from strongroom_common.jsonx import Number
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _ESCAPES = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}

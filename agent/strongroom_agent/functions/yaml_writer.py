@@ -6,12 +6,14 @@ from typing import Any
 from strongroom_agent.functions.gojson import number
 from strongroom_agent.template.printing import shortest
 from strongroom_agent.template.quoting import is_printable, quote
-from strongroom_agent.template.values import NO_VALUE, NilPointer, Number, Struct, is_integer
+from strongroom_agent.template.values import NO_VALUE, NilPointer, Struct, is_integer
+from strongroom_common.jsonx import Number
 
 _WORDS = frozenset(
-    "y Y yes Yes YES on On ON n N no No NO off Off OFF true True TRUE false False FALSE null Null NULL ~ "
-    ".nan .NaN .NAN .inf .Inf .INF +.inf +.Inf +.INF -.inf -.Inf -.INF".split()
-)
+    form
+    for word in ("y", "yes", "on", "n", "no", "off", "true", "false", "null", ".inf", "+.inf", "-.inf")
+    for form in (word, word.upper(), word.title())
+) | {"~", ".nan", ".NaN", ".NAN"}
 _NUMBER = re.compile(
     r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*"
     r"|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)(?:[eE][-+]?[0-9]+)?"
@@ -31,7 +33,8 @@ def _block(value: Any, depth: int) -> list[str]:
     if isinstance(value, Struct):
         value = {name.lower(): getattr(value, attribute) for name, attribute in value.go_fields.items()}
     if isinstance(value, dict) and value:
-        return [line for key in sorted(value, key=_natural) for line in _entry(f"{pad}{_scalar(key, depth)}:", value[key], depth)]
+        keys = sorted(value, key=lambda key: _natural(str(key)))
+        return [line for key in keys for line in _entry(f"{pad}{_scalar(key, depth)}:", value[key], depth)]
     if isinstance(value, list) and value:
         return [line for item in value for line in _item(item, depth)]
     return [pad + _scalar(value, depth)]
@@ -55,7 +58,7 @@ def _item(value: Any, depth: int) -> list[str]:
 
 def _natural(key: str) -> list[tuple[int, int | str]]:
     """Order keys as go-yaml does: runs of digits by their value, digits before letters, other signs first."""
-    parts = re.findall(r"\d+|\D", str(key))
+    parts = re.findall(r"\d+|\D", key)
     return [(1, int(part)) if part.isdigit() else (2, part) if part.isalpha() else (0, part) for part in parts]
 
 

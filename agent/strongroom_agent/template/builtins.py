@@ -7,7 +7,18 @@ from strongroom_agent.template import printing, quoting
 from strongroom_agent.template.calls import Function
 from strongroom_agent.template.printf import sprintf
 from strongroom_agent.template.values import (
-    NO_VALUE, Byte, NilPointer, StringMap, Struct, Uint64, is_integer, is_nil, raw, string, type_name,
+    NO_VALUE,
+    AnyMap,
+    Byte,
+    NilPointer,
+    StringMap,
+    Struct,
+    Uint64,
+    is_integer,
+    is_nil,
+    raw,
+    string,
+    type_name,
 )  # fmt: skip
 
 
@@ -78,7 +89,7 @@ def _index(value: Any, *keys: Any) -> Any:
 
 def _part(value: Any, key: Any) -> Any:
     if isinstance(value, dict):
-        if not isinstance(key, str):
+        if not isinstance(key, str) and not isinstance(value, AnyMap):
             fault = "value is nil" if is_nil(key) else f"value has type {type_name(key)}"
             raise ValueError(f"{fault}; should be string")
         return value.get(key, "" if isinstance(value, StringMap) else None)
@@ -110,7 +121,7 @@ def _slice(value: Any, *limits: Any) -> Any:
         raise ValueError(f"can't slice item of type {type_name(value)}")
     items: Any = raw(value) if isinstance(value, str) else value
     bounds = [_position(limit, len(items)) for limit in limits]
-    start, end = ([*bounds, len(items)] if len(bounds) == 1 else [*bounds, 0, len(items)])[:2] if bounds else (0, len(items))
+    start, end = (bounds + [0, len(items)][len(bounds) :])[:2]
     if start > end:
         raise ValueError(f"invalid slice index: {start} > {end}")
     part = items[start:end]
@@ -153,7 +164,7 @@ def _equals(value: Any, other: Any) -> bool:
         return is_nil(value) and is_nil(other)
     if isinstance(value, Struct) and isinstance(other, Struct):
         return value is other
-    raise ValueError(f"non-comparable types {printing.plain(value)}: {type_name(value)}, {type_name(other)}: {printing.plain(other)}")
+    raise ValueError(f"non-comparable types {type_name(value)}, {type_name(other)}")
 
 
 def _less(value: Any, other: Any) -> bool:

@@ -4,8 +4,19 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from strongroom_agent.template.values import (
-    NO_VALUE, Byte, Int64, NilPointer, Number, StringList, StringMap, Struct, Uint64, is_integer, type_name,
+    NO_VALUE,
+    AnyMap,
+    Byte,
+    Int64,
+    NilPointer,
+    StringList,
+    StringMap,
+    Struct,
+    Uint64,
+    is_integer,
+    type_name,
 )  # fmt: skip
+from strongroom_common.jsonx import Number
 
 MISSING: Any = object()
 """Stands for the piped argument of a first command, which has none."""
@@ -58,7 +69,7 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "float": lambda v: isinstance(v, float),
     "[]string": lambda v: isinstance(v, StringList),
     "[]any": lambda v: isinstance(v, list) and not isinstance(v, StringList),
-    "map": lambda v: isinstance(v, dict) and not isinstance(v, StringMap),
+    "map": lambda v: isinstance(v, dict) and not isinstance(v, StringMap | AnyMap),
     "[]byte": lambda v: isinstance(v, bytes),
 }
 _NILABLE = {"[]string": StringList, "[]any": list, "map": dict, "[]byte": bytes}

@@ -1,6 +1,6 @@
 """Walks a parse tree and writes text, following the rules of Go's text/template/exec step by step."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from strongroom_agent.template import nodes
@@ -8,7 +8,16 @@ from strongroom_agent.template.calls import MISSING, Function, constant_argument
 from strongroom_agent.template.errors import ExecutionError
 from strongroom_agent.template.lexer import line_of
 from strongroom_agent.template.printing import text
-from strongroom_agent.template.values import NO_VALUE, NilPointer, StringMap, Struct, is_integer, raw, type_name
+from strongroom_agent.template.values import (
+    NO_VALUE,
+    NilPointer,
+    StringMap,
+    Struct,
+    is_integer,
+    ordered,
+    raw,
+    type_name,
+)
 
 _DEEPEST = 150  # templates within templates; Go stops at 100,000, Python's stack is smaller
 
@@ -126,14 +135,14 @@ class Execution:
         if isinstance(value, list | bytes):
             return iter(enumerate(value))
         if isinstance(value, dict):
-            return ((key, value[key]) for key in sorted(value))
+            return ((key, value[key]) for key in ordered(value))
         if is_integer(value):
             if len(node.pipe.variables) > 1:
                 self.fail(node.pipe.at, f"can't use {text(value)} to iterate over more than one variable")
             return ((None, type(value)(number)) for number in range(value))
-        if value is NO_VALUE or value is None:
-            return iter(())
-        self.fail(node.pipe.at, f"range can't iterate over {text(value)}")
+        if value is not NO_VALUE and value is not None:
+            self.fail(node.pipe.at, f"range can't iterate over {text(value)}")
+        return iter(())
 
     def call_template(self, node: nodes.Call, dot: Any) -> None:
         if node.name not in self.source.trees:
@@ -300,5 +309,3 @@ class Execution:
         except ValueError as error:
             self.fail(node.at, str(error))
 
-
-Functions = Mapping[str, Function]

@@ -85,12 +85,13 @@ class _Parser:
     def body(self) -> tuple[Body, Token]:
         """Return the nodes up to an ``end`` or ``else``, and that token."""
         found: list[Any] = []
-        while self.peek().kind != "eof":
+        while True:
+            if self.peek().kind == "eof":
+                self.fail("unexpected EOF")
             node = self.item()
             if isinstance(node, Token):
                 return tuple(found), node
             found.append(node)
-        self.fail("unexpected EOF")
 
     def item(self) -> Any:
         """Return a node, or the token of an ``end`` or ``else``."""

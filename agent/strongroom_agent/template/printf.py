@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from strongroom_agent.template import printing
 from strongroom_agent.template.quoting import is_printable, quote, quote_rune
-from strongroom_agent.template.values import NO_VALUE, Number, Struct, is_integer, raw, type_name
+from strongroom_agent.template.values import NO_VALUE, Struct, is_integer, ordered, raw, type_name
+from strongroom_common.jsonx import Number
 
 _DIRECTIVE = re.compile(
     r"%(?P<flags>[+\-# 0]*)(?P<at1>\[[^\]]*\])?(?P<width>\*|\d+)?"
@@ -106,8 +107,10 @@ class _Printer:
             return None, ""
         if text != "*":
             return (int(text), "") if int(text) <= _WIDEST else (None, f"%!({complaint})")
-        value = self.values[self.next] if self.next < len(self.values) else None
-        self.next += self.next < len(self.values)
+        if self.next >= len(self.values):
+            return None, f"%!({complaint})"
+        value = self.values[self.next]
+        self.next += 1
         if is_integer(value) and abs(value) <= _WIDEST:
             return int(value), ""
         return None, f"%!({complaint})"
@@ -153,7 +156,7 @@ def _composite(value: Any, verb: str, spec: Spec) -> str:
     if isinstance(value, bytes) and verb in "sxXq":
         return _string(value.decode("utf-8", "surrogateescape"), verb, spec, value)
     if isinstance(value, dict):
-        pairs = (f"{printed(key, verb, spec)}:{printed(value[key], verb, spec)}" for key in sorted(value))
+        pairs = (f"{printed(key, verb, spec)}:{printed(value[key], verb, spec)}" for key in ordered(value))
         return _go_syntax(value, spec) if spec.has("G") else f"map[{' '.join(pairs)}]"
     if isinstance(value, list | bytes):
         items = (_element(item, verb, spec) for item in value)
@@ -167,7 +170,7 @@ def _element(value: Any, verb: str, spec: Spec) -> str:
 
 def _go_syntax(value: Any, spec: Spec) -> str:
     if isinstance(value, dict):
-        inside = ", ".join(f"{_sharp(key, spec)}:{_sharp(value[key], spec)}" for key in sorted(value))
+        inside = ", ".join(f"{_sharp(key, spec)}:{_sharp(value[key], spec)}" for key in ordered(value))
     else:
         inside = ", ".join(_sharp(item, spec) for item in value)
     return f"{type_name(value)}{{{inside}}}"

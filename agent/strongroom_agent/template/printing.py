@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from strongroom_agent.template.values import NO_VALUE, NilPointer, Struct
+from strongroom_agent.template.values import NO_VALUE, NilPointer, Struct, ordered
 
 
 def text(value: Any) -> str:
@@ -28,7 +28,7 @@ def plain(value: Any) -> str:
     if isinstance(value, float):
         return number(value)
     if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{plain(value[key])}" for key in sorted(value)) + "]"
+        return "map[" + " ".join(f"{plain(key)}:{plain(value[key])}" for key in ordered(value)) + "]"
     if isinstance(value, list | bytes):
         return "[" + " ".join(plain(item) for item in value) + "]"
     if isinstance(value, Struct):

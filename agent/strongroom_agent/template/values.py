@@ -9,6 +9,7 @@
 | int64, uint64, uint8 | ``Int64``, ``Uint64``, ``Byte`` |
 | []interface {}, []string, []byte | ``list``, ``StringList``, ``bytes`` |
 | map[string]interface {}, map[string]string | ``dict``, ``StringMap`` |
+| map[interface {}]interface {} | ``AnyMap`` |
 | a struct, or a pointer to one | a child of ``Struct`` |
 | a nil pointer | ``NilPointer`` |
 """
@@ -50,6 +51,18 @@ class StringMap(dict[str, str]):
     """Go's map[string]string."""
 
 
+class AnyMap(dict[Any, Any]):
+    """Go's map[interface {}]interface {}: what YAML gives, where a key may be a number or a boolean."""
+
+
+def ordered(mapping: Mapping[Any, Any]) -> list[Any]:
+    """Return a map's keys as Go's fmt sorts them; keys of several kinds stand kind by kind."""
+    if not isinstance(mapping, AnyMap):
+        return sorted(mapping)
+    ranks = {int: 1, float: 2, str: 0, bool: 3}
+    return sorted(mapping, key=lambda key: (ranks.get(type(key), 4), "" if key is None else key))
+
+
 class NilPointer:
     """A nil pointer to a struct, falsy; ``go_type`` is its type's name."""
 
@@ -79,7 +92,7 @@ class Struct:
 _TYPES: tuple[tuple[type, str], ...] = (
     (bool, "bool"), (Int64, "int64"), (Uint64, "uint64"), (Byte, "uint8"), (int, "int"), (float, "float64"),
     (Number, "json.Number"), (str, "string"), (StringList, "[]string"), (list, "[]interface {}"),
-    (StringMap, "map[string]string"), (dict, "map[string]interface {}"), (bytes, "[]uint8"),
+    (StringMap, "map[string]string"), (AnyMap, "map[interface {}]interface {}"), (dict, "map[string]interface {}"), (bytes, "[]uint8"),
 )  # fmt: skip
 
 

@@ -47,15 +47,16 @@ def functions(now: Callable[[], float]) -> dict[str, Function]:
             return value.moment
         return times.utc(real(value) if isinstance(value, int) else now())
 
+    def in_zone(layout: str, value: Any, zone: str) -> str:
+        return times.form(moment(value).astimezone(ZoneInfo(zone)), layout)
+
     def modified(change: str, value: Any) -> Time:
         return Time(moment(value) + timedelta(seconds=parse_duration(change)))
 
     return {
         "ago": Function(lambda value: go_duration(now() - moment(value).timestamp()), "any"),
         "date": Function(lambda layout, value: times.form(moment(value), layout), "string any"),
-        "dateInZone": Function(
-            lambda layout, value, zone: times.form(moment(value).astimezone(ZoneInfo(zone)), layout), "string any string"
-        ),
+        "dateInZone": Function(in_zone, "string any string"),
         "dateModify": Function(modified, "string any"),
         "duration": Function(lambda seconds: go_duration(real(seconds)), "any"),
         "htmlDate": Function(lambda value: times.form(moment(value), "2006-01-02"), "any"),

@@ -26,7 +26,7 @@ def functions(environment: Mapping[str, str]) -> dict[str, Function]:
         "empty": Function(lambda value: not value, "any"),
         "env": Function(lambda name: environment.get(name, ""), "string"),
         "expandenv": Function(lambda s: _expanded(s, environment), "string"),
-        "ext": Function(lambda path: os.path.splitext(path)[1], "string"),  # noqa: PTH122 -- a text, no file
+        "ext": Function(lambda path: os.path.splitext(path)[1], "string"),
         "fail": Function(_fail, "string"),
         "isAbs": Function(lambda path: path.startswith("/"), "string"),
         "kindIs": Function(lambda name, value: kind(value) == name, "string any"),
@@ -59,7 +59,8 @@ def _url_join(parts: dict[str, Any]) -> str:
     path = part("path")
     path = "/" + path if authority and path and not path.startswith("/") else path
     query, fragment = part("query"), part("fragment")
-    return f"{scheme}{authority}{path}{'?' + query if query else ''}{'#' + fragment if fragment else ''}" or part("opaque")
+    query, fragment = f"?{query}" if query else "", f"#{fragment}" if fragment else ""
+    return scheme + (authority + path + query + fragment or part("opaque"))
 
 
 def _url_parse(url: str) -> dict[str, Any]:

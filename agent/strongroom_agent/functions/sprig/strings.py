@@ -24,7 +24,7 @@ def functions() -> dict[str, Function]:
 
 def _plain() -> dict[str, Function]:
     return {
-        "abbrev": Function(lambda width, s: s if width < 4 or len(s) <= width else s[: width - 3] + "...", "int string"),
+        "abbrev": Function(_abbreviated, "int string"),
         "camelcase": Function(lambda s: "".join(word[:1].upper() + word[1:] for word in _words(s)), "string"),
         "cat": Function(lambda *v: " ".join(text(item) for item in v if not is_nil(item)), "...any"),
         "indent": Function(_indent, "int string"),
@@ -92,6 +92,10 @@ def _encodings() -> dict[str, Function]:
         "toPrettyJson": Function(lambda v: dump(v, indent="  "), "any"),
         "toRawJson": Function(lambda v: dump(v, html=False), "any"),
     }
+
+
+def _abbreviated(width: int, s: str) -> str:
+    return s if width < 4 or len(s) <= width else s[: width - 3] + "..."
 
 
 def _indent(spaces: int, s: str) -> str:
