@@ -71,10 +71,9 @@ def check(role: TokenParams) -> None:
         raise InvalidRequest("'token_num_uses' cannot be negative")
     if role.token_type not in {DEFAULT, SERVICE, BATCH}:
         raise InvalidRequest(f"invalid 'token_type' value \"{role.token_type}\"")
-    if role.token_type == BATCH and role.token_period:
-        raise InvalidRequest("'token_type' cannot be 'batch' when set to generate periodic tokens")
-    if role.token_type == BATCH and role.token_num_uses:
-        raise InvalidRequest("'token_type' cannot be 'batch' when set to generate tokens with limited use count")
+    special = "periodic tokens" if role.token_period else "tokens with limited use count" if role.token_num_uses else ""
+    if role.token_type == BATCH and special:
+        raise InvalidRequest(f"'token_type' cannot be 'batch' or 'default_batch' when set to generate {special}")
 
 
 def shown(role: TokenParams) -> dict[str, Any]:
@@ -83,7 +82,8 @@ def shown(role: TokenParams) -> dict[str, Any]:
     del data["old_names"]
     kind: Any = type(role)
     for field in fields(kind).values():
-        data |= {name: data[field.name] for name in field.aliases if name in role.old_names}
+        if data[field.name]:
+            data |= {name: data[field.name] for name in field.aliases if name in role.old_names}
     return data
 
 

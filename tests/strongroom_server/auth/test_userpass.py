@@ -96,6 +96,8 @@ async def test_policies_have_a_path_of_their_own(userpass: Mounted) -> None:
     assert (await userpass.data("users/alice"))["token_policies"] == ("x", "y")
     await userpass("update", "users/alice/policies")
     assert (await userpass.data("users/alice"))["policies"] == ("x", "y")
+    await userpass("update", "users/alice/policies", policies="")
+    assert "policies" not in await userpass.data("users/alice")
     for path in ("policies", "password"):
         with pytest.raises(InvalidRequest, match="username does not exist"):
             await userpass("update", f"users/none/{path}", password="x", policies="x")

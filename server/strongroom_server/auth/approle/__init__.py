@@ -24,7 +24,11 @@ from strongroom_server.sdk.request import Alias, Auth, Request, Response
 log = logging.getLogger("auth.approle")
 
 TIDY_EVERY = 3600  # seconds
+_LONGEST = 4096  # bytes of a secret id
 _WRONG = "invalid role or secret ID"
+_STARTED = (
+    "Tidy operation successfully started. Any information from the operation will be printed to Vault's server logs."
+)
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -117,9 +121,9 @@ class Engine(Base):
     async def read_field(self, role_name: str, request: Request) -> dict[str, Any]:
         """Read one field of a role."""
         role = await self._known(role_name, NotFound())
-        field, *others = _field(request)
+        field, *shown = _field(request)
         value = getattr(role, field)
-        return dict.fromkeys((field, *others), (value or None) if "cidr" in field else value)
+        return dict.fromkeys(shown, (value or None) if "cidr" in field else value)
 
     @_each_field(write)
     async def write_field(self, role_name: str, given: Given[Role], request: Request) -> None:
@@ -186,8 +190,7 @@ class Engine(Base):
         if self._tidying is not None and not self._tidying.done():
             return Response(warnings=["Tidy operation already in progress."])
         self._tidying = asyncio.ensure_future(self._tidy())
-        started = "Tidy operation successfully started. Any information from the operation will be printed to the logs."
-        return Response(status=202, warnings=[started])
+        return Response(status=202, warnings=[_STARTED])
 
     # -- login --------------------------------------------------------------------------------------------------
 
@@ -256,6 +259,8 @@ class Engine(Base):
     async def _make(self, role_name: str, wanted: schemas.SecretIdInput, secret: str) -> dict[str, Any]:
         role = await self._known(role_name)
         schemas.check_secret_id(wanted, role)
+        if len(secret.encode()) > _LONGEST:
+            raise InvalidRequest(f"secret_id is longer than the maximum of {_LONGEST} bytes")
         ttl = wanted.ttl if wanted.ttl is not None else role.secret_id_ttl
         entry = secret_ids.make(
             self.system.clock.now(),

@@ -11,19 +11,19 @@ from strongroom_server.lib.tokenparams import TokenParams, shown
 from strongroom_server.sdk.errors import InvalidRequest
 
 FIELDS = {
-    "policies": ("token_policies", "policies"),
-    "period": ("token_period", "period"),
+    "policies": ("token_policies", "policies", "token_policies"),
+    "period": ("token_period", "period", "token_period"),
     "bound-cidr-list": ("secret_id_bound_cidrs", "bound_cidr_list"),
-    "secret-id-bound-cidrs": ("secret_id_bound_cidrs",),
-    "secret-id-num-uses": ("secret_id_num_uses",),
-    "secret-id-ttl": ("secret_id_ttl",),
-    "bind-secret-id": ("bind_secret_id",),
-    "token-bound-cidrs": ("token_bound_cidrs",),
-    "token-ttl": ("token_ttl",),
-    "token-max-ttl": ("token_max_ttl",),
-    "token-num-uses": ("token_num_uses",),
+    "secret-id-bound-cidrs": ("secret_id_bound_cidrs", "secret_id_bound_cidrs"),
+    "secret-id-num-uses": ("secret_id_num_uses", "secret_id_num_uses"),
+    "secret-id-ttl": ("secret_id_ttl", "secret_id_ttl"),
+    "bind-secret-id": ("bind_secret_id", "bind_secret_id"),
+    "token-bound-cidrs": ("token_bound_cidrs", "token_bound_cidrs"),
+    "token-ttl": ("token_ttl", "token_ttl"),
+    "token-max-ttl": ("token_max_ttl", "token_max_ttl"),
+    "token-num-uses": ("token_num_uses", "token_num_uses"),
 }
-"""Paths below a role for single fields: the field of each, and under which other name it is shown."""
+"""Paths below a role for single fields: the field of each, and the names it is shown under."""
 
 
 @dataclass(frozen=True)
