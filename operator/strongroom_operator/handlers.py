@@ -4,7 +4,9 @@ Each kind has a timer that ticks every few seconds and a finalizer. The loops ke
 spec or a sealed server is met within one tick, and what is fine is left in peace.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import kopf
@@ -14,16 +16,19 @@ from strongroom_common.fields import FieldError
 from strongroom_operator import conditions, policies, schema
 from strongroom_operator.clusters import Clusters
 from strongroom_operator.conditions import Condition
-from strongroom_operator.crds import GROUP, SECRET_POLICY, VAULT_CLUSTER, VERSION
+from strongroom_operator.crds import API_VERSION, GROUP, SECRET_POLICY, VAULT_CLUSTER, VERSION
 from strongroom_operator.errors import Retry
 from strongroom_operator.injector import Injector
-from strongroom_operator.kube import KubeError
+from strongroom_operator.kube import Kind, Kube, KubeError
 from strongroom_operator.policies import Case
 from strongroom_operator.resources import Cluster
 from strongroom_operator.secretpolicies import Held, SecretPolicies
 from strongroom_operator.spec import SecretPolicySpec, VaultClusterSpec
 from strongroom_operator.tick import Event, Outcome
 
+log = logging.getLogger(__name__)
+_CLUSTERS = Kind(API_VERSION, VAULT_CLUSTER.plural)
+_POLICIES = Kind(API_VERSION, SECRET_POLICY.plural)
 INTERVAL = 3.0  # seconds between ticks
 ORPHAN = f"{GROUP}/orphan"
 """Annotation that lets a SecretPolicy go without taking back what it granted."""
@@ -31,69 +36,74 @@ ORPHAN = f"{GROUP}/orphan"
 Bodies = Iterable[Mapping[str, Any]]
 
 
-def register(
-    registry: kopf.OperatorRegistry, clusters: Clusters, granted: SecretPolicies, injector: Injector, clock: Clock
-) -> None:
+@dataclass(frozen=True)
+class Loops:
+    """What the handlers translate for."""
+
+    clusters: Clusters
+    policies: SecretPolicies
+    injector: Injector
+
+
+def register(registry: kopf.OperatorRegistry, loops: Loops, kube: Kube, clock: Clock) -> None:
     """Add all handlers to ``registry``."""
-    _register_clusters(registry, clusters, injector, clock)
-    _register_policies(registry, granted, clock)
+    _register_clusters(registry, loops, Reporter(kube, clock, _CLUSTERS))
+    _register_policies(registry, loops, Reporter(kube, clock, _POLICIES))
 
 
-def _register_clusters(registry: kopf.OperatorRegistry, clusters: Clusters, injector: Injector, clock: Clock) -> None:
+def _register_clusters(registry: kopf.OperatorRegistry, loops: Loops, reporter: "Reporter") -> None:
     where = (GROUP, VERSION, VAULT_CLUSTER.plural)
 
-    @kopf.index(*where, registry=registry)
+    @kopf.index(*where, registry=registry, id="vault_clusters")
     def vault_clusters(body: kopf.Body, **_: Any) -> dict[str, Mapping[str, Any]]:
         return {"all": body}
 
-    @kopf.timer(*where, registry=registry, interval=INTERVAL)
-    async def keep_cluster(body: kopf.Body, patch: kopf.Patch, **more: Any) -> None:
+    @kopf.timer(*where, registry=registry, id="keep", interval=INTERVAL)
+    async def keep_cluster(body: kopf.Body, **more: Any) -> None:
         try:
             cluster = read_cluster(body)
         except FieldError as error:
-            _report(body, patch, clock, _refusal("Degraded", "True", error))
+            await reporter.report(body, _refusal("Degraded", "True", error))
             return
-        outcome = await clusters.tick(cluster, body["metadata"]["generation"])
-        outcome.events += await injector.offer(cluster, read_clusters(more["vault_clusters"].get("all", ())))
-        _report(body, patch, clock, outcome)
+        outcome = await loops.clusters.tick(cluster, body["metadata"]["generation"])
+        outcome.events += await loops.injector.offer(cluster, read_clusters(more["vault_clusters"].get("all", ())))
+        await reporter.report(body, outcome)
 
-    @kopf.on.delete(*where, registry=registry)
+    @kopf.on.delete(*where, registry=registry, id="forget")
     async def forget_cluster(body: kopf.Body, **_: Any) -> None:
-        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
         try:
-            await clusters.forget(_named(body))
-            await injector.withdraw(namespace, name)
+            await loops.clusters.forget(_named(body))
+            await loops.injector.withdraw(body["metadata"]["namespace"], body["metadata"]["name"])
         except KubeError as error:
             raise kopf.TemporaryError(str(error), delay=5) from error
 
 
-def _register_policies(registry: kopf.OperatorRegistry, granted: SecretPolicies, clock: Clock) -> None:
+def _register_policies(registry: kopf.OperatorRegistry, loops: Loops, reporter: "Reporter") -> None:
     where = (GROUP, VERSION, SECRET_POLICY.plural)
 
-    @kopf.index(*where, registry=registry)
+    @kopf.index(*where, registry=registry, id="secret_policies")
     def secret_policies(body: kopf.Body, **_: Any) -> dict[str, Mapping[str, Any]]:
         return {"all": body}
 
-    @kopf.timer(*where, registry=registry, interval=INTERVAL)
-    async def keep_policy(body: kopf.Body, patch: kopf.Patch, **more: Any) -> None:
+    @kopf.timer(*where, registry=registry, id="keep", interval=INTERVAL)
+    async def keep_policy(body: kopf.Body, **more: Any) -> None:
         known = read_clusters(more["vault_clusters"].get("all", ()))
         try:
             case = read_case(body, known, more["secret_policies"].get("all", ()))
         except FieldError as error:
-            _report(body, patch, clock, _refusal("Ready", "False", error))
+            await reporter.report(body, _refusal("Ready", "False", error))
             return
-        outcome = await granted.tick(case, read_held(body, known))
+        outcome = await loops.policies.tick(case, read_held(body, known))
         if outcome:
-            _report(body, patch, clock, outcome)
+            await reporter.report(body, outcome)
 
-    @kopf.on.delete(*where, registry=registry)
+    @kopf.on.delete(*where, registry=registry, id="forget")
     async def forget_policy(body: kopf.Body, **more: Any) -> None:
         if body["metadata"].get("annotations", {}).get(ORPHAN) == "true":
             return
         try:
-            await granted.forget(
-                body["metadata"]["uid"], read_held(body, read_clusters(more["vault_clusters"].get("all", ())))
-            )
+            held = read_held(body, read_clusters(more["vault_clusters"].get("all", ())))
+            await loops.policies.forget(body["metadata"]["uid"], held)
         except Retry as error:
             message = f"{error.verdict.message} (annotate it with {ORPHAN}=true to let it go as it is)"
             kopf.warn(body, reason=error.verdict.reason, message=message)
@@ -176,19 +186,32 @@ def _refusal(kind: str, status: conditions.Truth, error: FieldError) -> Outcome:
     return Outcome([condition], events=[])
 
 
-def _report(body: kopf.Body, patch: kopf.Patch, clock: Clock, outcome: Outcome) -> None:
-    """Write what is new into the status, and tell it as Events."""
-    before = body.get("status") or {}
-    known = before.get("conditions") or []
-    generation = body["metadata"]["generation"]
-    merged = conditions.merge(known, outcome.conditions, generation=generation, now=clock.now())
-    if merged != known:
-        patch.status["conditions"] = merged
-    for name, value in outcome.status.items():
-        if before.get(name) != value:
-            patch.status[name] = value
-    for event in [*outcome.events, *_of_conditions(conditions.changes(known, outcome.conditions))]:
-        kopf.event(body, type=event.type, reason=event.reason, message=event.message)
+class Reporter:
+    """Writes what is new into the status, and tells it as Events.
+
+    Not by kopf's own patch: a patch that the API server refuses ends a kopf timer for good.
+    """
+
+    def __init__(self, kube: Kube, clock: Clock, kind: Kind) -> None:
+        self._kube, self._clock, self._kind = kube, clock, kind
+
+    async def report(self, body: kopf.Body, outcome: Outcome) -> None:
+        """Report one tick. What could not be written is written by the next."""
+        status, metadata = body.get("status") or {}, body["metadata"]
+        known = status.get("conditions") or []
+        merged = conditions.merge(known, outcome.conditions, generation=metadata["generation"], now=self._clock.now())
+        # What is empty is left out: null removes it.
+        wanted = {name: None if value == "" else value for name, value in outcome.status.items()}
+        patch = {name: value for name, value in {"conditions": merged, **wanted}.items() if status.get(name) != value}
+        events = list(outcome.events)
+        try:
+            if patch:
+                await self._kube.patch_status(self._kind, metadata["namespace"], metadata["name"], patch)
+            events += _of_conditions(conditions.changes(known, outcome.conditions))
+        except KubeError as error:
+            log.warning("status of %s %s: %s", self._kind.plural, metadata["name"], error)
+        for event in events:
+            kopf.event(body, type=event.type, reason=event.reason, message=event.message)
 
 
 def _of_conditions(changed: Iterable[Condition]) -> Iterable[Event]:

@@ -75,6 +75,10 @@ class Kube(Protocol):
         """Delete an object; what is gone already is fine."""
         ...
 
+    async def patch_status(self, kind: Kind, namespace: str, name: str, status: Mapping[str, Any]) -> None:
+        """Merge into the status of an object (RFC 7396)."""
+        ...
+
 
 class HttpKube:
     """The API server that ``login`` names; it is asked again when the API server no longer takes the credentials."""
@@ -114,6 +118,10 @@ class HttpKube:
             if error.status != 404:
                 raise
 
+    async def patch_status(self, kind: Kind, namespace: str, name: str, status: Mapping[str, Any]) -> None:
+        """Merge into the status of an object (RFC 7396)."""
+        await self._call("PATCH", f"{kind.path(namespace, name)}/status", {"status": status}, "merge-patch+json")
+
     async def version(self) -> tuple[int, int]:
         """Return the version of the API server: (1, 29)."""
         answer = await self._call("GET", "/version")
@@ -125,10 +133,12 @@ class HttpKube:
             await self._session.close()
         self._session = None
 
-    async def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Body:
+    async def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, patch: str = "apply-patch+yaml"
+    ) -> Body:
         for attempt in (1, 2):
             try:
-                return await self._send(method, path, body)
+                return await self._send(method, path, body, patch)
             except KubeError as error:
                 # A service-account token is replaced every hour; the new one is in the file already.
                 if error.status != 401 or attempt == 2:
@@ -136,9 +146,9 @@ class HttpKube:
                 await self.close()
         raise AssertionError("unreachable")
 
-    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Body:
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, patch: str) -> Body:
         session = self._session or self._connect()
-        headers = {"Content-Type": "application/apply-patch+yaml"} if body is not None else {}
+        headers = {"Content-Type": f"application/{patch}"} if body is not None else {}
         data = json.dumps(body) if body is not None else None
         try:
             async with session.request(method, self._server + path, data=data, headers=headers) as answer:

@@ -18,7 +18,7 @@ from strongroom_common.clock import Clock, SystemClock
 from strongroom_common.tls import Tls, client_context
 from strongroom_operator.clusters import Clusters
 from strongroom_operator.crds import GROUP
-from strongroom_operator.handlers import register
+from strongroom_operator.handlers import Loops, register
 from strongroom_operator.injector import Injector, Place
 from strongroom_operator.kube import HttpKube, KubeError
 from strongroom_operator.resources import Surroundings
@@ -71,6 +71,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
     settings.posting.loggers = False
+    settings.execution.default_backoff = 5  # seconds until the next try after a bug of ours
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330  # a connection that died silently is found
     return settings
@@ -113,7 +114,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], clock: Clock) ->
             steps = Steps(kube, around, partial(own_token, settings.token_file), clock)
             clusters = Clusters(kube, partial(connector, session), around, steps, clock)
             injector = Injector(kube, Place(settings.namespace, settings.injector_config_map), clock)
-            register(registry, clusters, SecretPolicies(clusters, clock), injector, clock)
+            register(registry, Loops(clusters, SecretPolicies(clusters, clock), injector), kube, clock)
             endpoint = f"http://0.0.0.0:{settings.health_port}/healthz" if settings.health_port else None
             await kopf.operator(
                 registry=registry, settings=for_kopf, clusterwide=True, standalone=True, liveness_endpoint=endpoint
@@ -143,7 +144,6 @@ def main(argv: Sequence[str]) -> int:
     """Run the operator; returns the exit code."""
     settings = read_settings(argv, os.environ)
     logs.configure(settings.log_level, "json" if settings.log_format == "json" else "standard")
-    for noisy in ("kopf.objects", "kopf.activities", "asyncio"):
-        logging.getLogger(noisy).setLevel(max(logging.getLogger().level, logging.INFO))
+    logging.getLogger("kopf").setLevel(max(logging.getLogger().level, logging.WARNING))  # it tells of every tick
     asyncio.run(serve(settings, os.environ, SystemClock()))
     return 0

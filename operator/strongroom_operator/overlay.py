@@ -1,11 +1,14 @@
 """Merging what a user wrote over what the operator made, by rules that can be told in one line each.
 
 Maps merge by key. A list whose items all have a ``name`` merges by that name, as containers, volumes and environment
-variables do in Kubernetes' own strategic merge; any other list is replaced. ``null`` removes.
+variables do in Kubernetes' own strategic merge; any other list is replaced. A map with ``$patch: delete`` removes what
+it would be merged with, one with ``$patch: replace`` takes its place.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+_PATCH = "$patch"
 
 
 def overlay(base: Any, over: Any) -> Any:
@@ -18,12 +21,14 @@ def overlay(base: Any, over: Any) -> Any:
 
 
 def _maps(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    if over.get(_PATCH) == "replace":
+        return {key: value for key, value in over.items() if key != _PATCH}
     merged = dict(base)
     for key, value in over.items():
-        if value is None:
+        if isinstance(value, Mapping) and value.get(_PATCH) == "delete":
             merged.pop(key, None)
         else:
-            merged[key] = overlay(merged[key], value) if key in merged else value
+            merged[key] = overlay(merged.get(key, {}) if isinstance(value, Mapping) else merged.get(key), value)
     return merged
 
 

@@ -149,7 +149,8 @@ class VaultClusterSpec:
     )
     config: Annotated[
         Object,
-        "Settings of the server file, merged over what the operator writes (ui, default_lease_ttl, telemetry …).",
+        "Settings of the server file, merged over what the operator writes (ui, default_lease_ttl, telemetry …); "
+        "a storage or seal replaces the operator's.",
     ] = field(default_factory=lambda: Object({}))
     secret_engines: Annotated[tuple[SecretEngine, ...], "Engines to mount. Default: KV version 2 at secret."] = (
         SecretEngine("secret", "kv", Pairs({"version": "2"}), "Key/value secrets with versions"),

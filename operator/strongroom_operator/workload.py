@@ -31,6 +31,9 @@ def server_file(cluster: Cluster) -> dict[str, Any]:
     }
     if spec.seal.type == "static":
         made["seal"] = {"static": {"current_key_id": "operator", "current_key": f"file://{_SEAL}/key"}}
+    for one in ("storage", "seal"):  # a server has one of each
+        if one in spec.config:
+            made.pop(one, None)
     return dict(overlay(made, spec.config))
 
 
