@@ -82,7 +82,7 @@ def shown(role: TokenParams) -> dict[str, Any]:
     del data["old_names"]
     kind: Any = type(role)
     for field in fields(kind).values():
-        if data[field.name]:
+        if data.get(field.name):
             data |= {name: data[field.name] for name in field.aliases if name in role.old_names}
     return data
 
