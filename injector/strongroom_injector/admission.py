@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from strongroom_injector import lint
+from strongroom_injector.errors import Denied
 from strongroom_injector.patch import diff
 from strongroom_injector.pod import Kind, inject
 from strongroom_injector.settings import already_injected, read, used_prefix, wants_injection
@@ -48,6 +49,23 @@ def decide(pod: Json, namespace: str, around: Surroundings) -> Verdict:
     injected = inject(pod, reading, native=around.native_sidecars, ca_pem=around.ca_pem)
     told = lint.warnings(pod, reading, native=around.native_sidecars)
     return Verdict(diff(pod, injected.pod), injected.kind, told)
+
+
+def advise(manifest: Json, namespace: str, around: Surroundings) -> list[str]:
+    """Return what to tell the author of a Deployment, Job or the like: its pods are created later, out of sight."""
+    spec = manifest.get("spec") or {}
+    if "jobTemplate" in spec:
+        spec = spec["jobTemplate"].get("spec") or {}
+    template = spec.get("template") or {}
+    meta = dict(template.get("metadata") or {})
+    if manifest.get("kind") in ("Job", "CronJob"):
+        meta["ownerReferences"] = [{"kind": "Job"}]
+    said = lint.misplaced(manifest, meta.get("annotations") or {})
+    try:
+        verdict = decide({"metadata": meta, "spec": template.get("spec") or {}}, namespace, around)
+    except Denied as denied:
+        return [*said, f"its pods will be refused: {denied}"]
+    return said + verdict.warnings
 
 
 def excluded(namespace: str, own_namespace: str) -> bool:

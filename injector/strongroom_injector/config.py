@@ -10,10 +10,10 @@ For the Deployment, in words:
 * Own namespace: the service account's; elsewhere ``-namespace`` (AGENT_INJECT_NAMESPACE).
 * ``-defaults-config-map=NAME`` (own namespace): its data are flags by name (``vault-address``, ``vault-cacert-bytes``,
   ``vault-auth-path``, …) that win over flags and variables; it is read again every 15 seconds. For the operator.
-* Ports: 8080 TLS (``POST /mutate``, and all of the other), 8081 plain (``GET /health/ready``, ``/health/live``,
-  ``/metrics``). readinessProbe and livenessProbe use the plain one: before the first certificate TLS is not open.
-  The webhook's Service forwards to 8080. /health/ready is 503, with the reason, unless the API server knows a
-  caBundle that trusts what this replica serves.
+* Ports: 8080 TLS (``POST /mutate``, ``/lint``, and all of the other), 8081 plain (``GET /health/ready``,
+  ``/health/live``, ``/metrics``). readinessProbe and livenessProbe use the plain one: before the first certificate
+  TLS is not open. The webhook's Service forwards to 8080. /health/ready is 503, with the reason, unless the API server
+  knows a caBundle that trusts what this replica serves.
 * ``-native-sidecar=false`` while some node's kubelet is older than 1.29 though the API server is not.
 * No files are written: readOnlyRootFilesystem works without any volume. SIGTERM ends it after ``-shutdown-delay``.
 * ClusterRole: ``mutatingwebhookconfigurations`` (admissionregistration.k8s.io) get, patch (resourceNames: the one of
@@ -26,6 +26,8 @@ For the Deployment, in words:
   failurePolicy Fail with the match condition below, on older ones Ignore:
   ``['strongroom.dev', 'vault.hashicorp.com', 'openbao.org'].exists(p, has(object.metadata.annotations) &&
   (p + '/agent-inject') in object.metadata.annotations)``
+  A second webhook (lint.strongroom.dev, path /lint, failurePolicy Ignore, timeoutSeconds 3, rules CREATE and UPDATE of
+  apps/v1 deployments, statefulsets, daemonsets and batch/v1 jobs, cronjobs) tells authors at once what is wrong.
 """
 
 import argparse

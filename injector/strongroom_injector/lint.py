@@ -50,15 +50,14 @@ def warnings(pod: Json, reading: Reading, *, native: bool) -> list[str]:
     return [text[:_LONGEST] for check in _CHECKS for text in check(subject)]
 
 
-def misplaced(manifest: Json) -> list[str]:
-    """Return the warnings for a Deployment or the like whose own metadata has the annotations of its pods."""
-    template = manifest.get("spec", {}).get("template")
+def misplaced(manifest: Json, inner: Mapping[str, str]) -> list[str]:
+    """Return the warnings for a Deployment or the like whose own metadata has annotations that belong to its pods.
+
+    ``inner`` are the annotations of its pods.
+    """
     own = manifest.get("metadata", {}).get("annotations") or {}
-    if template is None:
-        return []
-    inner = template.get("metadata", {}).get("annotations") or {}
     lost = sorted(key for key in own if key.startswith(PREFIXES) and key not in inner)
-    return [f"{key} is on the {manifest.get('kind')} and not on its pods: move it to spec.template" for key in lost]
+    return [f"{key} is on the {manifest.get('kind')} and not on its pods: move it to the template" for key in lost]
 
 
 def skipped(annotations: Mapping[str, str]) -> list[str]:

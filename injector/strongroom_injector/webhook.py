@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from strongroom_injector.admission import Surroundings, Verdict, decide
+from strongroom_injector.admission import Surroundings, Verdict, advise, decide
 from strongroom_injector.errors import Denied
 from strongroom_injector.metrics import Metrics
 from strongroom_injector.patch import encode
@@ -35,6 +35,7 @@ class Webhook:
         """Return the application of the TLS port."""
         app = self.health_app()
         app.router.add_post("/mutate", self._mutate)
+        app.router.add_post("/lint", self._lint)
         return app
 
     def health_app(self) -> web.Application:
@@ -48,13 +49,25 @@ class Webhook:
     async def _mutate(self, request: web.Request) -> web.Response:
         began = time.perf_counter()
         try:
-            review = _request_of(await request.read())
+            review = _request_of(await request.read(), pods_only=True)
             answer = json.dumps({**_REVIEW, "response": self._answer(review)})
         except ValueError as error:
             return web.Response(status=400, text=f"{error}\n")
         finally:
             self._metrics.requests.observe(time.perf_counter() - began)
         return web.Response(text=answer, content_type="application/json")
+
+    async def _lint(self, request: web.Request) -> web.Response:
+        """Answer for what makes pods: always allowed, with the warnings that its pods would get."""
+        try:
+            review = _request_of(await request.read())
+        except ValueError as error:
+            return web.Response(status=400, text=f"{error}\n")
+        namespace = str(review.get("namespace") or "default")
+        response: Json = {"uid": review["uid"], "allowed": True}
+        if said := advise(review.get("object") or {}, namespace, self._around()):
+            response["warnings"] = said
+        return web.json_response({**_REVIEW, "response": response})
 
     def _answer(self, review: Json) -> Json:
         """Return the response of a review; an annotated pod is refused when the injector itself is at fault."""
@@ -88,8 +101,8 @@ class Webhook:
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
-def _request_of(body: bytes) -> Json:
-    """Return the review's request; raises ValueError for what is no AdmissionReview v1 of a pod."""
+def _request_of(body: bytes, *, pods_only: bool = False) -> Json:
+    """Return the review's request; raises ValueError for what is no AdmissionReview v1."""
     try:
         review = json.loads(body)
         request = review["request"]
@@ -98,7 +111,7 @@ def _request_of(body: bytes) -> Json:
         raise ValueError("the body is not an AdmissionReview with a request") from error
     if review.get("apiVersion") != _REVIEW["apiVersion"] or not isinstance(uid, str):
         raise ValueError(f"expected an AdmissionReview of {_REVIEW['apiVersion']}")
-    if kind != "Pod":
+    if pods_only and kind != "Pod":
         raise ValueError(f"the injector admits pods only: the webhook's rules must not name {kind}")
     checked: Json = request
     return checked

@@ -125,20 +125,13 @@ def test_a_job_on_an_older_cluster_is_told_that_it_gets_init_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("manifest", "count"),
+    ("own", "inner", "count"),
     [
-        pytest.param(
-            {"kind": "Deployment", "metadata": {"annotations": {V + "role": "a"}}, "spec": {"template": {}}},
-            1,
-            id="on_the_deployment",
-        ),
-        pytest.param(
-            {"kind": "Deployment", "metadata": {"annotations": {"other": "a"}}, "spec": {"template": {}}},
-            0,
-            id="of_others",
-        ),
-        pytest.param({"kind": "Pod", "metadata": {"annotations": {V + "role": "a"}}, "spec": {}}, 0, id="on_a_pod"),
+        pytest.param({V + "role": "a", P + "agent-inject": "true"}, {}, 2, id="on_the_deployment"),
+        pytest.param({V + "role": "a"}, {V + "role": "a"}, 0, id="on_both"),
+        pytest.param({"other": "a"}, {}, 0, id="of_others"),
+        pytest.param(None, {}, 0, id="none"),
     ],
 )
-def test_annotations_on_the_wrong_level(manifest: dict[str, Any], count: int) -> None:
-    assert len(misplaced(manifest)) == count
+def test_annotations_on_the_wrong_level(own: Any, inner: dict[str, str], count: int) -> None:
+    assert len(misplaced({"kind": "Deployment", "metadata": {"annotations": own}}, inner)) == count

@@ -11,6 +11,7 @@ from strongroom_injector.metrics import Metrics
 from strongroom_injector.webhook import Webhook
 
 Json = dict[str, Any]
+QUIET = {"agent-inject-template-s": "{{ secret }}"}
 
 
 def review(made: Any, **request: Any) -> Json:
@@ -93,6 +94,39 @@ async def test_what_is_no_review_of_a_pod(body: str, message: str) -> None:
     status, text, _ = await ask(body)
     assert status == 400
     assert message in text
+
+
+BAD = {"agent-run-as-user": "root"}
+
+
+@pytest.mark.parametrize(
+    ("made", "warnings"),
+    [
+        pytest.param({"kind": "Deployment", "spec": {"template": pod(QUIET)}}, None, id="nothing_to_say"),
+        pytest.param(
+            {"kind": "Deployment", "metadata": {"annotations": {P + "role": "a"}}, "spec": {"template": {"spec": {}}}},
+            [f"{P}role is on the Deployment and not on its pods: move it to the template"],
+            id="annotations_on_the_wrong_level",
+        ),
+        pytest.param(
+            {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": pod({**QUIET, **BAD})}}}},
+            [f'its pods will be refused: {P}agent-run-as-user: "root" is not valid, expected an integer'],
+            id="bad_annotation",
+        ),
+        pytest.param(
+            {"kind": "Job", "spec": {"template": pod({**QUIET, "rol": "app"})}},
+            [f"{P}rol is not an annotation of the injector and is ignored: did you mean {P}role?"],
+            id="misspelt_annotation",
+        ),
+        pytest.param({"kind": "Scale"}, None, id="no_pods_at_all"),
+    ],
+)
+async def test_what_makes_pods_is_allowed_with_their_warnings(made: Json, warnings: list[str] | None) -> None:
+    status, text, _ = await ask(json.dumps(review(made, kind={"kind": made["kind"]})), "/lint")
+    assert status == 200
+    response = json.loads(text)["response"]
+    assert response.pop("warnings", None) == warnings
+    assert response == {"uid": "u1", "allowed": True}
 
 
 @pytest.mark.parametrize(
