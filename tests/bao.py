@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from strongroom_common.jsonx import dumps
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -27,7 +29,7 @@ class Peer:
 
     def call(self, method: str, path: str, body: Any = None, token: str = "root") -> tuple[int, Any]:
         """Send one request; returns the status and the parsed body. Status 0: the server dropped the connection."""
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else dumps(body).encode()
         request = urllib.request.Request(f"{self.address}/v1/{path}", data, {"X-Vault-Token": token}, method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:

@@ -43,7 +43,7 @@ class Reader:
         for field in fields(schema).values():
             if field.default is MISSING and given.get(field.name) is None:
                 line = f":{body.items[0].line}" if body.items else ""
-                raise SettingsError(f"{self.file}{line}: {where}: {field.name}: expected {field.kind.expected}")
+                raise SettingsError(f"{self.file}{line}: {_named(where, field.name)}: expected {field.kind.expected}")
         return schema(**given)
 
     def given(self, schema: Any, body: Body, where: str = "", skip: frozenset[str] = frozenset()) -> dict[str, Any]:
