@@ -41,7 +41,7 @@ def _read(text):
         pytest.param('address = "a" headers { X = 1 }', Agent("a", headers=Pairs({"X": "1"})), id="a_map_as_a_block"),
         pytest.param('{"address": "a", "headers": [{"X": "1"}, {"Y": "2"}]}',
                      Agent("a", headers=Pairs({"X": "1", "Y": "2"})), id="a_map_as_a_list_of_maps"),
-        pytest.param('address = "a" extra { b = { c = [1] } }', Agent("a", extra=Object({"b": {"c": [1]}})), id="a_tree"),
+        pytest.param('address = "a" extra { b = { c = [1] } }', Agent("a", extra=Object({"b": {"c": [1]}})), id="map"),
         pytest.param('address = "a" sink { path = "p" mode = 0600 }', Agent("a", sink=Sink("p", 0o600)), id="a_block"),
         pytest.param('{"address": "a", "sink": [{"path": "p"}]}', Agent("a", sink=Sink("p")), id="a_block_in_a_list"),
     ],
