@@ -6,6 +6,7 @@ Only the module of the command that runs is imported: start-up time is what a us
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 from strongroom_cli import table
 from strongroom_cli.command import Command, all_flags
@@ -22,6 +23,7 @@ def main() -> None:
     """Run the command line of this process."""
     program = os.path.basename(sys.argv[0]) or "strongroom"  # noqa: PTH119 pathlib costs start-up time
     program = "strongroom" if program == "__main__.py" else program
+    _set_encodings()
     terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ)
     try:
         code = run(program, sys.argv[1:], terminal)
@@ -32,6 +34,15 @@ def main() -> None:
     except KeyboardInterrupt:
         code = 130
     raise SystemExit(code)
+
+
+def _set_encodings() -> None:
+    """Speak UTF-8 whatever the locale, and take standard input as it is, carriage returns included."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict", newline="")
 
 
 def run(program: str, words: list[str], terminal: Terminal) -> int:

@@ -22,6 +22,9 @@ def parse(words: Sequence[str], stdin: Callable[[], str]) -> dict[str, Any]:
     for word in words:
         try:
             _add(word, once, data)
+        except UnicodeDecodeError as error:
+            text = f'"{word}": not UTF-8 text; binary data must be encoded, in base64 for example'
+            raise DataError(f"Failed to parse K=V data: invalid key/value pair {text}", 1) from error
         except (OSError, ValueError) as error:
             reason = _reason(word, error) if isinstance(error, OSError) else error
             raise DataError(f'Failed to parse K=V data: invalid key/value pair "{word}": {reason}', 1) from error

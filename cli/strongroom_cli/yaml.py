@@ -73,12 +73,21 @@ def _string(text: str, pad: str) -> str:
     if "\n" in text and printable and text.strip("\n") and " \n" not in text and not text.endswith(" "):
         return _literal(text, pad or "  ")
     if not printable or "\n" in text:
-        return encode_basestring(text)
+        return _double(text)
     if text.lower() in _SPECIAL or _NUMBER.match(text) or _DATE.match(text):
-        return encode_basestring(text)
+        return _double(text)
     if text[0] in _STARTS or text != text.strip() or ": " in text or " #" in text or text.endswith(":"):
         return _plain_start(text)
     return text
+
+
+def _double(text: str) -> str:
+    return "".join(char if char.isprintable() else _escape(char) for char in encode_basestring(text))
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _plain_start(text: str) -> str:

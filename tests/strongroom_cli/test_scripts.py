@@ -55,7 +55,6 @@ def server(request, tmp_path_factory):
         with dev_server() as peer:
             yield peer
         return
-    pytest.importorskip("strongroom_server.main", reason="there is no server yet")
     with our_server(tmp_path_factory.mktemp("server")) as address:
         yield Peer(address)
 
