@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from strongroom_client import ClientError
+from strongroom_client import ClientError, Unavailable, Unreachable
 from strongroom_common.clock import Clock
 from strongroom_operator import certificates, checks, resources, state, workload
 from strongroom_operator.certificates import Certificates
@@ -45,14 +45,13 @@ class Clusters:
                 await self._apply_if_due(tick)
             await self._trust(tick)
         except (Stopped, KubeError) as error:
-            problem = _verdict(error)
+            problem, waiting = _sorted(error)
         try:
             seen = await self._look(tick)
             seen = await self._look_after(tick, seen)
-        except Retry as error:
-            waiting = error.verdict
-        except (GiveUp, KubeError, ClientError) as error:
-            problem = problem or _verdict(error)
+        except (Stopped, KubeError, ClientError) as error:
+            later, waiting = _sorted(error)
+            problem = problem or later
         tick.outcome.conditions = state.conditions(seen, problem, waiting)
         tick.outcome.status = _status(cluster, seen, generation)
         return tick.outcome
@@ -180,15 +179,22 @@ class Clusters:
                 await self._kube.apply(body, _LABEL_MANAGER)
 
 
-def _verdict(error: Stopped | KubeError | ClientError) -> Verdict:
-    if isinstance(error, Stopped):
-        return error.verdict
+def _sorted(error: Stopped | KubeError | ClientError) -> tuple[Verdict | None, Verdict | None]:
+    """Return what an error means: a problem that somebody has to solve, or something to wait for."""
+    if isinstance(error, Retry):
+        return None, error.verdict
+    if isinstance(error, GiveUp):
+        return error.verdict, None
     if isinstance(error, KubeError):
+        if error.may_pass:
+            return None, Verdict("KubernetesBusy", str(error))
         hint = (
             ": let the operator manage this namespace (clusterNamespaces of the chart)" if error.status == 403 else ""
         )
-        return Verdict("KubernetesRefused" if error.status else "KubernetesUnreachable", f"{error}{hint}")
-    return Verdict("ServerRefused", str(error))
+        return Verdict("KubernetesRefused", f"{error}{hint}"), None
+    if isinstance(error, Unreachable | Unavailable):
+        return None, Verdict("NoAnswer", str(error))
+    return Verdict("ServerRefused", str(error)), None
 
 
 def _is_rolling_out(found: Mapping[str, Any] | None) -> bool:

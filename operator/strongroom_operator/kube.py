@@ -26,6 +26,11 @@ class KubeError(Exception):
         super().__init__(message[:_LONGEST_MESSAGE])
         self.status = status
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same call may do better in a moment: no answer, a race with somebody else, an overload."""
+        return self.status in (0, 409, 429) or self.status >= 500
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -78,6 +78,8 @@ class Held:
 
 def is_readable(held: Held) -> Verdict | None:
     """Replace what is no certificate."""
+    if not held.certificate:
+        return Verdict("Missing", "there is none yet")
     try:
         _certificate(held.certificate)
     except ValueError:
@@ -118,6 +120,8 @@ def server_is_due(held: Held) -> Verdict | None:
 
 def ca_is_due(certificate: bytes, now: float) -> Verdict | None:
     """Return why a CA has to be replaced, or None."""
+    if not certificate:
+        return Verdict("Missing", "there is none yet")
     try:
         end = _certificate(certificate).not_valid_after_utc
     except ValueError:
