@@ -29,6 +29,11 @@ def create() -> None:
         ["ip", "route", "add", "default", "via", HOST_ADDRESS],
         ["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"],
         *(
+            # A connection to a Service's address is turned to a pod after its way out was chosen: it stays inside.
+            ["iptables", "-w", "-A", "OUTPUT", "-o", _CLUSTER_END, "-d", address, "-j", "ACCEPT"]
+            for address in (PODS, NODE_ADDRESS)
+        ),
+        *(
             ["iptables", "-w", "-A", chain, "-o", _CLUSTER_END, "!", "-d", HOST_ADDRESS, "-j", "REJECT"]
             for chain in ("OUTPUT", "FORWARD")
         ),
