@@ -58,12 +58,13 @@ class Engine(Base):
         return config.facts()
 
     @write("config")
-    async def write_config(self, given: Given[Config]) -> None:
+    async def write_config(self, given: Given[Config]) -> Response:
         """Say how the cluster is reached; what is not given is reset."""
-        schemas.check_config(given.value)
+        warnings = schemas.check_config(given.value)
         self._api.check_local_files(given.value)
         await save(self.storage, _CONFIG, given.value)
         self._forget()
+        return Response(warnings=warnings)
 
     @list_("role")
     async def list_roles(self, page: Given[Page]) -> dict[str, Any]:

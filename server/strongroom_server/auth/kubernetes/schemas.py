@@ -50,8 +50,8 @@ class Config:
         }
 
 
-def check_config(config: Config) -> None:
-    """Refuse what cannot work, in Vault's words where it has some."""
+def check_config(config: Config) -> list[str]:
+    """Refuse what cannot work, in Vault's words where it has some; return warnings where Vault lets it pass."""
     if not config.kubernetes_host:
         raise InvalidRequest("no host provided")
     if not config.kubernetes_host.startswith(("https://", "http://")):
@@ -59,16 +59,18 @@ def check_config(config: Config) -> None:
     secure = config.kubernetes_host.startswith("https://")
     if secure and config.disable_local_ca_jwt and not config.kubernetes_ca_cert:
         raise InvalidRequest("kubernetes_ca_cert must be given when disable_local_ca_jwt is true")
-    if config.kubernetes_ca_cert:
-        try:
-            ssl.create_default_context(cadata=config.kubernetes_ca_cert)
-        except (ssl.SSLError, ValueError):
-            raise InvalidRequest("kubernetes_ca_cert must hold certificates in PEM form") from None
     for number, pem in enumerate(config.pem_keys, 1):
         try:
             public_key(pem)
         except ValueError:
             raise InvalidRequest(f"pem_keys: number {number} is no public key or certificate in PEM form") from None
+    if not config.kubernetes_ca_cert:
+        return []
+    try:
+        ssl.create_default_context(cadata=config.kubernetes_ca_cert)
+    except (ssl.SSLError, ValueError):
+        return ["kubernetes_ca_cert holds no certificates in PEM form: no login will succeed"]
+    return []
 
 
 @dataclass(frozen=True)
