@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Mapping
 
 from strongroom_agent import files
-from strongroom_agent.config import Config
+from strongroom_agent.config import Config, TemplateFile
 from strongroom_agent.fetch import Dependency, Fetcher
 from strongroom_agent.login import Login
-from strongroom_agent.loop import BackOff, Loop, Outcome
+from strongroom_agent.loop import Action, BackOff, Loop, Outcome, Timer
 from strongroom_agent.render import CommandFailed, Renderer
 from strongroom_agent.session import Session
 from strongroom_agent.template import TemplateError
@@ -23,6 +23,7 @@ class Work:
     def __init__(self, renderer: Renderer, back_off: BackOff) -> None:
         self.renderer, self.back_off = renderer, back_off
         self.rendered = self.failed = self.busy = self.again = False
+        self.retry: Timer | None = None
 
     @property
     def settled(self) -> bool:
@@ -50,7 +51,7 @@ class Agent:
             method = Login(config.method, client)
             method.check()
             self.session = Session(loop, client, method, config.sinks, random, once=config.exit_after_auth)
-            self.session.ready = self._logged_in
+            self.session.ready, self._watcher.denied = self._logged_in, self.session.doubt
 
     def begin(self) -> None:
         """Start the work; everything else follows from outcomes and times."""
@@ -66,7 +67,7 @@ class Agent:
         return self.session.token.text if self.session and self.session.token else ""
 
     def reload(self, config: Config) -> None:
-        """Take the templates of a new configuration; raises TemplateError or OSError and then changes nothing."""
+        """Take the templates of a new configuration; raises ValueError or OSError and then changes nothing."""
         works = self._make(config)
         old = self._config
         if (config.server, config.method, config.sinks) != (old.server, old.method, old.sinks):
@@ -77,13 +78,13 @@ class Agent:
         log.info("configuration reloaded")
 
     def _make(self, config: Config) -> list[Work]:
-        return [
-            Work(
-                Renderer(settings, self._watcher.value, self._environment, self._loop.clock.now),
-                BackOff(0.25, 60, self._random),
-            )
-            for settings in config.templates
-        ]
+        return [Work(self._renderer(settings), BackOff(0.25, 60, self._random)) for settings in config.templates]
+
+    def _renderer(self, settings: TemplateFile) -> Renderer:
+        try:
+            return Renderer(settings, self._watcher.value, self._environment, self._loop.clock.now)
+        except TemplateError as error:
+            raise ValueError(f"template of {settings.destination}: {error}") from None
 
     # what happens
 
@@ -127,7 +128,7 @@ class Agent:
         if data is None:
             self._watcher.need(work.renderer.missing)
             return
-        work.back_off.reset()
+        self._watcher.keep_only({d for each in self._works for d in each.renderer.used})
         work.busy = True
         self._loop.start(lambda: self._write(work, data), lambda outcome: self._written(work, outcome))
 
@@ -140,7 +141,12 @@ class Agent:
         pause = work.back_off.next()
         log.error("template %s: %s (retry after %.2fs)", work.renderer.settings.destination, error, pause)
         used = work.renderer.used
-        self._loop.after(pause, lambda: self._watcher.refresh(used) if used else self._render(work))
+        self._try_again(work, pause, lambda: self._watcher.refresh(used) if used else self._render(work))
+
+    def _try_again(self, work: Work, pause: float, action: Action) -> None:
+        if work.retry:
+            work.retry.cancel()
+        work.retry = self._loop.after(pause, action)
 
     def _write(self, work: Work, data: bytes) -> bool:
         changed = work.renderer.write(data)
@@ -156,8 +162,10 @@ class Agent:
             log.error("%s: %s", work.renderer.settings.destination, outcome.error)
             work.failed = self._quits
         work.rendered = work.rendered or not outcome.error or isinstance(outcome.error, CommandFailed)
-        if outcome.error and not self._quits:
-            self._loop.after(work.back_off.next(), lambda: self._render(work))
+        if not outcome.error:
+            work.back_off.reset()
+        elif not self._quits:
+            self._try_again(work, work.back_off.next(), lambda: self._render(work))
         if work.again:
             work.again = False
             self._render(work)

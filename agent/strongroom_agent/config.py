@@ -15,7 +15,7 @@ _PROXY_KEYS = ("enforce_consistency", "when_inconsistent", "persist", "cache_sta
 
 
 class Server(NamedTuple):
-    """``vault { }``: where the server is. ``retries`` is -1 to never give up trying."""
+    """``vault { }``: where the server is, and how often a failing request is tried again."""
 
     address: str = ""
     namespace: str = ""
@@ -120,9 +120,10 @@ def build(bodies: list[Body]) -> Config:
     top = Section(Body(tuple(item for body in bodies for item in body.items), any(body.json for body in bodies)))
     method, sinks = _auto_auth(top.section("auto_auth"))
     proxy_token, cache = _proxy(top)
-    server = top.section("vault") or top.section("strongroom")
+    section = top.section("vault") or top.section("strongroom")
+    server = _server(section) if section else Server()
     config = Config(
-        server=_server(server) if server else Server(),
+        server=server._replace(namespace=server.namespace or (method.namespace if method else "")),
         method=method,
         sinks=sinks,
         templates=tuple(_template(section) for section in top.sections("template")),
@@ -143,7 +144,7 @@ def build(bodies: list[Body]) -> Config:
 
 def _server(section: Section) -> Server:
     retry = section.section("retry")
-    retries = retry.integer("num_retries", 12) if retry else 12
+    retries = (retry.integer("num_retries") if retry else 0) or 12  # 0 is the default, -1 none at all
     return Server(
         address=section.text("address"),
         namespace=section.text("namespace"),
@@ -153,7 +154,7 @@ def _server(section: Section) -> Server:
         client_key=section.text("client_key"),
         server_name=section.text("tls_server_name"),
         skip_verify=section.flag("tls_skip_verify") if section.body.get("tls_skip_verify") else None,
-        retries=retries or 12,
+        retries=max(retries, 0),
     )
 
 

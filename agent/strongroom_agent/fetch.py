@@ -40,6 +40,7 @@ class Fetcher:
 
     def __init__(self, client: Client, clock: Clock, warn: Callable[[str], None]) -> None:
         self._client, self._clock, self._warn = client, clock, warn
+        self._places: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def fetch(self, dependency: Dependency) -> Fetched:
         """Return the value; raises ClientError or OSError."""
@@ -99,6 +100,8 @@ class Fetcher:
 
     def _located(self, path: str, folder: str) -> tuple[str, bool]:
         """Return the path with KV version 2's folder where it lacks one, and whether it is of that version."""
+        if (path, folder) in self._places:
+            return self._places[path, folder]
         try:
             answer = self._client.read(f"sys/internal/ui/mounts/{path}")
         except (PermissionDenied, NotFound, ApiError) as error:
@@ -106,14 +109,18 @@ class Fetcher:
                 raise
             self._warn(f"failed to check if {path} is KVv2, assume not: {error}")
             return path, False
-        mount = answer.data or {}
-        place = str(mount.get("path") or "")
-        if (mount.get("options") or {}).get("version") != "2" or not f"{path}/".startswith(place):
-            return path, False
-        rest = path[len(place) :]
-        if f"{rest}/".startswith(_V2_FOLDERS):
-            return path, True
-        return f"{place}{folder}{rest}".rstrip("/"), True
+        found = self._places[path, folder] = _placed(path, folder, answer.data or {})
+        return found
+
+
+def _placed(path: str, folder: str, mount: dict[str, Any]) -> tuple[str, bool]:
+    place = str(mount.get("path") or "")
+    if (mount.get("options") or {}).get("version") != "2" or not f"{path}/".startswith(place):
+        return path, False
+    rest = path[len(place) :]
+    if f"{rest}/".startswith(_V2_FOLDERS):
+        return path, True
+    return f"{place}{folder}{rest}".rstrip("/"), True
 
 
 def _fetched(answer: Response) -> Fetched:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from strongroom_agent import flags
 
 if TYPE_CHECKING:
-    from strongroom_agent.agent import Agent
     from strongroom_agent.config import Config
     from strongroom_agent.flags import Flags
     from strongroom_client import Settings
@@ -59,21 +58,18 @@ def _run(config: "Config", given: "Flags", environment: Mapping[str, str]) -> in
         log.warning(warning)
     try:
         settings = settings_for(config.server, given.values, given.switches.get("tls-skip-verify"), environment)
-        agent, code = _serve(config, given, settings, environment)
+        code = _serve(config, given, settings, environment)
     except (ClientError, OSError, ValueError) as error:
         log.error("%s", error)  # noqa: TRY400 -- a mistake of the configuration, not of the program
-        return 1
-    if given.switches.get("revoke-on-shutdown") and code == 0 and agent.session:
-        agent.session.revoke()
-    if config.pid_file:
-        files.remove(config.pid_file)
+        code = 1
+    finally:
+        if config.pid_file:
+            files.remove(config.pid_file)
     log.info("stopped")
     return code
 
 
-def _serve(
-    config: "Config", given: "Flags", settings: "Settings", environment: Mapping[str, str]
-) -> "tuple[Agent, int]":
+def _serve(config: "Config", given: "Flags", settings: "Settings", environment: Mapping[str, str]) -> int:
     import gc
     import random
 
@@ -96,7 +92,10 @@ def _serve(
     agent.begin()
     gc.collect()
     gc.freeze()
-    return agent, loop.run()
+    code = loop.run()
+    if given.switches.get("revoke-on-shutdown") and code == 0 and agent.session and not config.exit_after_auth:
+        agent.session.revoke()
+    return code
 
 
 def _complain(message: str) -> int:

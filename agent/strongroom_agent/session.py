@@ -7,11 +7,12 @@ from strongroom_agent import files, login
 from strongroom_agent.config import Sink
 from strongroom_agent.login import Login, Token
 from strongroom_agent.loop import BackOff, Loop, Outcome, Timer
-from strongroom_client import ApiError, Client
+from strongroom_client import ApiError, Client, PermissionDenied
 from strongroom_common import jsonx
 
 log = logging.getLogger("agent.auth")
 _REFUSALS = 5  # logins that the server itself refuses before an agent that must end gives up: about 15 s
+_DOUBT_INTERVAL = 30.0
 _FILE_INTERVAL = 5.0  # between looks at a token file
 
 
@@ -31,7 +32,7 @@ class Session:
         self._logins = BackOff(settings.min_backoff, settings.max_backoff, random)
         self._renewals = BackOff(1, 60, random)
         self._timer: Timer | None = None
-        self._ends = 0.0
+        self._ends = self._doubted = 0.0
         self.token: Token | None = None
         self.ready: Callable[[], object] = lambda: None
 
@@ -40,6 +41,19 @@ class Session:
         self._cancel()
         log.info("authenticating with method %s at %s", self._login.method.kind, self._login.method.mount_path)
         self._loop.start(self._log_in, self._logged_in)
+
+    def doubt(self) -> None:
+        """Ask whether the token is still known, since something was refused; log in again if it is not."""
+        now = self._loop.clock.now()
+        if self._once or self.token is None or now - self._doubted < _DOUBT_INTERVAL:
+            return
+        self._doubted = now
+        self._loop.start(lambda: self._client.read("auth/token/lookup-self"), self._looked_up)
+
+    def _looked_up(self, outcome: Outcome) -> None:
+        if isinstance(outcome.error, PermissionDenied):
+            log.warning("the token is no longer valid")
+            self.begin()
 
     def revoke(self) -> None:
         """Give the token back; for an orderly end. Failures are only logged."""

@@ -8,6 +8,7 @@ from strongroom_agent.config import Rendering
 from strongroom_agent.fetch import Dependency, Fetched, Fetcher, file_changed
 from strongroom_agent.functions.dependencies import Certificate, File
 from strongroom_agent.loop import BackOff, Loop, Outcome, Timer
+from strongroom_client import PermissionDenied
 
 log = logging.getLogger("agent.template")
 _FIRST_RETRY, _LONGEST_RETRY = 0.25, 60.0
@@ -23,15 +24,15 @@ class Entry:
         self.fetched: Fetched | None = None
         self.timer: Timer | None = None
         self.busy = False
-        self.failed: Exception | None = None
         self.seen = 0.0  # a file's time of change
 
 
 class Watcher:
     """All dependencies of all templates. ``changed`` is called with each that has a new value.
 
-    ``failed`` is called when a dependency's tries are used up (``retries``, -1 for never); it is tried on at the
-    longest interval all the same, unless the agent stops.
+    ``failed`` is called when a dependency's tries are used up (``retries`` after the first); it is tried on at the
+    longest interval all the same, unless the agent stops. ``denied`` is called when the server refuses: the token
+    may have gone.
     """
 
     def __init__(self, loop: Loop, fetcher: Fetcher, rendering: Rendering, retries: int,
@@ -41,6 +42,7 @@ class Watcher:
         self._entries: dict[Dependency, Entry] = {}
         self.changed: Callable[[Dependency], None] = lambda _: None
         self.failed: Callable[[Dependency, Exception], None] = lambda _, __: None
+        self.denied: Callable[[], object] = lambda: None
 
     def value(self, dependency: Hashable) -> Any:
         """Return a value, None while there is none."""
@@ -100,7 +102,6 @@ class Watcher:
             self._retry(dependency, entry, outcome.error)
             return
         entry.back_off.reset()
-        entry.failed = None
         then(dependency, entry, outcome.get())
 
     def _arrived(self, dependency: Dependency, entry: Entry, fetched: Fetched) -> None:
@@ -111,8 +112,9 @@ class Watcher:
     def _retry(self, dependency: Dependency, entry: Entry, error: Exception) -> None:
         tries = entry.back_off.tries + 1
         pause = entry.back_off.next()
-        if 0 <= self._retries < tries:
-            entry.failed = error
+        if isinstance(error, PermissionDenied):
+            self.denied()
+        if self._retries < tries:
             log.error("%s: %s (giving up after %d tries)", dependency, error, tries)
             self.failed(dependency, error)
             pause = _LONGEST_RETRY

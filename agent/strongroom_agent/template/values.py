@@ -92,7 +92,8 @@ class Struct:
 _TYPES: tuple[tuple[type, str], ...] = (
     (bool, "bool"), (Int64, "int64"), (Uint64, "uint64"), (Byte, "uint8"), (int, "int"), (float, "float64"),
     (Number, "json.Number"), (str, "string"), (StringList, "[]string"), (list, "[]interface {}"),
-    (StringMap, "map[string]string"), (AnyMap, "map[interface {}]interface {}"), (dict, "map[string]interface {}"), (bytes, "[]uint8"),
+    (StringMap, "map[string]string"), (AnyMap, "map[interface {}]interface {}"), (dict, "map[string]interface {}"),
+    (bytes, "[]uint8"),
 )  # fmt: skip
 
 
