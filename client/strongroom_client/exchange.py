@@ -12,6 +12,9 @@ from urllib.parse import quote, urlencode
 from strongroom_client.errors import NotFound, SettingsError, error_class
 from strongroom_common import jsonx
 
+API_VERSION = "1.18.0"
+"""The Vault release whose API is spoken; scripts read it from ``vault version``."""
+
 Operation = Literal["read", "list", "scan", "write", "post", "patch", "delete"]
 
 _METHODS: dict[str, str] = {

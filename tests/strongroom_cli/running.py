@@ -25,13 +25,13 @@ def our_server(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "strongroom_cli", "server", *flags]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, cwd=folder, stdout=log, stderr=log) as process:
         try:
-            _wait_until_ready(f"http://{address}")
+            _wait_until_ready(f"http://{address}", process)
             yield f"http://{address}"
         finally:
             process.terminate()
 
 
-def _wait_until_ready(address: str) -> None:
+def _wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 20
     with Client(Settings(address=address, token="root", retries=0)) as client:
         while True:
@@ -39,6 +39,7 @@ def _wait_until_ready(address: str) -> None:
                 client.read("auth/token/lookup-self")
                 return
             except ClientError:
+                assert process.poll() is None, "the server ended"
                 assert time.monotonic() < deadline, "the server did not start"
                 time.sleep(0.05)
 

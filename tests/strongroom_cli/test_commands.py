@@ -16,6 +16,8 @@ import strongroom_cli.commands
 from strongroom_cli import helptext, table
 from strongroom_cli.command import all_flags
 from strongroom_cli.completion import words
+from strongroom_client.exchange import API_VERSION
+from strongroom_server.sdk.version import VERSION
 
 _MOUNT = json_answer('{"data":{"path":"secret/","options":{"version":"2"}}}')
 _SECRET = json_answer('{"data":{"data":{"a":"b"},"metadata":{"version":1}}}')
@@ -70,6 +72,11 @@ def test_what_is_no_command_prints_usage_as_an_error(line, code):
     done = ran(line.split(), {})
     assert (done.code, done.out) == (code, "")
     assert done.err.startswith("Usage: strongroom")
+
+
+def test_under_the_name_of_vault_the_release_that_it_stands_for_comes_first():
+    assert re.fullmatch(r"Vault v1\.18\.0 \(Strongroom v\d+\.\d+\.\d+\)\n", ran(["-version"], {}, program="vault").out)
+    assert API_VERSION == VERSION
 
 
 @pytest.mark.parametrize("word", ["version", "-v", "-version", "--version"])

@@ -143,7 +143,12 @@ def _generate_otp(session: Session) -> int:
         length = session.client.read(f"{_ROOT}/attempt").body.get("otp_length") or 28
     letters = string.ascii_letters + string.digits
     otp = "".join(secrets.choice(letters) for _ in range(length))
-    return output.document(session, {"otp": otp, "otp_length": length}, lambda: otp)
+    return _alone(session, {"otp": otp, "otp_length": length}, otp)
+
+
+def _alone(session: Session, document: dict[str, Any], text: str) -> int:
+    """Print ``text`` without a newline for a program that reads it, or the whole ``document``."""
+    return output.value(session, text if session.format == "table" else document)
 
 
 def _decode(session: Session) -> int:
@@ -159,7 +164,7 @@ def _decode(session: Session) -> int:
     if len(token) != len(otp):
         raise UsageError("Error decoding: the token and the OTP have different lengths")
     text = bytes(a ^ b for a, b in zip(token, otp.encode(), strict=True)).decode("utf-8", "replace")
-    return output.document(session, {"token": text}, lambda: text)
+    return _alone(session, {"token": text}, text)
 
 
 def _root_init(session: Session) -> int:

@@ -6,6 +6,7 @@ from strongroom_cli import gotext, output, sealstatus
 from strongroom_cli.command import Command
 from strongroom_cli.errors import CommandError, trouble
 from strongroom_cli.session import Session
+from strongroom_client.exchange import API_VERSION
 
 
 def status(session: Session) -> int:
@@ -19,10 +20,11 @@ def status(session: Session) -> int:
 
 
 def version(session: Session) -> int:
-    """Print this program's version."""
+    """Print this program's version; under the name ``vault`` first the Vault release that it stands for."""
     from importlib.metadata import version as installed
 
-    session.say(f"Strongroom v{installed('strongroom')}")
+    own = f"Strongroom v{installed('strongroom')}"
+    session.say(f"Vault v{API_VERSION} ({own})" if session.program == "vault" else own)
     return 0
 
 
