@@ -118,11 +118,12 @@ class Mounts:
         return {mount.entry.path: mount for mount in self if mount.table == table}
 
     async def start(self, defaults: Mapping[Table, tuple[MountEntry, ...]]) -> None:
-        """Load both tables and start every engine; a table that was never stored begins with ``defaults``."""
+        """Load both tables and start every engine; those of ``defaults`` that are missing are added."""
         for table, key in _KEYS.items():
-            rows = await load(self._storage, key, list[MountEntry])
-            if rows is None:
-                rows = list(defaults[table])
+            rows = await load(self._storage, key, list[MountEntry]) or []
+            paths = {row.path for row in rows}
+            if missing := [row for row in defaults[table] if row.path not in paths]:
+                rows = [*rows, *missing]
                 await self._storage.commit([put(key, rows)])
             for entry in rows:
                 self._take(await self._starter(table, entry))

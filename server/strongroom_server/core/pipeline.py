@@ -126,6 +126,9 @@ def _accept(exchange: Exchange, token: Token) -> None:
     # The token is bound to networks: one that comes from elsewhere is no token at all (Vault docs, token_bound_cidrs).
     if token.bound_cidrs and not allows(token.bound_cidrs, request.connection.remote_address):
         return
+    # Nor is one whose entity is disabled or gone (Vault docs, Identity).
+    if token.entity_id and not exchange.server.identity.usable(token.entity_id):
+        return
     exchange.token = token
     request.caller = Caller(
         accessor=token.accessor,

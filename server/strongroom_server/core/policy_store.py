@@ -37,6 +37,7 @@ class PolicyStore:
         self._clock = clock
         self._parsed: dict[str, Policy | None] = {}
         self._by_token: dict[str, Acl] = {}
+        self._tokens_of: dict[str, set[str]] = {}  # those in _by_token, by entity
         self._by_names: dict[tuple[str, ...], Acl] = {}
         self._changes = 0  # what was read before a change must not be kept after it
 
@@ -75,10 +76,19 @@ class PolicyStore:
         self.forget()
 
     def forget(self) -> None:
-        """Drop all compiled rules: a policy, or who has which, has changed."""
-        self._changes += 1
-        self._by_token.clear()
+        """Drop all compiled rules: a policy has changed."""
         self._by_names.clear()
+        self.forget_entity("")
+
+    def forget_entity(self, entity_id: str) -> None:
+        """Drop the rules of an entity's tokens: what it is or has changed. "" is every entity."""
+        self._changes += 1
+        if entity_id:
+            for token_hash in self._tokens_of.pop(entity_id, ()):
+                self._by_token.pop(token_hash, None)
+        else:
+            self._by_token.clear()
+            self._tokens_of.clear()
 
     def known(self, token: Token) -> Acl | None:
         """Return a token's rules if they are at hand; the request path asks this first."""
@@ -91,9 +101,10 @@ class PolicyStore:
             names = tuple(sorted({*names, *await self._identity.policies_of(token.entity_id)}))
         compiled = await self.compile(names, token.entity_id)
         if len(self._by_token) >= _KEPT:
-            self._by_token.clear()
-        if changes == self._changes:
+            self.forget_entity("")
+        elif changes == self._changes:
             self._by_token[token.hash] = compiled
+            self._tokens_of.setdefault(token.entity_id, set()).add(token.hash)
         return compiled
 
     async def compile(self, names: tuple[str, ...], entity_id: str = "") -> Acl:

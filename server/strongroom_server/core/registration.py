@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from strongroom_server.core.exchange import Exchange
+from strongroom_server.core.identity.logins import attach
 from strongroom_server.core.leases import LeaseEntry, token_lease
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import BATCH, Token
@@ -37,8 +38,7 @@ async def register_login(exchange: Exchange, auth: Auth) -> None:
     if "root" in auth.policies:
         raise InvalidRequest("auth methods cannot create root tokens")
     auth.metadata = {**auth.metadata}
-    if auth.alias is not None:
-        await server.identity.attach(auth, mount)
+    await attach(server.identity, auth, mount)
     kind = token_kind(auth.token_type, mount)
     if kind == BATCH:
         if auth.num_uses or auth.period:
@@ -82,6 +82,7 @@ async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, k
     """Make and store a token from ``auth`` (its TTL granted), fill in its text and accessor, watch its end."""
     auth.token_type = kind
     auth.orphan = not parent
+    auth.identity_policies = tuple(sorted(server.identity.policies(auth.entity_id)))
     if kind == BATCH:
         auth.client_token, record = server.tokens.issue_batch(auth, path, parent=parent, role=role)
         return record

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from strongroom_server.core.identity.logins import refresh
 from strongroom_server.core.leases import TOKEN, LeaseEntry
 from strongroom_server.core.registration import mount_limits
 from strongroom_server.core.revocation import lease_of
 from strongroom_server.core.tokens import BATCH, Token
 from strongroom_server.core.ttl import Limits, grant
 from strongroom_server.sdk.errors import InvalidRequest
-from strongroom_server.sdk.request import Auth, Operation, Request, Response
+from strongroom_server.sdk.request import Alias, Auth, Operation, Request, Response
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
@@ -45,7 +46,12 @@ class Renewal:
         auth.ttl, warnings = grant(limits, asked=increment, now=now, issued=token.created)
         if auth.ttl <= 0:
             raise InvalidRequest("the token has reached its maximum lifetime and cannot be renewed")
-        renewed = replace(token, expires=now + auth.ttl, renewed=now, period=auth.period, internal=auth.internal)
+        await refresh(server.identity, auth, mount)
+        auth.identity_policies = tuple(sorted(server.identity.policies(auth.entity_id)))
+        renewed = replace(
+            token, expires=now + auth.ttl, renewed=now, period=auth.period, internal=auth.internal,
+            group_aliases=tuple(alias.name for alias in auth.group_aliases),
+        )  # fmt: skip
         lease = await server.leases.find(token.lease_id)
         if lease is not None:
             lease = replace(lease, expires=renewed.expires, renewed=now)
@@ -58,7 +64,8 @@ class Renewal:
             max_ttl=token.max_ttl, explicit_max_ttl=token.explicit_max_ttl, period=token.period, num_uses=token.uses,
             renewable=token.renewable, no_default_policy=token.no_default_policy, bound_cidrs=token.bound_cidrs,
             token_type=token.type, internal=dict(token.internal), accessor=token.accessor, entity_id=token.entity_id,
-            orphan=token.orphan,
+            orphan=token.orphan, group_aliases=tuple(Alias(name) for name in token.group_aliases),
+            identity_policies=tuple(sorted(self._server.identity.policies(token.entity_id))),
         )  # fmt: skip
 
     async def renew_lease(self, entry: LeaseEntry, increment: int) -> Response:

@@ -9,12 +9,15 @@ import secrets
 from dataclasses import dataclass
 
 from strongroom_common.clock import Clock
+from strongroom_common.fields import Names
 from strongroom_server.barrier import Barrier
+from strongroom_server.core.areas import Composed
 from strongroom_server.core.audit_broker import AuditBroker
-from strongroom_server.core.identity import Identity
+from strongroom_server.core.identity.engine import IdentityEngine
+from strongroom_server.core.identity.store import Identity
 from strongroom_server.core.leases import LeaseEntry, LeaseStore
 from strongroom_server.core.metrics import Metrics
-from strongroom_server.core.mounts import Mount, MountEntry, Mounts, Table, new_entry
+from strongroom_server.core.mounts import Mount, MountConfig, MountEntry, Mounts, Table, new_entry
 from strongroom_server.core.pipeline import serve
 from strongroom_server.core.policy_store import PolicyStore
 from strongroom_server.core.renewal import Renewal
@@ -77,7 +80,7 @@ class Server:
 
     def _make_parts(self) -> None:
         view = self.barrier.view
-        self.identity = Identity()
+        self.identity = Identity(view("core/identity/"), self.clock, self._forget_entity)
         self.tokens = TokenStore(view("sys/token/"), self.clock, self._clear_cubbyhole)
         self.policies = PolicyStore(view("sys/policy/"), self.identity, self.clock)
         self.leases = LeaseStore(view("sys/expire/"), self.clock, self.revocation.take_back)
@@ -100,11 +103,14 @@ class Server:
         await self._identify()
         await self.tokens.start()
         await self.policies.start()
+        await self.identity.start()
         await self.mounts.start({
             "secret": (
                 new_entry("cubbyhole", "cubbyhole", description="per-token private secret storage", local=True),
                 new_entry("sys", "system", description="system endpoints used for control, policy and debugging",
                           seal_wrap=True),
+                new_entry("identity", "identity", description="identity store",
+                          config=MountConfig(passthrough_request_headers=Names(("Authorization",)))),
             ),
             "auth": (new_entry("token", "token", description="token based credentials"),),
         })  # fmt: skip
@@ -172,7 +178,7 @@ class Server:
         try:
             kind = self._engine_type(table, entry.type).choose(entry.options or {})
             engine = kind(storage, MountSystem(self, table, entry))
-            if isinstance(engine, Sys | TokenAuth):  # the two that are the server's own
+            if isinstance(engine, Composed | TokenAuth):  # those that are the server's own
                 engine.attach(self)
             await engine.start()
             mount.engine = engine
@@ -186,6 +192,8 @@ class Server:
     def _engine_type(self, table: Table, kind: str) -> type[Engine]:
         if table == "secret" and kind == "system":
             return Sys
+        if table == "secret" and kind == "identity":
+            return IdentityEngine
         if table == "auth" and kind == "token":
             return TokenAuth
         found: type[Engine] = load_part(f"strongroom_server.{'auth' if table == 'auth' else 'engines'}", kind).Engine
@@ -220,6 +228,9 @@ class Server:
 
         await clear(self.cubbyhole(token_hash))
 
+    def _forget_entity(self, entity_id: str) -> None:
+        self.policies.forget_entity(entity_id)
+
     async def make_root_token(self, token: str = "") -> str:
         """Make a root token without an end and return it."""
         from strongroom_server.core.registration import create_token
@@ -231,5 +242,3 @@ class Server:
     async def generate_password(self, policy: str) -> str:
         """Make a password by a named password policy."""
         raise InvalidRequest(f"no password policy named {policy!r}")
-
-

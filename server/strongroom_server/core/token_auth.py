@@ -245,9 +245,9 @@ class TokenAuth(Engine):
     async def _shown(self, token: Token, text: str) -> Response:
         data = self.server.tokens.facts(token, text=text)
         if token.entity_id:
-            names = await self.server.identity.policies_of(token.entity_id)
+            names = self.server.identity.policies(token.entity_id)
             if names:
-                data["identity_policies"] = names
+                data |= {"identity_policies": names, "external_namespace_policies": {}}
         return Response(data)
 
     @list_("accessors/", sudo=True)

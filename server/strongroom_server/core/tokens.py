@@ -62,7 +62,7 @@ class Token:
     lease_id: str = ""
     max_ttl: int = 0
     internal: dict[str, object] = field(default_factory=dict)
-    group_policies: tuple[str, ...] = ()
+    group_aliases: tuple[str, ...] = ()
 
     @property
     def root(self) -> bool:
@@ -142,6 +142,7 @@ class TokenStore:
             renewable=auth.renewable and bool(auth.ttl),
             max_ttl=auth.max_ttl,
             internal=auth.internal,
+            group_aliases=tuple(alias.name for alias in auth.group_aliases),
         )
         return text, replace(record, lease_id=f"{path}/{record.hash}") if auth.ttl else record
 

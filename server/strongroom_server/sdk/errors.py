@@ -12,7 +12,7 @@ class RequestError(Exception):
 
     status: ClassVar[int] = 500
 
-    def __init__(self, *messages: str, data: dict[str, Any] | None = None, warnings: tuple[str, ...] = ()) -> None:
+    def __init__(self, *messages: str, data: Any = None, warnings: tuple[str, ...] = ()) -> None:
         super().__init__("; ".join(messages))
         self.messages = messages
         self.data = data

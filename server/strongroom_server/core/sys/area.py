@@ -1,14 +1,5 @@
-"""What the areas of sys/ share: they are handed the whole server, as no other engine is."""
+"""What the areas of sys/ share."""
 
-from typing import TYPE_CHECKING
+from strongroom_server.core.areas import Area
 
-from strongroom_server.sdk.engine import Engine
-
-if TYPE_CHECKING:
-    from strongroom_server.core.server import Server
-
-
-class Area(Engine):
-    """A part of sys/."""
-
-    server: "Server"
+__all__ = ["Area"]

@@ -43,7 +43,7 @@ class Capabilities(Area):
     async def _answer(self, token: Token | None, asked: Question) -> Response:
         if not asked.paths:
             raise InvalidRequest("paths must be supplied")
-        if token is None:
+        if token is None or not self.server.identity.usable(token.entity_id):
             raise InvalidRequest("invalid token")
         found: dict[str, Any] = {path: await self._capabilities(token, path) for path in asked.paths}
         if len(asked.paths) == 1:

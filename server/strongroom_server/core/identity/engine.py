@@ -1,0 +1,14 @@
+"""The identity/ mount: its areas, put together."""
+
+from strongroom_server.core.areas import Composed
+from strongroom_server.core.identity.aliases import Aliases
+from strongroom_server.core.identity.entities import Entities
+from strongroom_server.core.identity.group_aliases import GroupAliases
+from strongroom_server.core.identity.groups import Groups
+from strongroom_server.core.identity.lookup import Lookup
+
+
+class IdentityEngine(Composed):
+    """Entities, groups and their aliases, and identity tokens."""
+
+    AREAS = (Entities, Aliases, Groups, GroupAliases, Lookup)
