@@ -129,6 +129,18 @@ async def test_of_parallel_writes_with_the_same_cas_one_wins(kv: Mounted) -> Non
     assert (await kv.data("metadata/b"))["current_version"] == 8
 
 
+async def test_readers_never_fall_between_a_value_and_its_successor(kv: Mounted) -> None:
+    await kv("update", "metadata/a", max_versions=1)
+    await write(kv, "a", {"v": 0})
+
+    async def read() -> list[int]:
+        return [(await value(kv, "a"))[1]["v"] for _ in range(30)]
+
+    seen, _ = await asyncio.gather(read(), write(kv, "a", *({"v": i} for i in range(1, 40))))
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 5
+
+
 # -- patch ----------------------------------------------------------------------------------------------------------
 
 

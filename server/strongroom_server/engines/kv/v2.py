@@ -28,6 +28,7 @@ from strongroom_server.sdk.storage import Change, load, put, remove, save
 
 ANY = (Operation.READ, Operation.CREATE, Operation.UPDATE, Operation.DELETE, Operation.PATCH)
 _VERBS = {Operation.READ: "get", Operation.CREATE: "put", Operation.UPDATE: "put"}
+_TRIES = 5
 _VALUES = ("custom_metadata", "max_versions", "cas_required", "delete_version_after", "metadata_cas_required")
 
 
@@ -57,10 +58,9 @@ class Engine(Base):
     @read("data/{path:rest}")
     async def read_data(self, path: str, which: Given[schemas.WhichVersion]) -> Response:
         """Read a secret: its latest version, or the one asked for."""
-        metadata, number, live = await self._look_up(path, which.value.version)
-        value = await self._value(path, number) if live else None
+        metadata, number, value = await self._look_up(path, which.value.version)
         facts = metadata.version_facts(number)
-        return Response({"data": value, "metadata": facts}, status=200 if live else 404)
+        return Response({"data": value, "metadata": facts}, status=404 if value is None else 200)
 
     @write("data/{path:rest}", exists="is_there")
     async def write_data(self, path: str, given: Given[schemas.DataInput]) -> Response:
@@ -80,10 +80,10 @@ class Engine(Base):
         if "data" not in given.sent:
             raise InvalidRequest("no data provided")
         async with self._locks.of(path):
-            metadata, number, live = await self._look_up(path, 0)
-            if not live:
+            metadata, number, value = await self._look_up(path, 0)
+            if value is None:
                 return Response(metadata.version_facts(number), status=404)
-            patched = merge_patch(codec.loads(await self._value(path, number)), given.value.data)
+            patched = merge_patch(codec.loads(value), given.value.data)
             return await self._add_version(path, metadata, codec.encode_sorted(patched), given.value.options)
 
     @delete("data/{path:rest}")
@@ -121,11 +121,11 @@ class Engine(Base):
     @read("subkeys/{path:rest}")
     async def read_subkeys(self, path: str, given: Given[schemas.Subkeys]) -> Response:
         """Read the structure of a secret, without its values."""
-        metadata, number, live = await self._look_up(path, given.value.version)
-        value = codec.loads(await self._value(path, number)) if live else None
+        metadata, number, raw = await self._look_up(path, given.value.version)
+        value = None if raw is None else codec.loads(raw)
         subkeys = None if value is None else _subkeys(value, given.value.depth if given.value.depth >= 0 else 1)
         facts = metadata.version_facts(number)
-        return Response({"metadata": facts, "subkeys": subkeys}, status=200 if live else 404)
+        return Response({"metadata": facts, "subkeys": subkeys}, status=404 if raw is None else 200)
 
     # -- histories ----------------------------------------------------------------------------------------------
 
@@ -249,20 +249,24 @@ class Engine(Base):
             raise NotFound
         return metadata
 
-    async def _look_up(self, path: str, wanted: int) -> tuple[Metadata, int, bool]:
-        """Return the history, the number of the version meant and whether it is live; raises NotFound."""
-        metadata = await self._history(path)
-        number = wanted if wanted > 0 else metadata.current_version
-        version = metadata.versions.get(number)
-        if version is None:
-            raise NotFound
-        return metadata, number, not version.gone(self.system.clock.now())
+    async def _look_up(self, path: str, wanted: int) -> tuple[Metadata, int, Raw | None]:
+        """Return the history, the number of the version meant and its value, None where it is deleted or destroyed.
 
-    async def _value(self, path: str, number: int) -> Raw:
-        value = await self.storage.get(data_key(path, number))
-        if value is None:
-            raise Internal("could not find version data")
-        return Raw(value)
+        Raises NotFound where there is no such version. Readers take no lock: a value that went away between the two
+        reads is looked for again, and is then seen to be gone, or a newer one is the latest.
+        """
+        for _ in range(_TRIES):
+            metadata = await self._history(path)
+            number = wanted if wanted > 0 else metadata.current_version
+            version = metadata.versions.get(number)
+            if version is None:
+                raise NotFound
+            if version.gone(self.system.clock.now()):
+                return metadata, number, None
+            value = await self.storage.get(data_key(path, number))
+            if value is not None:
+                return metadata, number, Raw(value)
+        raise Internal("could not find version data")
 
     def _fresh(self) -> Metadata:
         now = timestamp(self.system.clock.now())
