@@ -28,7 +28,6 @@ from strongroom_server.sdk.storage import Change, load, put, remove, save
 
 ANY = (Operation.READ, Operation.CREATE, Operation.UPDATE, Operation.DELETE, Operation.PATCH)
 _VERBS = {Operation.READ: "get", Operation.CREATE: "put", Operation.UPDATE: "put"}
-_TRIES = 5
 _VALUES = ("custom_metadata", "max_versions", "cas_required", "delete_version_after", "metadata_cas_required")
 
 
@@ -58,7 +57,7 @@ class Engine(Base):
     @read("data/{path:rest}")
     async def read_data(self, path: str, which: Given[schemas.WhichVersion]) -> Response:
         """Read a secret: its latest version, or the one asked for."""
-        metadata, number, value = await self._look_up(path, which.value.version)
+        metadata, number, value = await self._read(path, which.value.version)
         facts = metadata.version_facts(number)
         return Response({"data": value, "metadata": facts}, status=404 if value is None else 200)
 
@@ -121,7 +120,7 @@ class Engine(Base):
     @read("subkeys/{path:rest}")
     async def read_subkeys(self, path: str, given: Given[schemas.Subkeys]) -> Response:
         """Read the structure of a secret, without its values."""
-        metadata, number, raw = await self._look_up(path, given.value.version)
+        metadata, number, raw = await self._read(path, given.value.version)
         value = None if raw is None else codec.loads(raw)
         subkeys = None if value is None else _subkeys(value, given.value.depth if given.value.depth >= 0 else 1)
         facts = metadata.version_facts(number)
@@ -249,24 +248,30 @@ class Engine(Base):
             raise NotFound
         return metadata
 
+    async def _read(self, path: str, wanted: int) -> tuple[Metadata, int, Raw | None]:
+        """Look a version up without waiting for writers, unless one came between its history and its value."""
+        try:
+            return await self._look_up(path, wanted)
+        except Internal:
+            async with self._locks.of(path):
+                return await self._look_up(path, wanted)
+
     async def _look_up(self, path: str, wanted: int) -> tuple[Metadata, int, Raw | None]:
         """Return the history, the number of the version meant and its value, None where it is deleted or destroyed.
 
-        Raises NotFound where there is no such version. Readers take no lock: a value that went away between the two
-        reads is looked for again, and is then seen to be gone, or a newer one is the latest.
+        Raises NotFound where there is no such version, Internal where its value is not there.
         """
-        for _ in range(_TRIES):
-            metadata = await self._history(path)
-            number = wanted if wanted > 0 else metadata.current_version
-            version = metadata.versions.get(number)
-            if version is None:
-                raise NotFound
-            if version.gone(self.system.clock.now()):
-                return metadata, number, None
-            value = await self.storage.get(data_key(path, number))
-            if value is not None:
-                return metadata, number, Raw(value)
-        raise Internal("could not find version data")
+        metadata = await self._history(path)
+        number = wanted if wanted > 0 else metadata.current_version
+        version = metadata.versions.get(number)
+        if version is None:
+            raise NotFound
+        if version.gone(self.system.clock.now()):
+            return metadata, number, None
+        value = await self.storage.get(data_key(path, number))
+        if value is None:
+            raise Internal("could not find version data")
+        return metadata, number, Raw(value)
 
     def _fresh(self) -> Metadata:
         now = timestamp(self.system.clock.now())
