@@ -142,6 +142,8 @@ class App:
             return dict(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
         try:
             data = codec.loads(raw)
+        except UnicodeDecodeError:
+            raise InvalidRequest("failed to parse JSON input: it is not UTF-8") from None
         except (msgspec.DecodeError, RecursionError) as error:
             raise InvalidRequest(f"failed to parse JSON input: {error}") from None
         if data is None:

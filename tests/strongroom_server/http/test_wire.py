@@ -1,0 +1,192 @@
+"""The server on a real socket, byte by byte: the verb LIST, split and pipelined messages, limits, odd input."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.strongroom_server.live import Live
+
+from strongroom_server.http.app import App
+from strongroom_server.http.listeners import bind_tcp
+
+
+@dataclass
+class Wire:
+    """One connection. ``send`` writes raw bytes, ``answer`` reads one HTTP answer."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+        await asyncio.sleep(0.01)
+
+    async def answer(self) -> tuple[int, dict[str, str], Any]:
+        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)).decode()
+        first, *lines = head.strip().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        body = await self.reader.readexactly(int(headers.get("content-length", "0")))
+        return int(first.split()[1]), headers, json.loads(body) if body else None
+
+
+@pytest.fixture
+async def port(live: Live) -> AsyncIterator[int]:
+    bound = await bind_tcp(App(live.server, max_body=100_000), "127.0.0.1", 0)
+    yield bound.port
+    await bound.close()
+
+
+@pytest.fixture
+async def wire(port: int) -> AsyncIterator[Wire]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    yield Wire(reader, writer)
+    writer.close()
+
+
+def message(method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
+    lines = [f"{method} /v1/{path} HTTP/1.1", "Host: x", "X-Vault-Token: root", *headers]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+LIST = message("LIST", "secret/metadata/")
+
+
+async def test_list_is_a_verb(wire: Wire, live: Live) -> None:
+    await live.post("secret/data/a", {"data": {"x": 1}})
+    await wire.send(LIST)
+    assert (await wire.answer())[2]["data"] == {"keys": ["a"]}
+
+
+@pytest.mark.parametrize("cut", range(1, 24, 2))
+async def test_list_may_come_in_pieces(wire: Wire, live: Live, cut: int) -> None:
+    await live.post("secret/data/a", {"data": {"x": 1}})
+    for piece in (LIST[:cut], LIST[cut : cut + 3], LIST[cut + 3 :]):
+        await wire.send(piece)
+    assert (await wire.answer())[0] == 200
+
+
+async def test_verbs_alternate_on_one_connection(wire: Wire, live: Live) -> None:
+    await live.post("secret/data/a", {"data": {"x": 1}})
+    for _ in range(3):
+        await wire.send(message("GET", "secret/data/a"))
+        assert (await wire.answer())[0] == 200
+        await wire.send(LIST)
+        assert (await wire.answer())[0] == 200
+        await wire.send(message("POST", "secret/data/a", b'{"data": {"x": 2}}'))
+        assert (await wire.answer())[0] == 200
+
+
+async def test_pipelined_messages_are_answered_in_order(wire: Wire, live: Live) -> None:
+    await live.post("secret/data/a", {"data": {"x": 1}})
+    await wire.send(message("GET", "sys/health") + LIST + message("GET", "secret/data/none") + LIST)
+    assert [(await wire.answer())[0] for _ in range(4)] == [200, 200, 404, 200]
+
+
+async def test_a_body_that_looks_like_a_list_is_a_body(wire: Wire) -> None:
+    body = json.dumps({"data": {"x": "LIST /v1/secret HTTP/1.1"}}).encode()
+    head = message("POST", "secret/data/a", body)[: -len(body)]
+    await wire.send(head)
+    await wire.send(body[:20])
+    await wire.send(body[20:])
+    assert (await wire.answer())[0] == 200
+    await wire.send(message("GET", "secret/data/a"))
+    assert (await wire.answer())[2]["data"]["data"] == {"x": "LIST /v1/secret HTTP/1.1"}
+
+
+async def test_list_by_query_is_the_same(wire: Wire, live: Live) -> None:
+    await live.post("secret/data/a", {"data": {"x": 1}})
+    await wire.send(message("GET", "secret/metadata?list=true"))
+    assert (await wire.answer())[2]["data"] == {"keys": ["a"]}
+
+
+@pytest.mark.parametrize("verb", ["BREW", "LISTEN", "L"])
+async def test_other_unknown_verbs_are_refused(wire: Wire, verb: str) -> None:
+    await wire.send(message(verb, "secret/metadata/"))
+    assert (await wire.answer())[0] in {400, 405}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param(b"{", 400, id="half_an_object"),
+        pytest.param(b"[1]", 400, id="no_object"),
+        pytest.param(b'"text"', 400, id="a_text"),
+        pytest.param(b'{"data": {"a": NaN}}', 400, id="not_a_number"),
+        pytest.param(b'{"data": {"a": "\xff"}}', 400, id="no_utf_8"),
+        pytest.param(b'{"data": ' + b"[" * 5000 + b"]" * 5000 + b"}", 400, id="nested_too_deep"),
+        pytest.param(b'{"data": {"a": [' + b"1," * 11_000 + b"1]}}", 400, id="too_many_elements"),
+        pytest.param(b'{"data": {"a": "' + b"x" * 100_000 + b'"}}', 413, id="too_large"),
+        pytest.param(b"   ", 400, id="blank_is_nothing_at_all"),
+        pytest.param(b'{"data": {"a": 1e999, "b": -0.0, "c": 1E3}}', 200, id="odd_numbers_are_numbers"),
+    ],
+)
+async def test_bodies(wire: Wire, body: bytes, status: int) -> None:
+    await wire.send(message("POST", "secret/data/a", body))
+    code, _, answer = await wire.answer()
+    assert code == status, answer
+    assert status == 200 or answer["errors"]
+
+
+async def test_numbers_keep_their_text(wire: Wire) -> None:
+    numbers = b'{"data":{"a":1.50,"b":1E3,"c":9007199254740993,"d":12345678901234567890123,"e":-0.0}}'
+    await wire.send(message("POST", "secret/data/n", numbers))
+    await wire.answer()
+    wire.writer.write(message("GET", "secret/data/n"))
+    head = await wire.reader.readuntil(b"\r\n\r\n")
+    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    body = await wire.reader.readexactly(length)
+    assert numbers[8:-1] in body
+
+
+async def test_chunked_bodies_are_bodies_within_the_limit(wire: Wire) -> None:
+    body = b'{"data": {"x": 1}}'
+    head = message("POST", "secret/data/a", b"", "Transfer-Encoding: chunked")
+    await wire.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    assert (await wire.answer())[0] == 200
+    big = b"x" * 60_000
+    await wire.send(head + (b"%x\r\n%s\r\n" % (len(big), big)) * 2 + b"0\r\n\r\n")
+    assert (await wire.answer())[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        pytest.param("/v1/secret//data/a", 307, id="double_slashes_are_redirected"),
+        pytest.param("/v1/secret/data/../x", 400, id="no_way_up"),
+        pytest.param("/v1/secret/data/%2e%2e/x", 400, id="no_way_up_in_disguise"),
+        pytest.param("/v1/none/x", 404, id="no_mount"),
+        pytest.param("/elsewhere", 404, id="no_api"),
+        pytest.param("/v1/", 404, id="nothing_after_the_version"),
+        pytest.param("/v1/secret/data/%00", 404, id="a_zero_byte_is_a_name"),
+    ],
+)
+async def test_paths(wire: Wire, path: str, status: int) -> None:
+    await wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Vault-Token: root\r\n\r\n".encode())
+    assert (await wire.answer())[0] == status
+
+
+async def test_every_answer_says_not_to_keep_it(wire: Wire) -> None:
+    for path in ("secret/data/none", "sys/health", "none/x"):
+        await wire.send(message("GET", path))
+        assert (await wire.answer())[1]["cache-control"] == "no-store"
+
+
+async def test_a_fault_is_answered_without_its_cause(wire: Wire, live: Live) -> None:
+    mount = live.server.mounts.at("secret/")
+    assert mount is not None
+    assert mount.engine is not None
+
+    async def fail(*arguments: object) -> None:
+        raise RuntimeError("a secret cause")
+
+    mount.engine.call = fail  # type: ignore[assignment, method-assign]
+    await wire.send(message("GET", "secret/data/a"))
+    code, _, body = await wire.answer()
+    assert code == 500
+    assert "a secret cause" not in json.dumps(body)
