@@ -1,9 +1,10 @@
 """The command line as text scripts: what is typed, what comes out, with which exit code.
 
-A script in ``scripts/`` is lines: ``$ command`` (run in a folder of its own; ``X=$(command)`` keeps the output for
-``$X``), ``> line`` one line of its standard output, ``! text`` something that standard error holds, ``? code`` its
-exit code if not 0, ``< line`` its standard input, ``= NAME VALUE`` an environment variable from here on,
-``@ file`` with ``< line`` under it a file. Times, tokens and ids are masked (``running.MASKS``).
+A script in ``scripts/`` is lines. ``$ command`` runs in a folder of its own; ``X=$(command)`` keeps the output for
+``$X``, ``X=$(command | pattern)`` the first group of the pattern in it. Under it stand ``> line``, one line of its
+standard output, ``! text``, something that standard error holds, ``? code``, its exit code if not 0, and ``< line``,
+its standard input. ``= NAME VALUE`` sets an environment variable from there on, ``@ file`` makes a file of the
+``< line`` under it. Times, tokens and ids are masked (``running.MASKS``).
 """
 
 import re
@@ -12,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.bao import Peer, dev_server
-from tests.strongroom_cli.running import masked, our_server, ran
+from tests.bao import Peer, dev_server, program
+from tests.strongroom_cli.running import masked, our_server, ran, sealed_server
 
 _SCRIPTS = sorted(Path(__file__).parent.glob("scripts/*.txt"))
+_SEALED = sorted(Path(__file__).parent.glob("scripts/sealed/*.txt"))
 
 
 @dataclass
@@ -62,28 +64,42 @@ def server(request, tmp_path_factory):
 @pytest.mark.parametrize("script", [pytest.param(path, id=path.stem) for path in _SCRIPTS])
 def test_script(script, server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    environ = {"VAULT_ADDR": server.address, "VAULT_TOKEN": "root", "HOME": str(tmp_path)}
-    kept = {"PORT": server.address.rpartition(":")[2]}
+    _play(script, {"VAULT_ADDR": server.address, "VAULT_TOKEN": "root", "HOME": str(tmp_path)})
+
+
+@pytest.mark.parametrize("whose", ["ours", pytest.param("peer", marks=pytest.mark.peer)])
+@pytest.mark.parametrize("script", [pytest.param(path, id=path.stem) for path in _SEALED])
+def test_script_from_a_server_that_is_not_initialized(script, whose, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with sealed_server(tmp_path, program() if whose == "peer" else "") as address:
+        _play(script, {"VAULT_ADDR": address, "HOME": str(tmp_path)})
+
+
+def _play(script, environ):
+    kept = {"PORT": environ["VAULT_ADDR"].rpartition(":")[2]}
     for step in _steps(script):
         where = f"{script.name}:{step.line}"
         text = re.sub(r"\$(\w+)", lambda match: kept.get(match[1], match[0]), step.text)
         if step.sign == "=":
-            name, _, environ_value = text.partition(" ")
-            environ[name] = environ_value
+            name, _, environ[name] = text.partition(" ")
         elif step.sign == "@":
-            (tmp_path / text).write_text("".join(f"{line}\n" for line in step.stdin), encoding="utf-8")
+            Path(text).write_text("".join(f"{line}\n" for line in step.stdin), encoding="utf-8")
         else:
             _run(where, text, step, environ, kept)
 
 
+def _picked(out, pattern):
+    return re.search(pattern, out)[1] if pattern else out.strip()
+
+
 def _run(where, text, step, environ, kept):
     name = ""
-    if keeps := re.fullmatch(r"(\w+)=\$\((.*)\)", text):
+    if keeps := re.fullmatch(r"(\w+)=\$\((.*?)(?: \| (.+))?\)", text):
         name, text = keeps[1], keeps[2]
     done = ran(shlex.split(text), environ, "\n".join(step.stdin))
     assert done.code == step.code, f"{where}: exit code {done.code}\n{done.out}{done.err}"
     if name:
-        kept[name] = done.out.strip()
+        kept[name] = _picked(done.out, keeps[3])
         return
     expected = "\n".join(step.out)
     assert masked(done.out).rstrip("\n") == expected.rstrip("\n"), f"{where}: {text}\n{done.err}"

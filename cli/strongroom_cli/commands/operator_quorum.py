@@ -59,7 +59,7 @@ def _rekey_status(session: Session, status: dict[str, Any]) -> int:
     found = [("Nonce", status.get("nonce") or ""), ("Started", gotext.text(bool(status.get("started"))))]
     if status.get("started"):
         found += [
-            ("Rekey Progress", f"{status.get('progress')}/{status.get('required')}"),
+            ("Progress", f"{status.get('progress')}/{status.get('required')}"),
             ("New Shares", gotext.text(status.get("n"))),
             ("New Threshold", gotext.text(status.get("t"))),
         ]
@@ -107,9 +107,9 @@ def _share(session: Session, nonce: str, what: str) -> tuple[str, str]:
     if session.arguments:
         word = session.arguments[0].strip()
         key = session.read_stdin().strip() if word == "-" else word
-        if word == "-" and not given:
-            raise UsageError("Missing nonce: -nonce says which operation the key from standard input is for")
-        return given or nonce, key
+        if not given:
+            raise UsageError("Missing nonce value: specify it via the -nonce flag")
+        return given, key
     session.warn(f"{what} operation nonce: {nonce}")
     return given or nonce, session.ask_secret("Unseal Key (will be hidden): ")
 
@@ -212,7 +212,7 @@ def _root_status(session: Session, status: dict[str, Any]) -> int:
     ):
         if status.get(key):
             found.append((title, gotext.text(status[key])))
-    return output.document(session, status, lambda: output.pairs(found))
+    return output.document(session, status, lambda: gotext.table(found, rule=False))
 
 
 _NONCE = Flag("nonce", "Which operation the key is for; shown when it was started.")

@@ -45,7 +45,7 @@ def _for_recovery(session: Session, body: dict[str, Any]) -> dict[str, Any]:
 def _init_status(session: Session) -> int:
     with trouble("Error checking init status", code=1):
         made = session.call("read", "sys/init").body["initialized"]
-    session.say("The server is initialized" if made else "The server is not initialized")
+    session.say("Strongroom is initialized" if made else "Strongroom is not initialized")
     return 0 if made else 2
 
 
@@ -153,7 +153,7 @@ def seal(session: Session) -> int:
     """Seal the server."""
     with trouble("Error sealing"):
         session.call("write", "sys/seal")
-    session.say("Success! The server is sealed.")
+    session.say("Success! Strongroom is sealed.")
     return 0
 
 
