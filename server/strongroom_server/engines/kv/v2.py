@@ -7,24 +7,22 @@ out again. What changes together is one commit; read-modify-write of a secret is
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Raw
-
 from strongroom_common.durations import parse_duration
 from strongroom_common.fields import Given
 from strongroom_server.engines.kv import schemas, upgrade
 from strongroom_server.engines.kv.checks import check_cas, check_metadata_cas, check_path, custom_metadata
+from strongroom_server.engines.kv.entries import Entries
 from strongroom_server.engines.kv.history import Metadata, Settings
 from strongroom_server.engines.kv.keys import CONFIG, METADATA, data_key
 from strongroom_server.lib.folders import Page, folder, keys
-from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.lib.merge_patch import merge_patch
 from strongroom_server.lib.timestamps import timestamp
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.engine import Engine as Base
 from strongroom_server.sdk.engine import delete, list_, on, patch, read, write
-from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
+from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Operation, Request, Response
-from strongroom_server.sdk.storage import Change, load, put, remove, save
+from strongroom_server.sdk.storage import Change, put, remove, save
 
 ANY = (Operation.READ, Operation.CREATE, Operation.UPDATE, Operation.DELETE, Operation.PATCH)
 _VERBS = {Operation.READ: "get", Operation.CREATE: "put", Operation.UPDATE: "put"}
@@ -34,8 +32,6 @@ _VALUES = ("custom_metadata", "max_versions", "cas_required", "delete_version_af
 class Engine(Base):
     """Stores arbitrary secrets at paths and keeps their versions."""
 
-    _settings: Settings | None = None
-
     def check_options(self, options: Mapping[str, str]) -> list[str]:
         """Refuse version 1: it has no place for versions."""
         if options.get("version") != "2":
@@ -44,20 +40,20 @@ class Engine(Base):
 
     async def start(self) -> None:
         """Take over what version 1 left, where the mount was one."""
-        self._locks = KeyedLocks()
+        self._entries = Entries(self.storage, self.system.clock)
         await upgrade.upgrade(self.storage, self.system.clock.now())
 
     def invalidate(self, key: str) -> None:
         """Read the settings anew when another server changed them."""
         if key in {"", CONFIG}:
-            self._settings = None
+            self._entries.forget_config()
 
     # -- values -------------------------------------------------------------------------------------------------
 
     @read("data/{path:rest}")
     async def read_data(self, path: str, which: Given[schemas.WhichVersion]) -> Response:
         """Read a secret: its latest version, or the one asked for."""
-        metadata, number, value = await self._read(path, which.value.version)
+        metadata, number, value = await self._entries.read(path, which.value.version)
         facts = metadata.version_facts(number)
         return Response({"data": value, "metadata": facts}, status=404 if value is None else 200)
 
@@ -68,8 +64,8 @@ class Engine(Base):
         if "data" not in given.sent:
             raise InvalidRequest("no data provided")
         value = codec.encode_sorted(given.value.data)
-        async with self._locks.of(path):
-            metadata = await self._metadata(path) or self._fresh()
+        async with self._entries.locks.of(path):
+            metadata = await self._entries.metadata(path) or self._entries.fresh()
             return await self._add_version(path, metadata, value, given.value.options)
 
     @patch("data/{path:rest}")
@@ -78,8 +74,8 @@ class Engine(Base):
         check_path(path)
         if "data" not in given.sent:
             raise InvalidRequest("no data provided")
-        async with self._locks.of(path):
-            metadata, number, value = await self._look_up(path, 0)
+        async with self._entries.locks.of(path):
+            metadata, number, value = await self._entries.look_up(path, 0)
             if value is None:
                 return Response(metadata.version_facts(number), status=404)
             patched = merge_patch(codec.loads(value), given.value.data)
@@ -100,15 +96,15 @@ class Engine(Base):
     async def undelete_versions(self, path: str, given: Given[schemas.VersionsInput]) -> None:
         """Bring deleted versions back."""
         numbers = _numbers(given, "No version number provided")
-        settings = await self._config()
+        settings = await self._entries.config()
         await self._mark(path, lambda metadata, now: metadata.undelete(numbers, settings, now))
 
     @write("destroy/{path:rest}")
     async def destroy_versions(self, path: str, given: Given[schemas.VersionsInput]) -> None:
         """Remove the values of versions for good."""
         numbers = _numbers(given, "no version number provided")
-        async with self._locks.of(path):
-            metadata = await self._metadata(path)
+        async with self._entries.locks.of(path):
+            metadata = await self._entries.metadata(path)
             if metadata is None:
                 return
             known = [number for number in numbers if number in metadata.versions]
@@ -120,7 +116,7 @@ class Engine(Base):
     @read("subkeys/{path:rest}")
     async def read_subkeys(self, path: str, given: Given[schemas.Subkeys]) -> Response:
         """Read the structure of a secret, without its values."""
-        metadata, number, raw = await self._read(path, given.value.version)
+        metadata, number, raw = await self._entries.read(path, given.value.version)
         value = None if raw is None else codec.loads(raw)
         subkeys = None if value is None else _subkeys(value, given.value.depth if given.value.depth >= 0 else 1)
         facts = metadata.version_facts(number)
@@ -131,7 +127,7 @@ class Engine(Base):
     @read("metadata/{path:rest}")
     async def read_metadata(self, path: str) -> dict[str, Any]:
         """Read a secret's history and settings."""
-        return (await self._history(path)).facts()
+        return (await self._entries.history(path)).facts()
 
     @write("metadata/{path:rest}", exists="is_there")
     async def write_metadata(self, path: str, given: Given[schemas.MetadataInput]) -> Response:
@@ -140,16 +136,16 @@ class Engine(Base):
         if not given.sent.intersection(_VALUES):
             return Response()
         texts = custom_metadata(given.value.custom_metadata or {})
-        async with self._locks.of(path):
-            metadata = await self._metadata(path) or self._fresh()
+        async with self._entries.locks.of(path):
+            metadata = await self._entries.metadata(path) or self._entries.fresh()
             return await self._write_settings(path, metadata, given, texts)
 
     @patch("metadata/{path:rest}")
     async def patch_metadata(self, path: str, given: Given[schemas.MetadataInput]) -> Response:
         """Change some of a secret's settings: null resets one, and custom_metadata is merged (RFC 7396)."""
         check_path(path)
-        async with self._locks.of(path):
-            metadata = await self._history(path)
+        async with self._entries.locks.of(path):
+            metadata = await self._entries.history(path)
             if not given.sent.intersection(_VALUES):
                 return Response()
             changes = given.value.custom_metadata
@@ -159,8 +155,8 @@ class Engine(Base):
     @delete("metadata/{path:rest}")
     async def delete_metadata(self, path: str) -> None:
         """Remove a secret with all its versions, for good."""
-        async with self._locks.of(path):
-            metadata = await self._metadata(path)
+        async with self._entries.locks.of(path):
+            metadata = await self._entries.metadata(path)
             if metadata is not None:
                 values = [remove(data_key(path, number)) for number in metadata.versions]
                 await self.storage.commit([remove(METADATA + path), *values])
@@ -179,7 +175,7 @@ class Engine(Base):
     async def list_detailed_metadata(self, path: str | None, page: Given[Page]) -> dict[str, Any]:
         """List the names below a path with the history of each."""
         names = page.value.cut(await self.storage.list(METADATA + folder(path)))
-        entries = [(name, await self._metadata(folder(path) + name)) for name in names]
+        entries = [(name, await self._entries.metadata(folder(path) + name)) for name in names]
         return keys(names) | {"key_info": {name: metadata.facts() if metadata else {} for name, metadata in entries}}
 
     # -- the mount ----------------------------------------------------------------------------------------------
@@ -187,7 +183,7 @@ class Engine(Base):
     @read("config")
     async def read_config(self) -> dict[str, Any]:
         """Read the mount's settings."""
-        return (await self._config()).facts()
+        return (await self._entries.config()).facts()
 
     @write("config")
     async def write_config(self, given: Given[schemas.ConfigInput]) -> None:
@@ -197,12 +193,11 @@ class Engine(Base):
             sent["max_versions"] %= 2**32  # unsigned, as Vault keeps it
         if "delete_version_after" in sent:
             sent["delete_version_after"] = _seconds(sent["delete_version_after"])
-        async with self._locks.of("config of the mount"):
-            stored = await self._config()
+        async with self._entries.locks.of("config of the mount"):
+            stored = await self._entries.config()
             names = Settings.__struct_fields__
             changed = Settings(**{name: sent.get(name, getattr(stored, name)) for name in names})
-            await save(self.storage, CONFIG, changed)
-            self._settings = changed
+            await self._entries.save_config(changed)
 
     # -- wrong paths --------------------------------------------------------------------------------------------
 
@@ -233,52 +228,8 @@ class Engine(Base):
         """Tell whether there is a secret, be it without versions."""
         return await self.storage.get(METADATA + path) is not None
 
-    async def _config(self) -> Settings:
-        if self._settings is None:
-            self._settings = await load(self.storage, CONFIG, Settings) or Settings()
-        return self._settings
-
-    async def _metadata(self, path: str) -> Metadata | None:
-        raw = await self.storage.get(METADATA + path)
-        return None if raw is None else codec.decode(Metadata, raw)
-
-    async def _history(self, path: str) -> Metadata:
-        metadata = await self._metadata(path)
-        if metadata is None:
-            raise NotFound
-        return metadata
-
-    async def _read(self, path: str, wanted: int) -> tuple[Metadata, int, Raw | None]:
-        """Look a version up without waiting for writers, unless one came between its history and its value."""
-        try:
-            return await self._look_up(path, wanted)
-        except Internal:
-            async with self._locks.of(path):
-                return await self._look_up(path, wanted)
-
-    async def _look_up(self, path: str, wanted: int) -> tuple[Metadata, int, Raw | None]:
-        """Return the history, the number of the version meant and its value, None where it is deleted or destroyed.
-
-        Raises NotFound where there is no such version, Internal where its value is not there.
-        """
-        metadata = await self._history(path)
-        number = wanted if wanted > 0 else metadata.current_version
-        version = metadata.versions.get(number)
-        if version is None:
-            raise NotFound
-        if version.gone(self.system.clock.now()):
-            return metadata, number, None
-        value = await self.storage.get(data_key(path, number))
-        if value is None:
-            raise Internal("could not find version data")
-        return metadata, number, Raw(value)
-
-    def _fresh(self) -> Metadata:
-        now = timestamp(self.system.clock.now())
-        return Metadata(now, now)
-
     async def _add_version(self, path: str, metadata: Metadata, value: bytes, options: Any) -> Response:
-        settings = await self._config()
+        settings = await self._entries.config()
         check_cas(options, metadata.current_version, settings.cas_required or metadata.cas_required)
         fallen = metadata.add_version(settings, self.system.clock.now())
         number = metadata.current_version
@@ -287,15 +238,15 @@ class Engine(Base):
         return Response(metadata.version_facts(number))
 
     async def _mark(self, path: str, mark: Callable[[Metadata, float], bool]) -> None:
-        async with self._locks.of(path):
-            metadata = await self._metadata(path)
+        async with self._entries.locks.of(path):
+            metadata = await self._entries.metadata(path)
             if metadata is not None and mark(metadata, self.system.clock.now()):
                 await save(self.storage, METADATA + path, metadata)
 
     async def _write_settings(
         self, path: str, metadata: Metadata, given: Given[schemas.MetadataInput], texts: dict[str, str]
     ) -> Response:
-        settings, sent = await self._config(), given.value
+        settings, sent = await self._entries.config(), given.value
         required = settings.metadata_cas_required or metadata.metadata_cas_required
         check_metadata_cas(sent.metadata_cas, metadata.metadata_version, required)
         new = {
