@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from tools import demo, install
 from tools import images as project_images
 from tools.cluster import local

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from tools.cluster.objects import Namespace
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]

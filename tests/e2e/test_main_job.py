@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+
 from tools import demo
 from tools.cluster.layout import PYTHON_IMAGE
 from tools.cluster.objects import Namespace, condition

@@ -9,8 +9,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from tests.strongroom_cli.running import ran
-from tests.strongroom_client.listener import closed_port, json_answer, listening
 
 import strongroom_cli.commands
 from strongroom_cli import helptext, table
@@ -18,6 +16,8 @@ from strongroom_cli.command import all_flags
 from strongroom_cli.completion import words
 from strongroom_client.exchange import API_VERSION
 from strongroom_server.sdk.version import VERSION
+from tests.strongroom_cli.running import ran
+from tests.strongroom_client.listener import closed_port, json_answer, listening
 
 _MOUNT = json_answer('{"data":{"path":"secret/","options":{"version":"2"}}}')
 _SECRET = json_answer('{"data":{"data":{"a":"b"},"metadata":{"version":1}}}')

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.bao import dev_server, program
 from tests.strongroom_cli.running import Ran, masked, ran
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from tests.bao import Peer, dev_server, program
 from tests.strongroom_cli.running import masked, our_server, ran, sealed_server
 

@@ -6,11 +6,11 @@ import pytest
 import yaml as reference
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bao import program
 
 from strongroom_cli import gotext, yaml
 from strongroom_cli.hclformat import format_policy
 from strongroom_common.jsonx import Number
+from tests.bao import program
 
 
 @pytest.mark.parametrize(

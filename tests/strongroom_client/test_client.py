@@ -2,9 +2,9 @@ import threading
 import time
 
 import pytest
-from tests.strongroom_client.listener import closed_port, json_answer, listening
 
 from strongroom_client import ApiError, Client, Sealed, Settings, SettingsError, Unavailable, Unreachable
+from tests.strongroom_client.listener import closed_port, json_answer, listening
 
 OK = json_answer('{"data":{"a":1}}')
 DOWN = json_answer('{"errors":["oh"]}', 500)

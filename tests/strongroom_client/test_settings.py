@@ -67,6 +67,8 @@ def test_settings_do_not_show_the_token():
         ),
         pytest.param({"HTTP_PROXY": "p", "NO_PROXY": "vault"}, "http://vault:8200", "", id="no_proxy_name"),
         pytest.param({"HTTP_PROXY": "p", "NO_PROXY": "svc"}, "http://xsvc", "p", id="no_proxy_wants_whole_labels"),
+        pytest.param({"HTTP_PROXY": "p", "NO_PROXY": "10.0.0.0/8"}, "http://10.1.2.3:8200", "", id="no_proxy_network"),
+        pytest.param({"HTTP_PROXY": "p", "NO_PROXY": "10.0.0.0/8"}, "http://vault", "p", id="no_proxy_other_network"),
         pytest.param({"HTTP_PROXY": "p", "NO_PROXY": "*"}, "http://vault", "", id="no_proxy_for_anything"),
     ],
 )

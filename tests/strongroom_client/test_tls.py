@@ -8,10 +8,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.strongroom_client.listener import json_answer, listening
 
 from strongroom_client import Client, Settings, SettingsError, Unreachable
 from strongroom_common.tls import Tls
+from tests.strongroom_client.listener import json_answer, listening
 
 OK = json_answer('{"data":{"a":1}}')
 

@@ -1,10 +1,10 @@
 """The same values to our kinds and to OpenBao's fields: both must read the same, or both refuse."""
 
 import pytest
-from tests.bao import dev_server
-from tests.strongroom_common.test_fields import BAD, READINGS
 
 from strongroom_common.fields import Seconds
+from tests.bao import dev_server
+from tests.strongroom_common.test_fields import BAD, READINGS
 
 pytestmark = pytest.mark.peer
 

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.bao import dev_server
-from tests.strongroom_common.test_hcl import ACCEPTED, REFUSED
 
 from strongroom_common.hcl import HclError, parse
+from tests.bao import dev_server
+from tests.strongroom_common.test_hcl import ACCEPTED, REFUSED
 
 pytestmark = pytest.mark.peer
 

@@ -3,9 +3,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.strongroom_injector.pods import NEW, OLD, P, V, injected, pod
 
 from strongroom_injector.admission import Surroundings, decide
+from tests.strongroom_injector.pods import NEW, OLD, P, V, injected, pod
 
 
 @pytest.mark.parametrize("around", [pytest.param(NEW, id="newer"), pytest.param(OLD, id="older")])

@@ -1,10 +1,10 @@
 from typing import Any
 
 import pytest
-from tests.strongroom_injector.pods import DEFAULTS, NEW, OLD, P, config, container, env, injected, pod
 
 from strongroom_injector.admission import Surroundings, decide
 from strongroom_injector.errors import Denied
+from tests.strongroom_injector.pods import DEFAULTS, NEW, OLD, P, config, container, env, injected, pod
 
 
 def made(given: dict[str, str], around: Surroundings = NEW, name: str = "vault-agent") -> dict[str, Any]:

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from tests.strongroom_injector.pods import NEW, OLD, config, container, injected, pod
 
 from strongroom_agent import config as agent_file
 from strongroom_agent import flags
 from strongroom_injector.admission import Surroundings
+from tests.strongroom_injector.pods import NEW, OLD, config, container, injected, pod
 
 EVERYTHING = {
     "ca-cert": "/vault/tls/ca.crt",

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.strongroom_injector.apiserver import ApiServer, running, until
 
 from strongroom_common.clock import FakeClock
 from strongroom_injector.errors import KubeError
 from strongroom_injector.failing import Failing, failures
 from strongroom_injector.kube import Kube
+from tests.strongroom_injector.apiserver import ApiServer, running, until
 
 ENDED = {
     "terminated": {"exitCode": 1, "message": "t [INFO] a\nt [ERROR] b: c\nt [ERROR] d: permission denied\n\nhunter2\n"}

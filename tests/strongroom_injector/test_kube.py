@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.strongroom_injector.apiserver import ApiServer, running, until
 
 from strongroom_common.clock import FakeClock
 from strongroom_injector.certificates import renewed
 from strongroom_injector.errors import ConfigError, KubeError
 from strongroom_injector.kube import Access, Kube, from_kubeconfig, in_cluster
+from tests.strongroom_injector.apiserver import ApiServer, running, until
 
 
 @pytest.fixture

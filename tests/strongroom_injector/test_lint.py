@@ -1,10 +1,10 @@
 from typing import Any
 
 import pytest
-from tests.strongroom_injector.pods import NEW, OLD, P, V, of_job, pod
 
 from strongroom_injector.admission import decide
 from strongroom_injector.lint import misplaced
+from tests.strongroom_injector.pods import NEW, OLD, P, V, of_job, pod
 
 QUIET = {"agent-inject-template-s": "{{ secret }}"}
 

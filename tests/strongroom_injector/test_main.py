@@ -13,14 +13,14 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from tests.strongroom_injector.apiserver import WEBHOOKS, ApiServer, running, until
-from tests.strongroom_injector.pods import pod
-from tests.strongroom_injector.test_webhook import review
 
 from strongroom_common.clock import SystemClock
 from strongroom_injector.config import load
 from strongroom_injector.kube import Kube
 from strongroom_injector.main import Injector, main
+from tests.strongroom_injector.apiserver import WEBHOOKS, ApiServer, running, until
+from tests.strongroom_injector.pods import pod
+from tests.strongroom_injector.test_webhook import review
 
 HOST = "injector.strongroom.svc"
 FLAGS = [

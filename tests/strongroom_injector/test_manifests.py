@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.strongroom_injector.pods import NEW, OLD, apply, config, container
 
 from strongroom_injector.admission import decide
 from strongroom_injector.errors import Denied
+from tests.strongroom_injector.pods import NEW, OLD, apply, config, container
 
 CASES = {
     path.stem: yaml.safe_load(path.read_text()) for path in sorted((Path(__file__).parent / "manifests").glob("*"))

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.strongroom_injector.apiserver import ApiServer, running, until
-from tests.strongroom_injector.pods import P, V
 
 from strongroom_common.clock import FakeClock
 from strongroom_injector.kube import Kube
 from strongroom_injector.metrics import Metrics
 from strongroom_injector.missed import Missed, is_missed
+from tests.strongroom_injector.apiserver import ApiServer, running, until
+from tests.strongroom_injector.pods import P, V
 
 WANTED = {V + "agent-inject": "true"}
 

@@ -2,6 +2,9 @@ import copy
 from typing import Any
 
 import pytest
+
+from strongroom_injector.admission import Surroundings, decide
+from strongroom_injector.errors import Denied
 from tests.strongroom_injector.pods import (
     DEFAULTS,
     NEW,
@@ -17,9 +20,6 @@ from tests.strongroom_injector.pods import (
     pod,
     volumes,
 )
-
-from strongroom_injector.admission import Surroundings, decide
-from strongroom_injector.errors import Denied
 
 READY = "/home/vault/.ready"
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.strongroom_injector.apiserver import WEBHOOKS, ApiServer, running
 
 from strongroom_common.clock import FakeClock
 from strongroom_injector.certificates import renewed
@@ -14,6 +13,7 @@ from strongroom_injector.errors import KubeError
 from strongroom_injector.kube import Kube
 from strongroom_injector.metrics import Metrics
 from strongroom_injector.serving import GivenCertificates, OwnCertificates, SecretAndWebhook, files, server_context
+from tests.strongroom_injector.apiserver import WEBHOOKS, ApiServer, running
 
 DAY = 86400.0
 SECRET = "/api/v1/namespaces/strongroom/secrets/certs"

@@ -3,12 +3,12 @@ from dataclasses import fields as dataclass_fields
 from pathlib import Path
 
 import pytest
-from tests.strongroom_injector.pods import P, V
 
 from strongroom_common.fields import fields
 from strongroom_injector.annotations import SecretSettings, Settings, Telemetry
 from strongroom_injector.errors import Denied
 from strongroom_injector.settings import Reading, dashed, read, used_prefix, wants_injection
+from tests.strongroom_injector.pods import P, V
 
 KNOWN = json.loads((Path(__file__).parent / "annotations.json").read_text())
 

@@ -5,10 +5,10 @@ from typing import Any
 import jsonpatch
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from tests.strongroom_injector.pods import NEW, P, pod
 
 from strongroom_injector.metrics import Metrics
 from strongroom_injector.webhook import Webhook
+from tests.strongroom_injector.pods import NEW, P, pod
 
 Json = dict[str, Any]
 QUIET = {"agent-inject-template-s": "{{ secret }}"}

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,21 +48,25 @@ async def token_reviews(accounts: Mapping[str, str]) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def openbao(folder: Path, port: int, more: Mapping[str, Any] | None = None) -> AsyncIterator[HttpServer]:
-    """Run OpenBao on the data in ``folder``, sealed as after any start."""
-    listener = {"address": f"127.0.0.1:{port}", "tls_disable": True, "disable_unauthed_generate_root_endpoints": False}
-    config = {
-        "listener": {"tcp": listener},
-        "storage": {"raft": {"path": str(folder), "node_id": "one", "performance_multiplier": 1}},
-        "api_addr": f"http://127.0.0.1:{port}",
-        "cluster_addr": f"https://127.0.0.1:{free_port()}",
-        "unsafe_allow_api_audit_creation": True,
-        **(more or {}),
-    }
+async def running(kind: str, folder: Path, port: int) -> AsyncIterator[HttpServer]:
+    """Run a server of ``kind`` on the data in ``folder``, sealed as after any start."""
+    listener = {"address": f"127.0.0.1:{port}", "tls_disable": True}
+    config: dict[str, Any] = {"listener": {"tcp": listener}, "api_addr": f"http://127.0.0.1:{port}"}
+    if kind == "openbao":
+        command = [program()]
+        config |= {
+            "storage": {"raft": {"path": str(folder), "node_id": "one", "performance_multiplier": 1}},
+            "cluster_addr": f"https://127.0.0.1:{free_port()}",
+            "unsafe_allow_api_audit_creation": True,
+        }
+        listener["disable_unauthed_generate_root_endpoints"] = False
+    else:
+        command = [sys.executable, "-m", "strongroom_cli"]
+        config |= {"storage": {"sqlite": {"path": str(folder)}}, "disable_mlock": True}
     file = folder / "server.hcl"
     file.write_text(json.dumps(config))
     with (folder / "log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(program(), "server", f"-config={file}", stdout=log, stderr=log)
+        process = await asyncio.create_subprocess_exec(*command, "server", f"-config={file}", stdout=log, stderr=log)
         try:
             async with aiohttp.ClientSession() as session:
                 server = HttpServer(session, f"http://127.0.0.1:{port}")

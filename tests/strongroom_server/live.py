@@ -47,8 +47,8 @@ class Live:
     address: str = "127.0.0.1"
     seen: int = field(default=0)
 
-    async def ask(self, operation: Operation, path: str, body: dict[str, Any] | None = None, *, token: str | None = None,
-                  wrap_ttl: int = 0) -> Answer:  # fmt: skip
+    async def ask(self, operation: Operation, path: str, body: dict[str, Any] | None = None, *,
+                  token: str | None = None, wrap_ttl: int = 0) -> Answer:  # fmt: skip
         self.seen += 1
         if operation is Operation.LIST and not path.endswith("/"):
             path += "/"

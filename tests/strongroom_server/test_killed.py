@@ -19,7 +19,8 @@ WRITERS = 8
 
 def call(port: int, method: str, path: str, body: Any = None, token: str = "") -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/{path}", data, {"X-Vault-Token": token}, method=method)
+    url, headers = f"http://127.0.0.1:{port}/v1/{path}", {"X-Vault-Token": token}
+    request = urllib.request.Request(url, data, headers, method=method)
     with urllib.request.urlopen(request, timeout=10) as answer:
         raw = answer.read()
     return json.loads(raw) if raw else None

@@ -1,6 +1,7 @@
 """The cluster's name server: what names mean."""
 
 import pytest
+
 from tools.cluster.dns import Zone
 
 ENDPOINTS = {

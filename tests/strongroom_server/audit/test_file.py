@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conformance.device import LINES, DeviceConformance
 
 from strongroom_server.audit import open_device
 from strongroom_server.sdk.audit import Device
 from strongroom_server.sdk.errors import AuditError
+from tests.conformance.device import LINES, DeviceConformance
 
 
 class TestFile(DeviceConformance):

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from tests.conformance.device import LINES, DeviceConformance
 
 from strongroom_server.audit import open_device
 from strongroom_server.sdk.audit import Device
 from strongroom_server.sdk.errors import AuditError
+from tests.conformance.device import LINES, DeviceConformance
 
 
 async def until(found: list[bytes], count: int) -> list[bytes]:

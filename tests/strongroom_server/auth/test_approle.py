@@ -2,12 +2,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.strongroom_server.fakes import Mounted, client
 
 from strongroom_server.auth.approle import Engine
 from strongroom_server.auth.approle.schemas import FIELDS
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, UnsupportedOperation, UnsupportedPath
 from strongroom_server.sdk.request import Auth, Operation, Request, Response
+from tests.strongroom_server.fakes import Mounted, client
 
 
 class AppRole(Mounted):

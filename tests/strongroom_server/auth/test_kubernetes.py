@@ -5,13 +5,13 @@ from typing import Any
 
 import jwt
 import pytest
-from tests.strongroom_server.auth.cluster import ISSUER, REVIEWER, Cluster, pem_of, signing_key
-from tests.strongroom_server.fakes import Mounted, client
 
 from strongroom_server.auth.kubernetes import Engine, selectors
 from strongroom_server.auth.kubernetes.claims import fits
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied, RequestError, UpstreamError
 from strongroom_server.sdk.request import Auth
+from tests.strongroom_server.auth.cluster import ISSUER, REVIEWER, Cluster, pem_of, signing_key
+from tests.strongroom_server.fakes import Mounted, client
 
 ROLE = {
     "bound_service_account_names": "app-*",

@@ -2,11 +2,11 @@ from typing import Any
 
 import bcrypt
 import pytest
-from tests.strongroom_server.fakes import Mounted, client
 
 from strongroom_server.auth.userpass import Engine
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied, UnsupportedPath
 from strongroom_server.sdk.request import Auth
+from tests.strongroom_server.fakes import Mounted, client
 
 HASH = bcrypt.hashpw(b"hashed", bcrypt.gensalt(4)).decode()
 

@@ -3,7 +3,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.conformance.storage import StorageConformance
 
 from strongroom_common.clock import FakeClock
 from strongroom_server.barrier import KEYRING, Barrier, new_root_key
@@ -13,6 +12,7 @@ from strongroom_server.sdk.storage import Storage
 from strongroom_server.storage import open_backend
 from strongroom_server.storage.layers import Faults
 from strongroom_server.storage.memory import MemoryStore
+from tests.conformance.storage import StorageConformance
 
 ROOT = bytes(range(32))
 

@@ -3,13 +3,13 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.bao import dev_server
-from tests.strongroom_server.core.test_acl import PRIORITY
-from tests.strongroom_server.core.test_policies import REFUSED
 
 from strongroom_common.hcl import HclError
 from strongroom_server.core.acl import compile_acl
 from strongroom_server.core.policies import parse_policy
+from tests.bao import dev_server
+from tests.strongroom_server.core.test_acl import PRIORITY
+from tests.strongroom_server.core.test_policies import REFUSED
 
 pytestmark = pytest.mark.peer
 

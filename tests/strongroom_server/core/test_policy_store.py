@@ -1,10 +1,10 @@
 import pytest
-from tests.strongroom_server.fakes import PlainStore
 
 from strongroom_common.clock import FakeClock
 from strongroom_server.core.policy_store import PolicyStore
 from strongroom_server.core.tokens import Token
 from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
+from tests.strongroom_server.fakes import PlainStore
 
 
 class Identity:

@@ -1,10 +1,10 @@
 import pytest
-from tests.strongroom_server.fakes import Mounted, caller
 
 from strongroom_server.engines.cubbyhole import Engine
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied
 from strongroom_server.sdk.request import Caller, Operation, Request
+from tests.strongroom_server.fakes import Mounted, caller
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 from typing import Any
 
 import pytest
-from tests.strongroom_server.fakes import Mounted
 
 from strongroom_server.engines.kv import Engine
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, UnsupportedOperation
 from strongroom_server.sdk.request import Operation, Request
+from tests.strongroom_server.fakes import Mounted
 
 
 @pytest.fixture

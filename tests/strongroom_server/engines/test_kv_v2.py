@@ -3,12 +3,12 @@ import contextlib
 from typing import Any
 
 import pytest
-from tests.strongroom_server.fakes import Mounted, PlainStore
 
 from strongroom_server.engines.kv import Engine
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, UnsupportedOperation
 from strongroom_server.sdk.request import Operation, Request
+from tests.strongroom_server.fakes import Mounted, PlainStore
 
 
 async def open_kv(store: PlainStore | None = None) -> Mounted:

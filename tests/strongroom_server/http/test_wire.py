@@ -2,15 +2,16 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.strongroom_server.live import Live
 
 from strongroom_server.http.app import App
 from strongroom_server.http.listeners import bind_tcp
+from tests.strongroom_server.live import Live
 
 
 @dataclass
@@ -139,8 +140,9 @@ async def test_numbers_keep_their_text(wire: Wire) -> None:
     await wire.answer()
     wire.writer.write(message("GET", "secret/data/n"))
     head = await wire.reader.readuntil(b"\r\n\r\n")
-    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
-    body = await wire.reader.readexactly(length)
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    assert length
+    body = await wire.reader.readexactly(int(length[1]))
     assert numbers[8:-1] in body
 
 

@@ -2,11 +2,11 @@ import base64
 from pathlib import Path
 
 import pytest
-from tests.conformance.seal import ROOT, SealConformance
 
 from strongroom_server.sdk.errors import SealError
 from strongroom_server.sdk.seal import Seal
 from strongroom_server.seals import open_seal
+from tests.conformance.seal import ROOT, SealConformance
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 

@@ -1,9 +1,8 @@
 from pathlib import Path
 
-from tests.conformance.backend import BackendConformance
-
 from strongroom_server.sdk.backend import Backend
 from strongroom_server.storage import open_backend
+from tests.conformance.backend import BackendConformance
 
 
 class TestMemory(BackendConformance):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.conformance.backend import BackendConformance
 
 from strongroom_server.sdk.backend import Backend, Change
 from strongroom_server.sdk.errors import BackendError
 from strongroom_server.storage import open_backend
+from tests.conformance.backend import BackendConformance
 
 
 class TestSqlite(BackendConformance):

@@ -1,4 +1,4 @@
-"""The whole life of a server under the operator's hands, on a real OpenBao."""
+"""The whole life of a server under the operator's hands: ours, and OpenBao."""
 
 import time
 from collections.abc import AsyncIterator
@@ -14,13 +14,17 @@ from strongroom_operator.errors import GiveUp
 from strongroom_operator.resources import Cluster
 from strongroom_operator.spec import KubernetesAuth, Seal, VaultClusterSpec
 from strongroom_operator.vault import HttpServer, find, health
-from tests.strongroom_operator.servers import free_port, openbao, service_account_token, token_reviews, until_active
+from tests.strongroom_operator.servers import free_port, running, service_account_token, token_reviews, until_active
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow]
 OPERATOR = service_account_token("strongroom", "operator")
 CA = tls.issue_ca("test", time.time()).certificate.decode()
 OUTSIDE = KubernetesAuth(config=Object({"disable_local_ca_jwt": True, "kubernetes_ca_cert": CA}))  # no pod: no CA there
 CLUSTER = Cluster("vault", "main", "uid", VaultClusterSpec())
+
+
+@pytest.fixture(params=["strongroom", pytest.param("openbao", marks=[pytest.mark.peer, pytest.mark.slow])])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
@@ -43,8 +47,8 @@ async def started(server: HttpServer, wanted: Wanted) -> keys.Keys:
     return made
 
 
-async def test_from_an_empty_server_to_the_operators_own_role(tmp_path: Path, wanted: Wanted) -> None:
-    async with openbao(tmp_path, free_port()) as server:
+async def test_from_an_empty_server_to_the_operators_own_role(kind: str, tmp_path: Path, wanted: Wanted) -> None:
+    async with running(kind, tmp_path, free_port()) as server:
         made = await started(server, wanted)
         assert (len(made.shares), made.kind) == (5, "unseal")
         await bootstrap.revoke(server)
@@ -58,8 +62,9 @@ async def test_from_an_empty_server_to_the_operators_own_role(tmp_path: Path, wa
             await server.call("read", "secret/data/app")
 
 
-async def test_drift_is_repaired_with_the_operators_own_role(tmp_path: Path, wanted: Wanted) -> None:
-    async with openbao(tmp_path, free_port()) as server:
+@pytest.mark.slow
+async def test_drift_is_repaired_with_the_operators_own_role(kind: str, tmp_path: Path, wanted: Wanted) -> None:
+    async with running(kind, tmp_path, free_port()) as server:
         await started(server, wanted)
         for path in ("sys/mounts/secret", "sys/audit/file"):
             await server.call("delete", path)
@@ -72,8 +77,11 @@ async def test_drift_is_repaired_with_the_operators_own_role(tmp_path: Path, wan
         ]
 
 
-async def test_a_root_token_is_made_from_the_keys_when_the_role_is_lost(tmp_path: Path, wanted: Wanted) -> None:
-    async with openbao(tmp_path, free_port()) as server:
+@pytest.mark.slow
+async def test_a_root_token_is_made_from_the_keys_when_the_role_is_lost(
+    kind: str, tmp_path: Path, wanted: Wanted
+) -> None:
+    async with running(kind, tmp_path, free_port()) as server:
         made = await started(server, wanted)
         await server.call("delete", "sys/auth/kubernetes")
         await bootstrap.revoke(server)
@@ -84,40 +92,46 @@ async def test_a_root_token_is_made_from_the_keys_when_the_role_is_lost(tmp_path
         assert await bootstrap.log_in(server, wanted, OPERATOR)
 
 
-async def test_a_restarted_server_is_unsealed_with_the_keys_of_the_secret(tmp_path: Path, wanted: Wanted) -> None:
+@pytest.mark.slow
+async def test_a_restarted_server_is_unsealed_with_the_keys_of_the_secret(
+    kind: str, tmp_path: Path, wanted: Wanted
+) -> None:
     port = free_port()
-    async with openbao(tmp_path, port) as server:
+    async with running(kind, tmp_path, port) as server:
         made = await started(server, wanted)
     kept = keys.from_secret(keys.to_secret(CLUSTER, made.without_root_token()))
     assert kept == made.without_root_token()
-    async with openbao(tmp_path, port) as server:
+    async with running(kind, tmp_path, port) as server:
         assert (await health(server)).sealed
         await bootstrap.unseal(server, kept)
         assert not (await health(server)).sealed
 
 
-async def test_keys_of_other_data_are_refused_in_words(tmp_path: Path, wanted: Wanted) -> None:
+@pytest.mark.slow
+async def test_keys_of_other_data_are_refused_in_words(kind: str, tmp_path: Path, wanted: Wanted) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    async with openbao(tmp_path / "one", free_port()) as one, openbao(tmp_path / "two", free_port()) as two:
+    async with running(kind, tmp_path / "one", free_port()) as one, running(kind, tmp_path / "two", free_port()) as two:
         others = await bootstrap.initialise(one, Seal())
         await bootstrap.initialise(two, Seal())
         with pytest.raises(GiveUp, match="WrongKeys"):
             await bootstrap.unseal(two, others)
 
 
-async def test_a_strange_service_account_is_not_let_in(tmp_path: Path, wanted: Wanted) -> None:
-    async with openbao(tmp_path, free_port()) as server:
+@pytest.mark.slow
+async def test_a_strange_service_account_is_not_let_in(kind: str, tmp_path: Path, wanted: Wanted) -> None:
+    async with running(kind, tmp_path, free_port()) as server:
         await started(server, wanted)
         assert not await bootstrap.log_in(server, wanted, service_account_token("app", "app"))
 
 
-async def test_a_mount_of_another_type_is_left_alone(tmp_path: Path, wanted: Wanted) -> None:
-    async with openbao(tmp_path, free_port()) as server:
+@pytest.mark.slow
+async def test_a_mount_of_another_type_is_left_alone(kind: str, tmp_path: Path, wanted: Wanted) -> None:
+    async with running(kind, tmp_path, free_port()) as server:
         made = await bootstrap.initialise(server, wanted.spec.seal)
         await bootstrap.unseal(server, made)
         await until_active(server)
         server.token = made.root_token.reveal()
-        await server.call("write", "sys/mounts/secret", {"type": "transit"})
-        with pytest.raises(GiveUp, match="secret is of type transit, not kv"):
+        await server.call("write", "sys/auth/kubernetes", {"type": "userpass"})
+        with pytest.raises(GiveUp, match="auth/kubernetes is of type userpass, not kubernetes"):
             await bootstrap.set_up(server, wanted)

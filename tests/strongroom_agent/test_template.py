@@ -1,0 +1,112 @@
+"""Templates against what OpenBao's agent made of them: the golden cases, and our own collection of tricky ones."""
+
+import pytest
+
+from strongroom_agent.template import ExecutionError, ParseError, TemplateError
+from tests.strongroom_agent.rendering import GOLDEN, RECORDED, Absent, golden_recall, render
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in GOLDEN["cases"]])
+def test_golden(case, tmp_path):
+    body = case["body"].replace("OUTDIR", str(tmp_path))
+    delimiters = tuple(case["delims"] or ("{{", "}}"))
+    if not case["ok"]:
+        with pytest.raises((TemplateError, Absent)):
+            render(body, golden_recall, delimiters, case["error_on_missing_key"])
+        return
+    output = render(body, golden_recall, delimiters, case["error_on_missing_key"])
+    if case["nondeterministic"]:
+        assert output
+    else:
+        assert output == case["output"]
+
+
+@pytest.mark.parametrize("case", RECORDED["rendered"], ids=lambda case: case["template"][:60])
+def test_recorded(case):
+    assert render(case["template"]) == case["output"]
+
+
+@pytest.mark.parametrize("template", RECORDED["refused"])
+def test_refused(template):
+    with pytest.raises(TemplateError):
+        render(template)
+
+
+@pytest.mark.parametrize("case", RECORDED["yaml"], ids=lambda case: case["yaml"][:40])
+def test_yaml(case):
+    template = f"{{{{ parseYAML `{case['yaml']}` }}}}"
+    if case["output"] is None:
+        with pytest.raises(ExecutionError):
+            render(template)
+    else:
+        assert render(template) == case["output"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("a: &x 1\nb: *x", id="anchors"),
+        pytest.param("a: !!str 5", id="tags"),
+        pytest.param("? x\n: y", id="complex_keys"),
+        pytest.param("a: 1\n---\nb: 2", id="two_documents"),
+    ],
+)
+def test_yaml_beyond_the_reader_is_refused_rather_than_misread(text):
+    with pytest.raises(ExecutionError):
+        render(f"{{{{ parseYAML `{text}` }}}}")
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        pytest.param('{{ "x" | b64dec }}', 'template: :1: function "b64dec" not defined', id="unknown_function"),
+        pytest.param("a\n\n{{ if true }}", "template: :3: unexpected EOF", id="missing_end"),
+        pytest.param("{{ $x }}", 'template: :1: undefined variable "$x"', id="undefined_variable"),
+        pytest.param("{{ 1 | 2 }}", "template: :1: non executable command in pipeline stage 2", id="not_executable"),
+        pytest.param("{{", "template: :1: unclosed action", id="unclosed"),
+    ],
+)
+def test_parse_errors_name_the_line(template, message):
+    with pytest.raises(ParseError) as caught:
+        render(template)
+    assert str(caught.value) == message
+
+
+def test_execution_errors_name_the_place_as_go_does():
+    with pytest.raises(ExecutionError) as caught:
+        render('{{ with secret "database/creds/app-ro" }}{{ .Data.data.username }}{{ end }}', golden_recall)
+    assert str(caught.value) == (
+        'template: :1:49: executing "" at <.Data.data.username>: nil pointer evaluating interface {}.username'
+    )
+
+
+def test_a_missing_key_is_an_error_when_strict():
+    with pytest.raises(ExecutionError, match='map has no entry for key "nope"'):
+        render('{{ with secret "kv/data/app/web" }}{{ .Data.data.nope }}{{ end }}', golden_recall, strict=True)
+
+
+def test_errors_do_not_show_values():
+    with pytest.raises(ExecutionError) as caught:
+        render('{{ with secret "kv/data/app/web" }}{{ .Data.data.username.x }}{{ end }}', golden_recall)
+    assert "u1" not in str(caught.value)
+
+
+def test_numbers_of_answers_keep_their_digits():
+    from strongroom_agent.functions.secrets import Secret
+    from strongroom_common import jsonx
+
+    answer = jsonx.loads('{"data":{"a":9007199254740993,"b":1.50,"c":[1E3],"d":true}}')
+    body = '{{ with secret "x" }}{{ .Data.a }} {{ .Data.b }} {{ .Data.c }} {{ .Data.d }} {{ .Data | toJSON }}{{ end }}'
+    expected = '9007199254740993 1.50 [1E3] true {"a":9007199254740993,"b":1.50,"c":[1E3],"d":true}'
+    assert render(body, lambda _: Secret(answer)) == expected
+
+
+def test_deep_recursion_is_an_error_and_no_crash():
+    with pytest.raises(TemplateError):
+        render('{{ define "r" }}{{ template "r" . }}{{ end }}{{ template "r" 1 }}')
+    with pytest.raises(TemplateError):
+        render("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}")
+
+
+def test_environment_is_the_agents():
+    assert render('{{ env "A" }}{{ mustEnv "A" }}{{ envOrDefault "B" "d" }}', environment={"A": "x"}) == "xxd"
