@@ -105,9 +105,9 @@ def server_names(cluster: Cluster) -> frozenset[str]:
     """Return every name and address that the servers' certificate is for."""
     services = (cluster.name, f"{cluster.name}-active", f"{cluster.name}-standby")
     suffixes = ("", f".{cluster.namespace}", f".{cluster.namespace}.svc", f".{cluster.namespace}.svc.cluster.local")
-    pods = [f"{host}.{cluster.headless}{suffix}" for host in ("*",) for suffix in suffixes]
-    names = [service + suffix for service in services for suffix in suffixes]
-    return frozenset([*names, *pods, "localhost", "127.0.0.1", *cluster.spec.tls.extra_names])
+    pods = [f"{cluster.name}-{number}.{cluster.headless}" for number in range(cluster.spec.replicas)]
+    names = [host + suffix for host in (*services, *pods) for suffix in suffixes]
+    return frozenset([*names, "localhost", "127.0.0.1", *cluster.spec.tls.extra_names])
 
 
 def owned(cluster: Cluster, api_version: str, kind: str, name: str, **parts: Any) -> Body:
