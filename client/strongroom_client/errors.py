@@ -65,7 +65,11 @@ class PermissionDenied(ApiError):
         path = self.url.partition("/v1/")[2].partition("?")[0]
         if self.says("invalid token") or self.says("missing client token"):
             return "Log in again, or set VAULT_TOKEN to a valid token."
-        return f'No policy of this token allows it. What it may do there: token capabilities "{path}"' if path else ""
+        return (
+            f'No policy of this token allows it: token capabilities "{path}" tells what it may do there.'
+            if path
+            else ""
+        )
 
 
 class NotFound(ApiError):

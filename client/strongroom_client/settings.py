@@ -109,4 +109,11 @@ def standard_proxy(environ: Mapping[str, str], address: str) -> str:
 
 
 def _covers(rule: str, host: str) -> bool:
-    return rule in ("*", host) or host.endswith("." + rule)
+    if "/" not in rule:
+        return rule in ("*", host) or host.endswith("." + rule)
+    from ipaddress import ip_address, ip_network
+
+    try:
+        return ip_address(host) in ip_network(rule, strict=False)
+    except ValueError:  # a name lies in no network
+        return False

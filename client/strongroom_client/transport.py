@@ -51,48 +51,51 @@ class Transport:
 
     def send(self, request: Prepared) -> Answer:
         """Send ``request`` and read the whole answer; raises Unreachable when there is none."""
-        with self._open(request) as response:
-            return Answer(response.status, response.read(), response.headers.get("Location", ""))
+        with self.stream(request) as response:
+            try:
+                body = response.read()
+            except (HTTPException, OSError) as error:
+                raise self._unreachable(request, error) from error
+            return Answer(response.status, body, response.headers.get("Location", ""))
 
     @contextmanager
     def stream(self, request: Prepared) -> Iterator[HTTPResponse]:
-        """Send ``request`` and hand out the answer unread, for snapshots and logs that do not end soon."""
-        with self._open(request) as response:
+        """Send ``request`` and hand out the answer unread, for snapshots and logs that do not end soon.
+
+        Raises Unreachable when no answer comes; reading it raises OSError or HTTPException where it breaks off.
+        """
+        connection, response = self._begin(request)
+        try:
             yield response
+        finally:
+            if response.isclosed() and not response.will_close:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
     def close(self) -> None:
         """Close all idle connections. The transport can be used again."""
         while self._idle:
             self._idle.pop().close()
 
-    @contextmanager
-    def _open(self, request: Prepared) -> Iterator[HTTPResponse]:
+    def _begin(self, request: Prepared) -> tuple["_Connection", HTTPResponse]:
         connection, fresh = self._take()
-        done = False
         try:
-            try:
-                response = self._exchange(connection, request)
-            except (HTTPException, OSError):
-                # An idle connection may have been closed by the other side at the moment it was used.
-                if fresh or request.method not in _REPEATABLE:
-                    raise
-                connection.close()
-                connection = self._connection()
-                response = self._exchange(connection, request)
-            yield response
-            done = response.isclosed() and not response.will_close
-        except (HTTPException, OSError) as error:
-            raise self._unreachable(request, error) from error
-        finally:
-            if done:
-                self._idle.append(connection)
-            else:
-                connection.close()
+            return connection, self._exchange(connection, request)
+        except Unreachable:
+            if fresh or request.method not in _REPEATABLE:
+                raise
+        connection = self._connection()  # the other side may have closed an idle one at the moment it was used
+        return connection, self._exchange(connection, request)
 
     def _exchange(self, connection: "_Connection", request: Prepared) -> HTTPResponse:
         path = self._url.path.rstrip("/") if self._url.scheme != "unix" else ""
-        connection.request(request.method, connection.prefix + path + request.target, request.body, request.headers)
-        return connection.getresponse()
+        try:
+            connection.request(request.method, connection.prefix + path + request.target, request.body, request.headers)
+            return connection.getresponse()
+        except (HTTPException, OSError) as error:
+            connection.close()
+            raise self._unreachable(request, error) from error
 
     def _take(self) -> tuple["_Connection", bool]:
         while self._idle:
@@ -183,6 +186,8 @@ def _explain(error: Exception, url: SplitResult, settings: Settings) -> tuple[st
         return f"no socket at {url.netloc + url.path}", "Check the path in VAULT_ADDR."
     if "WRONG_VERSION_NUMBER" in text or "HTTP_REQUEST" in text:
         return "the server speaks HTTP, not HTTPS", "Begin VAULT_ADDR with http:// instead of https://."
+    if isinstance(error, ConnectionResetError) and url.scheme == "http":
+        return text, "If the server speaks HTTPS, begin VAULT_ADDR with https://."
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return text, "VAULT_CACERT names the CA to trust; VAULT_TLS_SERVER_NAME the name on the certificate."
     return text, ""

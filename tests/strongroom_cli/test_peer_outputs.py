@@ -17,6 +17,8 @@ from tests.strongroom_cli.running import Ran, masked, ran
 
 pytestmark = pytest.mark.peer
 
+_HEADER = re.compile(r' -H "[^"]*"')  # bao prints them in any order
+_HEADERS = re.compile(f"({_HEADER.pattern})+")
 _PRODUCT = re.compile(r"OpenBao|Strongroom|Vault|BAO_TOKEN|VAULT_TOKEN")
 
 _FILES = {
@@ -436,7 +438,8 @@ def _theirs(words: list[str], environ: dict[str, str], folder: Path) -> Ran:
 
 
 def _masked(text: str, own: str) -> str:
-    return masked(_PRODUCT.sub("PRODUCT", text.replace(own, "X" * len(own))))
+    text = masked(_PRODUCT.sub("PRODUCT", text.replace(own, "X" * len(own))))
+    return _HEADERS.sub(lambda run: "".join(sorted(_HEADER.findall(run[0]))), text)
 
 
 def _words_of(err: str) -> list[str]:

@@ -1,6 +1,8 @@
 """operator step-down, members, and the raft group."""
 
+import os
 import shutil
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 from strongroom_cli import gotext, output
@@ -81,22 +83,27 @@ def _file(path: str) -> str:
 
 
 def snapshot_save(session: Session) -> int:
-    """Write a snapshot of the storage to a file."""
+    """Write a snapshot of the storage to a file, which is there whole or not at all."""
     path = session.arguments[0].strip()
     request = session.client.prepare("read", f"{_RAFT}/snapshot")
     with trouble("Error taking the snapshot"), session.stream(request) as response:
         if response.status != 200:
             handle(response.status, response.read(), method=request.method, url=session.client.url(request))
-        with _create(path) as file:
-            shutil.copyfileobj(response, file)
+        try:
+            _keep(response, path)
+        except (OSError, HTTPException) as error:
+            raise CommandError(f"Error taking the snapshot: {path}: {error}", 1) from error
     return 0
 
 
-def _create(path: str) -> Any:
-    try:
-        return open(path, "wb")  # noqa: PTH123 pathlib costs start-up time; the caller closes
-    except OSError as error:
-        raise UsageError(f"Error opening output file: {path}: {error.strerror}") from error
+def _keep(response: HTTPResponse, path: str) -> None:
+    part = f"{path}.part"
+    with open(part, "wb") as file:  # noqa: PTH123 pathlib costs start-up time
+        shutil.copyfileobj(response, file)
+    if response.length:
+        os.remove(part)  # noqa: PTH107
+        raise OSError("the server broke off")
+    os.replace(part, path)  # noqa: PTH105
 
 
 def snapshot_restore(session: Session) -> int:
@@ -106,7 +113,7 @@ def snapshot_restore(session: Session) -> int:
         with open(path, "rb") as file:  # noqa: PTH123 pathlib costs start-up time
             content = file.read()
     except OSError as error:
-        raise UsageError(f"Error opening policy file: {path}: {error.strerror}") from error
+        raise UsageError(f"Error opening snapshot file: {path}: {error.strerror}") from error
     where = "snapshot-force" if session.options.on("force") else "snapshot"
     with trouble("Error installing the snapshot"):
         session.call("post", f"{_RAFT}/{where}", content)
