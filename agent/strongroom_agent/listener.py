@@ -64,12 +64,16 @@ class Proxy:
             return Answer(response.status, kept, response.read())
 
 
-def start(listeners: tuple[Listener, ...], proxy: Proxy) -> None:
-    """Listen at every address, each in a thread that ends with the process; raises OSError."""
-    for listener in listeners:
-        server = _server(listener, proxy)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+def start(listeners: tuple[Listener, ...], proxy: Proxy, poll: float = 60) -> list[ThreadingHTTPServer]:
+    """Listen at every address, each in a thread that ends with the process; raises OSError.
+
+    ``poll`` is how often, in seconds, a thread looks whether its server was shut down.
+    """
+    servers = [_server(listener, proxy) for listener in listeners]
+    for listener, server in zip(listeners, servers, strict=True):
+        threading.Thread(target=server.serve_forever, args=(poll,), daemon=True).start()
         log.info("listening on %s %s", listener.kind, listener.address)
+    return servers
 
 
 def _server(listener: Listener, proxy: Proxy) -> ThreadingHTTPServer:

@@ -78,7 +78,8 @@ def test_secrets_are_not_logged(vault, tmp_path):
 def test_a_change_is_rendered_and_told_by_the_command(vault, tmp_path):
     vault.secrets["kv/data/app"] = {"user": "ann"}
     config = configuration(vault, tmp_path, template_config={"static_secret_render_interval": "100ms"})
-    config["template"] = [template(tmp_path, SECRET, command=f"cat {tmp_path}/out >> {tmp_path}/log; echo >> {tmp_path}/log")]
+    command = f"cat {tmp_path}/out >> {tmp_path}/log; echo >> {tmp_path}/log"
+    config["template"] = [template(tmp_path, SECRET, command=command)]
     with running(config, tmp_path, f"-ready-file={tmp_path}/ready") as agent:
         until(lambda: content(tmp_path / "ready"))
         assert content(tmp_path / "out") == "ann"

@@ -18,7 +18,7 @@ def _memory(pid: int) -> dict[str, float]:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tls")
-    openssl = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    openssl = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     names = ["-subj", "/CN=vault", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
     subprocess.run([*openssl, *names, *files], check=True, capture_output=True)
@@ -33,7 +33,8 @@ def test_an_idle_agent_is_small(tls, tmp_path, certificate):
         vault.secrets["kv/data/app"] = {"user": "ann"}
         config = configuration(vault, tmp_path, template_config={"static_secret_render_interval": "50ms"})
         config["vault"]["ca_cert"] = str(certificate)
-        text = '{{- with secret "kv/app" -}}\n{{ range $k, $v := .Data.data }}{{ $k }}={{ $v | toJSON }}\n{{ end }}{{- end }}'
+        each = "{{ range $k, $v := .Data.data }}{{ $k }}={{ $v | toJSON }}\n{{ end }}"
+        text = '{{ with secret "kv/app" }}' + each + "{{ end }}"
         config["template"] = [template(tmp_path, text, command=["true"])]
         with running(config, tmp_path) as agent:
             until(lambda: content(tmp_path / "out") == 'user="ann"\n')

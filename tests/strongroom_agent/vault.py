@@ -99,7 +99,7 @@ def serving(certificate: Path | None = None) -> Iterator[Vault]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def any(self) -> None:
+        def exchange(self) -> None:
             url = urlsplit(self.path)
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             method = "LIST" if "list=true" in url.query else self.command
@@ -117,8 +117,8 @@ def serving(certificate: Path | None = None) -> Iterator[Vault]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_PUT = do_POST = do_DELETE = any
-
+    for verb in ("GET", "PUT", "POST", "DELETE"):
+        setattr(Handler, f"do_{verb}", Handler.exchange)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     if certificate:
