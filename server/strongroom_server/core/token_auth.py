@@ -4,14 +4,17 @@ It stands in the core, not among the other methods, since it is the door to the 
 """
 
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from strongroom_common.fields import Alias, Cidrs, Given, Names, Pairs, Seconds
+from strongroom_server.core.identity.logins import attach
 from strongroom_server.core.registration import create_token, mount_limits, normal_policies
 from strongroom_server.core.tokens import BATCH, SERVICE, Token
 from strongroom_server.core.ttl import Limits, grant
 from strongroom_server.sdk.engine import Engine, delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied
+from strongroom_server.sdk.request import Alias as EntityAlias
 from strongroom_server.sdk.request import Auth, Request, Response
 from strongroom_server.sdk.storage import load, remove, save
 
@@ -144,6 +147,8 @@ class TokenAuth(Engine):
         if kind == BATCH and (auth.num_uses or auth.period or auth.explicit_max_ttl):
             raise InvalidRequest("batch tokens have no number of uses, period or explicit max TTL")
         warnings = self._grant(auth, asked.ttl or asked.lease, parent)
+        if asked.entity_alias:
+            await self._attach_entity(auth, asked.entity_alias, role)
         path = "auth/token/" + request.path.rstrip("/") + (f"/{role.path_suffix}" if role and role.path_suffix else "")
         await create_token(
             self.server, auth, path, mount="auth/token/", kind=kind, token=asked.id,
@@ -195,6 +200,16 @@ class TokenAuth(Engine):
             if "default" not in parent.policies and "default" not in {n.strip().lower() for n in wanted}:
                 tidy = tuple(name for name in tidy if name != "default")
         return tidy
+
+    async def _attach_entity(self, auth: Auth, name: str, role: Role | None) -> None:
+        """Give the token the entity behind a name at this mount, if the role allows that name."""
+        mount = self.server.mounts.at("auth/token/")
+        if role is None or mount is None:
+            raise InvalidRequest("'entity_alias' is only allowed in combination with token role")
+        if not any(fnmatchcase(name.lower(), glob.lower()) for glob in role.allowed_entity_aliases):
+            raise InvalidRequest("invalid 'entity_alias' value")
+        auth.alias = EntityAlias(name)
+        await attach(self.server.identity, auth, mount)
 
     def _grant(self, auth: Auth, wish: int, parent: Token) -> list[str]:
         now = self.server.clock.now()
@@ -306,9 +321,15 @@ class TokenAuth(Engine):
             await self.server.revocation.end_token(token)
 
     @write("revoke-accessor")
-    async def revoke_accessor(self, body: Given[ByAccessor]) -> None:
-        """End the token of an accessor with its children."""
-        await self.server.revocation.end_token(await self._by_accessor(body.value.accessor))
+    async def revoke_accessor(self, body: Given[ByAccessor]) -> Response | None:
+        """End the token of an accessor with its children; an unknown one is ended already."""
+        if not body.value.accessor:
+            raise InvalidRequest("missing accessor")
+        token = await self.server.tokens.by_accessor(body.value.accessor)
+        if token is None:
+            return Response(warnings=["No token found with this accessor"])
+        await self.server.revocation.end_token(token)
+        return None
 
     @write("revoke-orphan", sudo=True)
     async def revoke_orphan(self, body: Given[Named], request: Request) -> None:
@@ -349,7 +370,7 @@ class TokenAuth(Engine):
             "name": name.lower(),
             "explicit_max_ttl": 0,
             "period": 0,
-            "allowed_entity_aliases": role.allowed_entity_aliases or None,
+            "allowed_entity_aliases": sorted({name.lower() for name in role.allowed_entity_aliases}) or None,
         }
 
     async def role_exists(self, name: str) -> bool:
@@ -382,7 +403,7 @@ class TokenAuth(Engine):
             raise InvalidRequest("missing accessor")
         token = await self.server.tokens.by_accessor(accessor)
         if token is None or token.expired(self.server.clock.now()):
-            raise PermissionDenied("invalid accessor")
+            raise InvalidRequest("invalid accessor")
         return token
 
     async def _is_sudo(self, token: Token, path: str) -> bool:
@@ -410,8 +431,6 @@ def _apply_role(auth: Auth, role: Role) -> None:
 
 
 def _role_policies(wanted: tuple[str, ...], parent: Token, role: Role, *, default: bool) -> tuple[str, ...]:
-    from fnmatch import fnmatchcase
-
     default = default and not role.token_no_default_policy
     allowed, globs = set(role.allowed_policies), role.allowed_policies_glob
     if not wanted:

@@ -127,14 +127,14 @@ class Aliases(Area):
 
     def _check_free(self, alias: Alias, stored: Alias) -> None:
         """Refuse a name that is another's, and a second alias of one entity at one mount."""
-        owner = self.server.identity.index.entity_by_key(*alias.key)
-        if owner is not None and any(a.key == alias.key and a.id != alias.id for a in owner.aliases):
-            raise InvalidRequest("alias with combination of mount accessor and name already exists")
         moved = (alias.mount_accessor, alias.canonical_id) != (stored.mount_accessor, stored.canonical_id)
         there = self._entity(alias.canonical_id).alias_at(alias.mount_accessor)
         if moved and there is not None and there.id != alias.id:
             raise InvalidRequest("Alias cannot be updated as the entity already has an alias for the given "
                                  "'mount_accessor' ")  # fmt: skip
+        owner = self.server.identity.index.entity_by_key(*alias.key)
+        if owner is not None and any(a.key == alias.key and a.id != alias.id for a in owner.aliases):
+            raise InvalidRequest("alias with combination of mount accessor and name already exists")
 
     @read("entity-alias/id/{id:segment}")
     @read("alias/id/{id:segment}")

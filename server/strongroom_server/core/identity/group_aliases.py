@@ -9,6 +9,7 @@ from strongroom_server.core.identity.checks import fresh_name
 from strongroom_server.core.identity.facts import alias_facts, alias_row
 from strongroom_server.core.identity.records import EXTERNAL, Alias, Group
 from strongroom_server.core.leases import fresh_nonce
+from strongroom_server.core.mounts import Mount
 from strongroom_server.lib.folders import keys
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
@@ -44,12 +45,13 @@ class GroupAliases(Area):
         identity = self.server.identity
         async with identity.lock:
             owner = self._owner(value)
-            local = self._is_local(value)
-            group, now = self._group(value, owner), identity.now()
+            mount, group, now = self._mount(value), self._group(value, owner), identity.now()
+            self._check_free(value)
             alias = owner.alias if owner is not None and owner.alias is not None else None
             alias = replace(
                 alias or Alias(fresh_nonce(), group.id, value.mount_accessor, value.name, now, now),
-                canonical_id=group.id, mount_accessor=value.mount_accessor, name=value.name, updated=now, local=local,
+                canonical_id=group.id, mount_accessor=value.mount_accessor, name=value.name, updated=now,
+                local=mount.entry.local,
             )  # fmt: skip
             left = [_changed(owner, None, now)] if owner is not None and owner.id != group.id else []
             await identity.change(*left, _changed(group, alias, now))
@@ -67,14 +69,16 @@ class GroupAliases(Area):
             raise InvalidRequest("missing mount_accessor")
         return owner
 
-    def _is_local(self, value: GroupAliasFields) -> bool:
+    def _mount(self, value: GroupAliasFields) -> Mount:
         mount = self.server.mounts.by_accessor(value.mount_accessor)
         if mount is None:
             raise InvalidRequest(f'invalid mount accessor "{value.mount_accessor}"')
+        return mount
+
+    def _check_free(self, value: GroupAliasFields) -> None:
         namesake = self.server.identity.index.group_by_key(value.mount_accessor, value.name)
         if namesake is not None and namesake.alias is not None and namesake.alias.id != value.id:
             raise InvalidRequest("combination of mount and group alias name is already in use")
-        return mount.entry.local
 
     def _group(self, value: GroupAliasFields, owner: Group | None) -> Group:
         if not value.canonical_id:

@@ -1,6 +1,7 @@
 """Identities in storage and in memory: loaded when the barrier opens, changed in atomic steps.
 
-Layout below ``core/identity/``: ``entity/<id>`` (with its aliases), ``group/<id>``.
+Layout below ``core/identity/``: ``entity/<id>`` (with its aliases), ``group/<id>``; ``oidc/`` is that
+of ``oidc/store.py``.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 from strongroom_common.clock import Clock
 from strongroom_server.core.identity.index import Index
+from strongroom_server.core.identity.oidc.store import OidcStore
 from strongroom_server.core.identity.records import Entity, Group
 from strongroom_server.core.identity.values import template_values
 from strongroom_server.lib.locks import KeyedLocks
@@ -37,6 +39,7 @@ class Identity:
         self.index = Index()
         self.lock = asyncio.Lock()
         self.logins = KeyedLocks()
+        self.oidc = OidcStore(storage, clock)
 
     async def start(self) -> None:
         """Load everything."""
