@@ -36,6 +36,7 @@ def _token(session: Session, client: Client, _: str, given: dict[str, str]) -> R
     client.token = given.get("token") or session.ask_secret("Token (will be hidden): ")
     if given.get("lookup", "true") != "true":
         return Response(200, auth={"client_token": client.token})
+    client.wrap_ttl = ""  # the answer is for this program, which asks no one for a new token
     data: dict[str, Any] = client.read("auth/token/lookup-self").data
     auth = {
         "client_token": client.token,

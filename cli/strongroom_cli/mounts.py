@@ -47,13 +47,21 @@ def config(options: Options) -> dict[str, Any]:
     for name in ("default-lease-ttl", "max-lease-ttl"):
         if options.given(name):
             found[name.replace("-", "_")] = f"{int(options.seconds(name))}s"
-    for name in ("listing-visibility", "plugin-version", "token-type", "description"):
+    if options.given("force-no-cache"):
+        found["force_no_cache"] = options.on("force-no-cache")
+    for name in ("listing-visibility", "plugin-version", "token-type"):
         if options.given(name):
             found[name.replace("-", "_")] = options.text(name)
     for name in _LIST_SETTINGS:
         if options.given(name):
             found[name.replace("-", "_")] = options.items(name)
     return found
+
+
+def tuning(options: Options) -> dict[str, Any]:
+    """Return what of ``config`` and the description was given, for a mount that is there already."""
+    described = {"description": options.text("description")} if options.given("description") else {}
+    return {**config(options), **described}
 
 
 def in_order(entry: dict[str, Any], first: tuple[str, ...]) -> dict[str, Any]:

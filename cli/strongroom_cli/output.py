@@ -216,9 +216,8 @@ def _named(response: Response) -> dict[str, Any]:
 def names(session: Session, response: Response | None, path: str) -> int:
     """Print the keys of a list; where there are none say so on standard error and return 2."""
     keys = (response.data or {}).get("keys") if response and isinstance(response.data, dict) else None
-    if not keys and response and response.warnings and session.format == "table":
-        warnings(session, response.warnings)
-        return 0
+    if response and (response.wrap_info or (not keys and response.warnings and session.format == "table")):
+        return answer(session, response, with_field=False)
     if not keys:
         if session.format == "table":
             raise CommandError(f"No value found at {path}")

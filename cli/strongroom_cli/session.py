@@ -68,6 +68,8 @@ class Session:
         self, operation: Operation, path: str, data: Any = None, query: Mapping[str, Any] | None = None
     ) -> Response:
         """Do ``operation``, or print what it would be where the user asked for that."""
+        if path == "sys/wrapping/wrap" and not self.client.wrap_ttl:
+            self.client.wrap_ttl = "5m"  # nothing else can be meant by it
         request = self.client.prepare(operation, path, data, query)
         if self.options.on("output-curl-string"):
             raise Instead(_curl(self.program, request, self.client.url(request)))

@@ -382,6 +382,59 @@ auth help nosuch
 auth help
 """
 
+_WRAPPED = """
+kv put secret/{m} a=1
+kv get -wrap-ttl=5m secret/{m}
+kv get -wrap-ttl=5m -format=json secret/{m}
+kv put -wrap-ttl=5m secret/{m} a=1
+kv patch -wrap-ttl=5m secret/{m} a=2
+kv list -wrap-ttl=5m secret
+kv metadata get -wrap-ttl=5m secret/{m}
+list -wrap-ttl=5m secret/metadata
+token lookup -wrap-ttl=5m
+login -wrap-ttl=5m root
+login -wrap-ttl=5m -token-only root
+write sys/wrapping/wrap a=b
+"""
+
+_BARE = """
+read sys/seal-status
+read sys/leader
+read -format=json sys/leader
+read -format=raw sys/seal-status
+read sys/init
+read -field=sealed sys/seal-status
+read sys/mounts/secret
+read -format=json sys/mounts/secret
+read sys/mounts/secret/tune
+read sys/auth/token/tune
+write sys/capabilities token=root paths=a paths=b
+write -format=json sys/capabilities-self paths=a
+write sys/tools/hash input=YQ==
+write -field=sum sys/tools/hash input=YQ==
+read sys/internal/ui/mounts
+list sys/policies/acl
+list -format=yaml sys/policies/acl
+write identity/entity name={m}
+list identity/entity/name
+delete identity/entity/name/{m}
+write -f sys/leases/tidy
+kv metadata patch -mount=secret nosuch{m}
+kv metadata put -mount=secret -max-versions=x {m}
+kv metadata put -mount=secret -delete-version-after=1.5s {m}
+kv metadata get -mount=secret {m}
+kv metadata patch -mount=secret -cas-required=false -max-versions=0 {m}
+kv metadata delete -mount=secret {m}
+kv undelete -mount=secret -versions=x {m}
+secrets enable -path={m} -default-lease-ttl=xx kv
+secrets enable -path={m} -options=version=2 kv
+secrets tune -version=2 {m}
+secrets disable {m}/
+auth enable -path={m} -token-type=batch approle
+read -format=json sys/auth/{m}/tune
+auth disable {m}
+"""
+
 _REST = """
 status
 status -format=json
@@ -466,6 +519,8 @@ def _difference(line: str, their: Ran, our: Ran) -> str:
         pytest.param(4, _TOKEN, id="token"),
         pytest.param(5, _POLICY, id="policy"),
         pytest.param(6, _MOUNTS, id="secrets_auth_login"),
+        pytest.param(8, _WRAPPED, id="wrapped_answers"),
+        pytest.param(9, _BARE, id="answers_without_the_envelope"),
         pytest.param(7, _REST, id="everything_else"),
     ],
 )

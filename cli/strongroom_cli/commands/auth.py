@@ -5,7 +5,7 @@ from strongroom_cli.command import Command
 from strongroom_cli.commands.generic import clean
 from strongroom_cli.errors import UsageError, trouble
 from strongroom_cli.flags import Flag
-from strongroom_cli.mounts import ENABLE_FLAGS, TUNE_FLAGS, auth_detailed, config, move, print_mounts
+from strongroom_cli.mounts import ENABLE_FLAGS, TUNE_FLAGS, auth_detailed, config, move, print_mounts, tuning
 from strongroom_cli.session import Session
 
 
@@ -63,7 +63,7 @@ def tune(session: Session) -> int:
     """Change an auth method's settings."""
     path = clean(session.arguments[0]) + "/"
     settings = session.options.pairs("options")
-    body = {**config(session.options), **({"options": settings} if settings else {})}
+    body = {**tuning(session.options), **({"options": settings} if settings else {})}
     with trouble(f"Error tuning auth method {path}"):
         session.call("post", f"sys/mounts/auth/{path}tune", body)
     session.say(f"Success! Tuned the auth method at: {path}")

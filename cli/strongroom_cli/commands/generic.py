@@ -48,10 +48,9 @@ def _write(session: Session, operation: Operation) -> int:
 
 def written(session: Session, response: Response, path: str) -> int:
     """Print the answer to a write, or that it went well where there is nothing in it."""
-    if not response.raw.strip() or not output.rows(response):
+    if not (output.rows(response) or response.warnings):
         if session.format == "table":
             session.say(f"Success! Data written to: {path}")
-            output.warnings(session, response.warnings)
         return 0
     return output.answer(session, response)
 

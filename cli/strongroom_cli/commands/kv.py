@@ -23,9 +23,10 @@ def get(session: Session) -> int:
         response = session.find("read", path, query={"version": version} if version and where.v2 else None)
     if response is None:
         raise CommandError(f"No value found at {path}")
-    if name := session.options.text("field"):
+    name = session.options.text("field")
+    if name and not response.wrap_info:
         return _field(session, response, where.v2, path, name)
-    if session.format != "table":
+    if response.wrap_info or session.format != "table":
         return output.answer(session, response)
     output.warnings(session, response.warnings)
     content = response.data or {}
@@ -77,7 +78,7 @@ def _options(session: Session) -> dict[str, int]:
 
 
 def _written(session: Session, response: Response, path: str) -> int:
-    if session.options.text("field") or session.format != "table":
+    if response.wrap_info or session.options.text("field") or session.format != "table":
         return output.answer(session, response)
     session.say(_secret_path(path))
     session.say(_titled("Metadata", response.data or {}))

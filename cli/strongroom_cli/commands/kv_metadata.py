@@ -34,7 +34,7 @@ def get(session: Session) -> int:
         response = session.find("read", path)
     if response is None:
         raise CommandError(f"No value found at {path}")
-    if session.options.text("field") or session.format != "table":
+    if response.wrap_info or session.options.text("field") or session.format != "table":
         return output.answer(session, response)
     content: dict[str, Any] = dict(response.data or {})
     versions = content.pop("versions", None) or {}
@@ -60,8 +60,8 @@ def put(session: Session) -> int:
 def patch(session: Session) -> int:
     """Change a secret's settings; what is not named stays."""
     body = _settings(session)
-    if removed := session.options.items("remove-custom-metadata"):
-        body["custom_metadata"] = {**body.get("custom_metadata", {}), **dict.fromkeys(removed)}
+    removed = dict.fromkeys(session.options.items("remove-custom-metadata"))
+    body["custom_metadata"] = {**body.get("custom_metadata", {}), **removed}
     path = _resolve(session)
     with trouble(f"Error writing data to {path}"):
         response = session.call("patch", path, body)

@@ -26,7 +26,7 @@ def create(session: Session) -> int:
     path = clean(session.arguments[0])
     with trouble("Error creating namespace"):
         response = session.call(
-            "write", f"sys/namespaces/{path}", {"custom_metadata": session.options.pairs("custom-metadata")}
+            "post", f"sys/namespaces/{path}", {"custom_metadata": session.options.pairs("custom-metadata")}
         )
     return output.answer(session, response)
 

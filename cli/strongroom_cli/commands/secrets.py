@@ -4,7 +4,7 @@ from strongroom_cli.command import Command
 from strongroom_cli.commands.generic import clean
 from strongroom_cli.errors import UsageError, trouble
 from strongroom_cli.flags import Flag
-from strongroom_cli.mounts import ENABLE_FLAGS, TUNE_FLAGS, config, detailed, move, print_mounts, simple
+from strongroom_cli.mounts import ENABLE_FLAGS, TUNE_FLAGS, config, detailed, move, print_mounts, simple, tuning
 from strongroom_cli.session import Session
 
 _VERSION = Flag("version", "Version of the key/value engine: 1 or 2.", "int")
@@ -64,7 +64,7 @@ def tune(session: Session) -> int:
     settings = options.pairs("options")
     if options.given("version"):
         settings["version"] = str(options.number("version"))
-    body = {**config(options), **({"options": settings} if settings else {})}
+    body = {**tuning(options), **({"options": settings} if settings else {})}
     with trouble(f"Error tuning secrets engine {path}"):
         session.call("post", f"sys/mounts/{path}tune", body)
     session.say(f"Success! Tuned the secrets engine at: {path}")
@@ -73,7 +73,7 @@ def tune(session: Session) -> int:
 
 def _tune_store(session: Session, path: str) -> int:
     """Set cas_required where it belongs: in the key/value store's own configuration, not in the mount's."""
-    if config(session.options) or session.options.pairs("options"):
+    if tuning(session.options) or session.options.pairs("options"):
         raise UsageError("-cas-required changes the key/value store itself; give it without other flags")
     with trouble(f"Error tuning secrets engine {path}"):
         session.call("post", f"{path}config", {"cas_required": session.options.on("cas-required")})

@@ -18,7 +18,7 @@ def create(session: Session) -> int:
         "policies": options.items("policy") or None,
         "meta": options.pairs("metadata") or None,
         "num_uses": options.number("use-limit"),
-        "renewable": options.on("renewable"),
+        "renewable": options.on("renewable") and options.text("type") != "batch",
         "no_parent": options.on("orphan"),
         "no_default_policy": options.on("no-default-policy"),
         **{name: text for name in ("id", "type") if (text := options.text(name))},
