@@ -20,6 +20,7 @@ class Keys(Area):
         return Response(data, top_level=True)
 
     @write("rotate", sudo=True)
+    @write("rotate/keyring", sudo=True)
     async def rotate(self) -> None:
         """Install a new encryption key for what is written from now on."""
         await self.server.barrier.rotate()

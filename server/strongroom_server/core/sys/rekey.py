@@ -12,7 +12,7 @@ from strongroom_server.core.sealing import SealConfig, check_numbers, combine, d
 from strongroom_server.core.sys.area import Area
 from strongroom_server.lib import pgp
 from strongroom_server.sdk.engine import delete, read, write
-from strongroom_server.sdk.errors import InvalidRequest, NotFound
+from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Response
 from strongroom_server.sdk.storage import Storage, load, remove, save
 from strongroom_server.sdk.system import System
@@ -108,11 +108,10 @@ class Rekey(Area):
         answer = await self._handed_out(key, config, asked)
         if asked.require_verification:
             self._trial = Verification(key, config, fresh_nonce(), [])
-            answer |= {"verification_nonce": self._trial.nonce, "complete": False}
+            answer["verification_nonce"] = self._trial.nonce
         else:
             await self.server.sealing.replace_key(key, config)
-            answer["complete"] = True
-        return Response({"nonce": nonce, "backup": asked.backup,
+        return Response({"nonce": nonce, "complete": True, "backup": asked.backup,
                          "verification_required": asked.require_verification, **answer}, bare=True)  # fmt: skip
 
     async def _handed_out(self, key: bytes, config: SealConfig, asked: Start) -> dict[str, Any]:
@@ -197,7 +196,7 @@ class Rekey(Area):
         """Return the encrypted shares that were kept."""
         kept = await load(self.server.barrier.view("core/"), _BACKUP, dict[str, Any])
         if kept is None:
-            raise NotFound("no backed-up keys found")
+            raise InvalidRequest("no backed-up keys found")
         coded = {f: [base64.b64encode(bytes.fromhex(k)).decode() for k in keys] for f, keys in kept["keys"].items()}
         return {**kept, "keys_base64": coded}
 
