@@ -11,8 +11,7 @@ class Command(NamedTuple):
     """One command. ``usage`` follows its name; ``help`` is paragraphs, with ``{program}`` for the program's name.
 
     ``least`` and ``most`` are the numbers of arguments (``most`` None: any). ``formats`` are the output formats that
-    it knows. ``local`` commands ask no server; one with ``own_flags`` gets all words unread. ``run`` returns the exit
-    code.
+    it knows. ``local`` commands ask no server. ``run`` returns the exit code.
     """
 
     run: Callable[[Session], int]
@@ -23,7 +22,6 @@ class Command(NamedTuple):
     most: int | None = 0
     formats: Sequence[str] = ("table", "json", "yaml")
     local: bool = False
-    own_flags: bool = False
 
 
 FIELD = Flag("field", "Print only this field, without anything around it.")

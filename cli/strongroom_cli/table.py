@@ -13,10 +13,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "login": ("login", "Get a token and keep it"),
     "status": ("status", "Print seal and HA status"),
     "unwrap": ("lease", "Print what a wrapping token holds"),
-    "server": ("programs", "Start a server"),
-    "agent": ("programs", "Start an agent"),
-    "injector": ("programs", "Start the injector for Kubernetes"),
-    "controller": ("programs", "Start the operator for Kubernetes"),
     "path-help": ("status", "Print the server's help for a path"),
     "version": ("status", "Print this program's version"),
     "version-history": ("status", "Print which versions the server has had"),
@@ -86,6 +82,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token revoke": ("token", "End a token"),
 }
 
+PROGRAMS: dict[str, tuple[str, str, str]] = {
+    "server": ("strongroom_server", "server", "Start a server"),
+    "agent": ("strongroom_agent", "all", "Start an agent"),
+    "injector": ("strongroom_injector", "injector", "Start the injector for Kubernetes"),
+    "controller": ("strongroom_operator", "operator", "Start the operator for Kubernetes"),
+}
+"""Programs of the project by the word that starts them: package with ``main.main(argv)``, extra, a line about it.
+
+``operator`` is Vault's word for something else.
+"""
+
 GROUPS: dict[str, str] = {
     "audit": "Audit devices: where the server records every request.",
     "auth": "Auth methods: how clients prove who they are. To log in yourself, use login.",
@@ -124,6 +131,7 @@ def below(group: str) -> dict[str, str]:
     """Return the commands and groups directly below ``group`` ("": all at the top) with a line on each."""
     prefix = f"{group} " if group else ""
     found = {name: about for name, (_, about) in COMMANDS.items()} | GROUPS
+    found |= {name: about for name, (_, _, about) in PROGRAMS.items()}
     return {
         name.removeprefix(prefix): about
         for name, about in sorted(found.items())

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from strongroom_cli.__main__ import run
+from strongroom_cli.dispatch import run
 from strongroom_cli.session import Terminal
 from strongroom_client import Client, ClientError, Settings
 

@@ -12,6 +12,7 @@ import pytest
 
 import strongroom_cli.commands
 from strongroom_cli import helptext, table
+from strongroom_cli.__main__ import start
 from strongroom_cli.command import all_flags
 from strongroom_cli.completion import words
 from strongroom_client.exchange import API_VERSION
@@ -85,10 +86,32 @@ def test_the_version_is_printed(word):
 
 
 def test_a_client_that_never_leaves_its_machine_needs_no_tls():
-    code = "import sys, strongroom_cli.__main__, strongroom_cli.commands.kv; print(*sys.modules)"
+    code = "import sys, strongroom_cli.dispatch, strongroom_cli.commands.kv; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     heavy = {"argparse", "asyncio", "dataclasses", "inspect", "aiohttp", "yaml", "difflib", "getpass", "subprocess"}
     assert not set(done.stdout.split()) & heavy
+
+
+def test_starting_a_program_brings_nothing_of_the_commands():
+    code = "import sys, strongroom_cli.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert {name for name in done.stdout.split() if name.startswith("strongroom_")} == {
+        "strongroom_cli",
+        "strongroom_cli.__main__",
+        "strongroom_cli.table",
+    }
+
+
+@pytest.mark.parametrize("name", table.PROGRAMS)
+def test_every_program_has_an_entry_point(name):
+    package, _, _ = table.PROGRAMS[name]
+    assert callable(import_module(f"{package}.main").main)
+
+
+def test_a_program_that_is_not_installed_says_how_to_get_it(monkeypatch, capsys):
+    monkeypatch.setitem(table.PROGRAMS, "agent", ("nosuch_package", "all", ""))
+    assert start(["agent"]) == 1
+    assert "pip install 'strongroom[all]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["vault", "bao", "strongroom"])
