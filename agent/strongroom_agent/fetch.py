@@ -68,7 +68,7 @@ class Fetcher:
             answer = self._client.read(full, parameters)
         except NotFound:
             raise NoSecret(f"no secret exists at {full}") from None
-        if answer.data is None and answer.auth is None and answer.wrap_info is None:
+        if answer.data is None and answer.auth is None and answer.wrap_info is None and answer.request_id:
             raise NoSecret(f"no secret exists at {full}")
         return _fetched(answer)
 

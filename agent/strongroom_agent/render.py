@@ -9,6 +9,7 @@ from strongroom_agent.fetch import Dependency
 from strongroom_agent.functions import find
 from strongroom_agent.functions.context import Context, Recall
 from strongroom_agent.template import ExecutionError, parse
+from strongroom_agent.template.execute import redacted
 from strongroom_agent.template.values import raw
 
 
@@ -40,11 +41,17 @@ class Renderer:
         self._context.begin()
         try:
             text = self._template.execute()
-        except ExecutionError:
+        except ExecutionError as error:
             if self.missing:  # what failed may have failed for want of a value
                 return None
-            raise
+            raise ExecutionError(self._clean(str(error))) from None
         return None if self.missing else raw(text)
+
+    def _clean(self, message: str) -> str:
+        """Take the values of secrets out of an error; the place before it comes from the template alone."""
+        place, mark, fault = message.partition(">: ")
+        values = [self._value(dependency) for dependency in self.used]
+        return place + mark + redacted(fault, [getattr(value, "data", value) for value in values])
 
     def write(self, data: bytes) -> bool:
         """Write the file and tell whether it changed; raises OSError."""

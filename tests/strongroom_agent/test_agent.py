@@ -116,6 +116,7 @@ def test_equal_dependencies_share_one_request(vault, tmp_path):
     assert (content(tmp_path / "a"), content(tmp_path / "b")) == ("1", "1")
 
 
+@pytest.mark.slow
 def test_a_lease_that_cannot_be_renewed_is_replaced_before_it_ends(vault, tmp_path):
     vault.secrets["db/creds/app"] = {"user": "v"}
     vault.leases["db/creds/app"] = 1
@@ -126,6 +127,7 @@ def test_a_lease_that_cannot_be_renewed_is_replaced_before_it_ends(vault, tmp_pa
         until(lambda: content(tmp_path / "out") == "3")
 
 
+@pytest.mark.slow
 def test_the_token_is_renewed_and_replaced_once_it_cannot_be(vault, tmp_path):
     vault.ttl = 2
     (tmp_path / "jwt").write_text("j")
@@ -216,6 +218,7 @@ def test_a_wrong_command_line_ends_with_1(arguments, message):
     assert message in done.stderr
 
 
+@pytest.mark.slow
 def test_file_dependencies_are_watched(vault, tmp_path):
     (tmp_path / "in").write_text("1")
     config = configuration(vault, tmp_path, template=[template(tmp_path, f'{{{{ file "{tmp_path}/in" }}}}')])

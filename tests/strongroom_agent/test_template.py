@@ -91,6 +91,23 @@ def test_errors_do_not_show_values():
     assert "u1" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param("range .Data.data.username }}{{ end", id="a_range"),
+        pytest.param("parseInt .Data.data.username", id="a_function"),
+        pytest.param('parseInt (print .Data.data.username "x")', id="a_function_of_a_function"),
+        pytest.param(".Data.data.username | parseBool", id="a_piped_function"),
+        pytest.param("sprig_toDecimal .Data.data.username", id="the_standard_librarys_own_words"),
+        pytest.param("explodeMap (sprig_dict .Data.data.username 1 (print .Data.data.username `/a`) 2)", id="keys"),
+    ],
+)
+def test_errors_do_not_show_what_was_computed_from_secrets(action):
+    with pytest.raises(ExecutionError) as caught:
+        render('{{ with secret "kv/data/app/web" }}{{ ' + action + " }}{{ end }}", golden_recall)
+    assert "u1" not in str(caught.value)
+
+
 def test_numbers_of_answers_keep_their_digits():
     from strongroom_agent.functions.secrets import Secret
     from strongroom_common import jsonx

@@ -9,7 +9,10 @@ from strongroom_agent.template.values import NilPointer, StringList, StringMap, 
 
 
 class Secret(Struct):
-    """An answer of the server, as templates see it; ``answer`` is the decoded JSON object."""
+    """An answer of the server, as templates see it; ``answer`` is the decoded JSON object.
+
+    A few endpoints (sys/health) answer without the usual envelope: all they say is data then.
+    """
 
     go_type = "*dependency.Secret"
     go_fields = {  # noqa: RUF012 -- the base class says ClassVar
@@ -22,7 +25,8 @@ class Secret(Struct):
         self.lease_id = str(answer.get("lease_id") or "")
         self.lease_duration = int(answer.get("lease_duration") or 0)
         self.renewable = bool(answer.get("renewable"))
-        self.data: dict[str, Any] = from_json(answer.get("data") or {})
+        bare = "data" not in answer and "request_id" not in answer and "auth" not in answer
+        self.data: dict[str, Any] = from_json((answer if bare else answer.get("data")) or {})
         self.warnings = StringList(answer.get("warnings") or ())
         auth, wrapped = answer.get("auth"), answer.get("wrap_info")
         self.auth = Auth(auth) if auth else NilPointer("*dependency.SecretAuth")
@@ -75,11 +79,12 @@ def functions(context: Context) -> dict[str, Function]:
     """Return the functions by name; each gives nothing, a falsy value, until its dependency has been fetched."""
 
     def secret(*arguments: str) -> Any:
-        nothing = NilPointer(Secret.go_type)
         if not arguments:
-            return nothing
+            return None
         path, rest = arguments[0].strip("/"), arguments[1:]
-        return context.recall(Write(path, pairs_of(rest)) if rest else Read(path)) or nothing
+        if not path:
+            raise ValueError(f'vault.read: invalid format: "{arguments[0]}"')
+        return context.recall(Write(path, pairs_of(rest)) if rest else Read(path))
 
     def secrets(path: str) -> Any:
         return StringList((context.recall(List(path.strip("/"))) or ()) if path else ())

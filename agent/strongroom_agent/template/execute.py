@@ -141,7 +141,7 @@ class Execution:
                 self.fail(node.pipe.at, f"can't use {text(value)} to iterate over more than one variable")
             return ((None, type(value)(number)) for number in range(value))
         if value is not NO_VALUE and value is not None:
-            self.fail(node.pipe.at, f"range can't iterate over {text(value)}")
+            self.fail(node.pipe.at, f"range can't iterate over a value of type {type_name(value)}")
         return iter(())
 
     def call_template(self, node: nodes.Call, dot: Any) -> None:
@@ -210,9 +210,7 @@ class Execution:
     def fields(
         self, start: Any, node: Any, names: tuple[str, ...], arguments: tuple[Any, ...], dot: Any, final: Any
     ) -> Any:
-        value = start
-        if isinstance(node, nodes.Chain) and (value is NO_VALUE or value is None):
-            self.fail(node.at, "nil pointer evaluating interface {}." + names[0])
+        value = NO_VALUE if start is None and isinstance(node, nodes.Chain) else start
         for name in names[:-1]:
             value = self.field(value, name, node.at, has_arguments=False)
         called = bool(arguments) or final is not MISSING
@@ -297,7 +295,8 @@ class Execution:
         except ExecutionError:
             raise
         except (ValueError, OverflowError, ZeroDivisionError, OSError) as error:
-            self.fail(at, f"error calling {name}: {error}")
+            computed = [*values[len(arguments) :], *_computed(arguments, values)]
+            self.fail(at, f"error calling {name}: {redacted(str(error), computed)}")
 
     def argument(self, node: Any, kind: str, dot: Any) -> Any:
         try:
@@ -309,3 +308,27 @@ class Execution:
         except ValueError as error:
             self.fail(node.at, str(error))
 
+
+
+def _computed(arguments: tuple[Any, ...], values: list[Any]) -> list[Any]:
+    """Return the values that are not written in the template itself: they may be secret."""
+    pairs = zip(arguments, values, strict=False)
+    return [value for node, value in pairs if not isinstance(node, nodes.Constant)]
+
+
+def redacted(message: str, values: list[Any]) -> str:
+    """Return ``message`` without any of the strings and numbers within ``values``."""
+    texts: set[str] = set()
+    for value in values:
+        _leaves(value, texts)
+    for leaf in sorted(texts, key=len, reverse=True):
+        message = message.replace(leaf, "[redacted]")
+    return message
+
+
+def _leaves(value: Any, texts: set[str]) -> None:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _leaves(item, texts)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        texts.update({text(value), repr(text(value))[1:-1]} - {""})
