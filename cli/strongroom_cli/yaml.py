@@ -51,7 +51,7 @@ def _item(value: Any, deeper: str) -> str:
 
 
 def _key(key: str) -> str:
-    return _scalar(key, "")
+    return _double(key) if "\n" in key else _string(key, "")  # a key stands on one line
 
 
 def _scalar(value: Any, pad: str) -> str:
