@@ -94,9 +94,9 @@ class Starter(Protocol):
         ...
 
 
-def new_entry(path: str, kind: str, **rest: Any) -> MountEntry:
-    """Return a fresh row with its own uuid and accessor."""
-    word = _ACCESSORS.get(kind, kind)
+def new_entry(path: str, kind: str, table: Table = "secret", **rest: Any) -> MountEntry:
+    """Return a fresh row of ``table`` with its own uuid and accessor."""
+    word = f"auth_{kind}" if table == "auth" else _ACCESSORS.get(kind, kind)
     accessor = f"{word}_{secrets.token_hex(4)}"
     return MountEntry(path=path.strip("/") + "/", type=kind, uuid=fresh_nonce(), accessor=accessor, **rest)
 

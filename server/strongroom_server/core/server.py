@@ -112,7 +112,7 @@ class Server:
                 new_entry("identity", "identity", description="identity store",
                           config=MountConfig(passthrough_request_headers=Names(("Authorization",)))),
             ),
-            "auth": (new_entry("token", "token", description="token based credentials"),),
+            "auth": (new_entry("token", "token", "auth", description="token based credentials"),),
         })  # fmt: skip
         await self.audit.start()
         self.leases.start()

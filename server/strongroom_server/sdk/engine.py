@@ -253,18 +253,18 @@ class Engine:
 
     async def call(self, route: Route, captures: dict[str, Any], request: Request) -> Response:
         """Serve a request whose route is known; raises RequestError."""
-        ignored: tuple[str, ...] = ()
+        warnings: list[str] = []
         if route.body:
             name, schema = route.body
             given = _parsed(schema, request.data, captures)
+            warnings = _warnings(given.ignored, sorted(captures.keys() & request.data.keys()))
             captures[name] = given
-            ignored = given.ignored
         if route.wants_request:
             captures["request"] = request
         result = await route.handler(self, **captures)
         response = result if isinstance(result, Response) else Response(_data(result))
-        if ignored:
-            response.warnings.append(f"Endpoint ignored these unrecognized parameters: [{' '.join(ignored)}]")
+        if warnings and response != Response():  # an empty answer stays empty, as the peer's
+            response.warnings.extend(warnings)
         return response
 
     async def renew(self, lease: Lease, request: Request) -> Lease:
@@ -294,6 +294,16 @@ def _parsed(schema: Any, data: Mapping[str, Any], captures: Mapping[str, Any]) -
         return parse(schema, unclaimed | named)
     except FieldError as error:
         raise InvalidRequest(f"Field validation failed: {error}") from None
+
+
+def _warnings(ignored: Sequence[str], replaced: Sequence[str]) -> list[str]:
+    warnings = []
+    if ignored:
+        warnings.append(f"Endpoint ignored these unrecognized parameters: [{' '.join(ignored)}]")
+    if replaced:
+        warnings.append("Endpoint replaced the value of these parameters with the values captured from the endpoint's "
+                        f"path: [{' '.join(replaced)}]")  # fmt: skip
+    return warnings
 
 
 def _data(result: Any) -> dict[str, Any] | None:

@@ -140,7 +140,7 @@ class Mounts(Area):
             raise InvalidRequest(f"plugin not found in the catalog: {kind} (there are {', '.join(known)})")
         config = tuned(MountConfig(), _config_changes(asked.config))
         entry = new_entry(
-            path, kind, description=asked.description, config=config, options=options, local=asked.local,
+            path, kind, table, description=asked.description, config=config, options=options, local=asked.local,
             seal_wrap=asked.seal_wrap, external_entropy_access=asked.external_entropy_access,
         )  # fmt: skip
         await self.server.mounts.add(table, entry)

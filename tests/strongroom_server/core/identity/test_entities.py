@@ -25,7 +25,7 @@ async def test_an_entity_shows_what_it_was_given(live: Live) -> None:
         pytest.param({"policies": ["z"]}, {"policies": ["z"], "metadata": {"k": "v"}}, id="policies_alone"),
         pytest.param({"metadata": {}}, {"policies": ["p"], "metadata": {}}, id="metadata_emptied"),
         pytest.param({"policies": []}, {"policies": [], "metadata": {"k": "v"}}, id="policies_emptied"),
-        pytest.param({"metadata": ["a=b", "c=d"]}, {"metadata": {"a": "b", "c": "d"}}, id="metadata_as_the_cli_sends_it"),
+        pytest.param({"metadata": ["a=b", "c=d"]}, {"metadata": {"a": "b", "c": "d"}}, id="metadata_as_pairs"),
         pytest.param({"disabled": True}, {"disabled": True, "policies": ["p"]}, id="disabled"),
         pytest.param({}, {"policies": ["p"], "metadata": {"k": "v"}, "name": "app"}, id="nothing"),
     ],
@@ -118,7 +118,9 @@ async def test_of_two_aliases_at_one_mount_the_chosen_one_stays(live: Live) -> N
     body["conflicting_alias_ids_to_keep"] = [kept]
     assert (await live.post("identity/entity/merge", body)).status == 204
     assert [a["id"] for a in (await live.get(f"identity/entity/id/{target}")).data["aliases"]] == [kept]
-    assert (await live.post("identity/lookup/entity", {"alias_name": "a", "alias_mount_accessor": accessor})).status == 204
+    assert (
+        await live.post("identity/lookup/entity", {"alias_name": "a", "alias_mount_accessor": accessor})
+    ).status == 204
 
 
 async def test_everything_is_there_after_a_restart(live: Live) -> None:
