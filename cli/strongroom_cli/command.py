@@ -27,7 +27,6 @@ class Command(NamedTuple):
 FIELD = Flag("field", "Print only this field, without anything around it.")
 FORMAT = Flag("format", "How to print: table, json or yaml. Also VAULT_FORMAT.")
 MOUNT = Flag("mount", "Path of the mount; the argument is then the path inside it.")
-MOUNT_FLAGS = (MOUNT,)
 
 HTTP_FLAGS = (
     Flag("address", "Address of the server. Default https://127.0.0.1:8200. Also VAULT_ADDR."),

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from strongroom_cli.session import Session
-from strongroom_client import NotFound, PermissionDenied
+from strongroom_client import PermissionDenied
 
 
 class KvPath(NamedTuple):
@@ -24,22 +24,18 @@ def resolve(session: Session, key: str) -> KvPath:
     Raises the server's ApiError. A server without the question (404) is taken to have version 1.
     """
     key, mount = key.strip().strip("/"), session.options.text("mount").strip().strip("/")
-    client = session.client
+    asked = mount or key
     try:
-        wrapping, client.wrap_ttl = client.wrap_ttl, ""
-        response = client.read(f"sys/internal/ui/mounts/{mount or key}")
-    except NotFound:
-        return KvPath("", f"{mount}/{key}" if mount else key, v2=False)
+        response = session.look(f"sys/internal/ui/mounts/{asked}")
     except PermissionDenied as error:
-        asked = mount or key
         if not error.says("token"):
             error.hint = (
                 f'No permission, or no such mount: a policy of this token must grant something below "{asked}/", on '
                 "version 2 with data/ after the mount."
             )
         raise
-    finally:
-        client.wrap_ttl = wrapping
+    if response is None:
+        return KvPath("", f"{mount}/{key}" if mount else key, v2=False)
     found = response.data or {}
     path = found.get("path") or (f"{mount}/" if mount else "")
     name = key if mount else key.removeprefix(path.rstrip("/")).lstrip("/")

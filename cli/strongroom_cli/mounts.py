@@ -156,7 +156,8 @@ def move(session: Session, what: str, prefix: str) -> int:
 def _await_move(session: Session, what: str, migration: str) -> int:
     waiting = False
     while True:
-        status = session.client.read(f"sys/remount/status/{migration}").data["migration_info"]["status"]
+        found = session.look(f"sys/remount/status/{migration}")
+        status = found.data["migration_info"]["status"] if found else "failure"
         if status == "success":
             session.say(f"Success! Finished moving {what}")
             return 0

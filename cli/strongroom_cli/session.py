@@ -80,6 +80,16 @@ class Session:
             raise ApiError(response.status, [], method=request.method, url=self.client.url(request))
         return response
 
+    def look(self, path: str, query: Mapping[str, Any] | None = None) -> Response | None:
+        """Read what the command itself needs to know: never wrapped, never printed instead; None if not found."""
+        request = self.client.prepare("read", path, query=query)
+        headers = {name: value for name, value in request.headers.items() if name != "X-Vault-Wrap-TTL"}
+        try:
+            return self.client.send(request._replace(headers=headers))
+        except NotFound as error:
+            carried: Response | None = error.response
+            return carried
+
     def stream(self, request: Prepared) -> AbstractContextManager[Any]:
         """Send ``request`` and hand out the answer unread."""
         return self.client.stream(request)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from strongroom_cli import data, gotext, kvpath, output
-from strongroom_cli.command import FIELD, MOUNT_FLAGS, Command
+from strongroom_cli import data, kvpath, output
+from strongroom_cli.command import FIELD, MOUNT, Command
 from strongroom_cli.commands.generic import clean, deleted, written
 from strongroom_cli.errors import CommandError, UsageError, trouble
 from strongroom_cli.flags import Flag
@@ -31,13 +31,13 @@ def get(session: Session) -> int:
     output.warnings(session, response.warnings)
     content = response.data or {}
     if not where.v2:
-        session.say(_titled("Data", content))
+        session.say(output.titled("Data", content))
         return 0
-    session.say(_secret_path(path))
+    session.say(output.heading("Secret Path", path))
     if content.get("metadata"):
-        session.say(_titled("Metadata", content["metadata"]) + "\n")
+        session.say(output.titled("Metadata", content["metadata"]) + "\n")
     if content.get("data"):
-        session.say(_titled("Data", content["data"]))
+        session.say(output.titled("Data", content["data"]))
     return 0
 
 
@@ -48,15 +48,6 @@ def _field(session: Session, response: Response, v2: bool, path: str, name: str)
     if not content.get("data"):
         raise CommandError(f"No data found at {path}")
     return output.data_field(session, content["data"], name)
-
-
-def _titled(title: str, content: dict[str, Any]) -> str:
-    width = max(map(len, content), default=0) + 9  # the longest key, the gap, and "Value"
-    return gotext.banner(title, width) + "\n" + output.pairs(output.data_rows(content))
-
-
-def _secret_path(path: str, title: str = "Secret Path") -> str:
-    return f"{gotext.banner(title, len(path))}\n{path}\n"
 
 
 def put(session: Session) -> int:
@@ -80,8 +71,8 @@ def _options(session: Session) -> dict[str, int]:
 def _written(session: Session, response: Response, path: str) -> int:
     if response.wrap_info or session.options.text("field") or session.format != "table":
         return output.answer(session, response)
-    session.say(_secret_path(path))
-    session.say(_titled("Metadata", response.data or {}))
+    session.say(output.heading("Secret Path", path))
+    session.say(output.titled("Metadata", response.data or {}))
     output.warnings(session, response.warnings)
     return 0
 
@@ -114,7 +105,7 @@ def patch(session: Session) -> int:
 
 def _read_then_write(session: Session, path: str, content: dict[str, Any]) -> int:
     with trouble(f"Error doing pre-read at {path}"):
-        response = session.find("read", path)
+        response = session.look(path)
     found = (response.data or {}) if response else {}
     if not found.get("data"):
         nothing = f"No data found at {path}; patch only works on existing data"
@@ -180,8 +171,8 @@ def rollback(session: Session) -> int:
         raise CommandError("K/V engine mount must be version 2 for rollback support")
     path = where.full("data")
     with trouble(f"Error doing pre-read at {path}"):
-        current = session.find("read", path)
-        old = session.find("read", path, query={"version": version})
+        current = session.look(path)
+        old = session.look(path, {"version": version})
     metadata = ((current.data or {}) if current else {}).get("metadata")
     if metadata is None or old is None:
         raise CommandError(f"No value found at {path}")
@@ -232,19 +223,19 @@ COMMANDS = {
         get, "[options] KEY",
         f"Prints a secret. {_PATHS}\n\n  {{program}} kv get -mount=secret app\n"
         "  {program} kv get -field=password secret/app",
-        (*MOUNT_FLAGS, FIELD, Flag("version", "Version to read; the newest if not given.", "int")), 1, 1,
+        (MOUNT, FIELD, Flag("version", "Version to read; the newest if not given.", "int")), 1, 1,
     ),
     "kv put": Command(
         put, "[options] KEY DATA...",
         f"Writes a secret; on version 2 a new version of it. {_PATHS}\n\n"
         "DATA is KEY=VALUE; KEY=@FILE and KEY=- take the value from a file or from standard input, @FILE and - a\n"
         "whole JSON object.\n\n  {program} kv put -mount=secret app user=ann password=@password.txt",
-        (*MOUNT_FLAGS, FIELD, _CAS), 1, None,
+        (MOUNT, FIELD, _CAS), 1, None,
     ),
     "kv patch": Command(
         patch, "[options] KEY DATA...",
         f"Changes some fields of a secret and keeps the others. {_PATHS} DATA is as for kv put.",
-        (*MOUNT_FLAGS, FIELD, _CAS,
+        (MOUNT, FIELD, _CAS,
          Flag("method", "patch (one PATCH request) or rw (read, then write); the best that works if not given."),
          Flag("remove-data", "Field to remove; may be repeated.", "list")),
         1, None,
@@ -252,20 +243,20 @@ COMMANDS = {
     "kv delete": Command(
         delete, "[options] KEY",
         f"Deletes a secret's newest version, or those of -versions; undelete brings them back. {_PATHS}",
-        (*MOUNT_FLAGS, _VERSIONS), 1, 1,
+        (MOUNT, _VERSIONS), 1, 1,
     ),
     "kv undelete": Command(
-        undelete, "[options] KEY", f"Brings deleted versions back. {_PATHS}", (*MOUNT_FLAGS, _VERSIONS), 1, 1,
+        undelete, "[options] KEY", f"Brings deleted versions back. {_PATHS}", (MOUNT, _VERSIONS), 1, 1,
     ),
     "kv destroy": Command(
-        destroy, "[options] KEY", f"Destroys versions for good. {_PATHS}", (*MOUNT_FLAGS, _VERSIONS), 1, 1,
+        destroy, "[options] KEY", f"Destroys versions for good. {_PATHS}", (MOUNT, _VERSIONS), 1, 1,
     ),
     "kv rollback": Command(
         rollback, "[options] KEY", f"Writes an older version again as the newest one. {_PATHS}",
-        (*MOUNT_FLAGS, FIELD, Flag("version", "Version to go back to.", "int")), 1, 1,
+        (MOUNT, FIELD, Flag("version", "Version to go back to.", "int")), 1, 1,
     ),
-    "kv list": Command(list_names, "[options] PATH", "Lists the names below PATH.", MOUNT_FLAGS, 0, 1),
-    "kv scan": Command(scan, "[options] PATH", "Lists all names below PATH, through its folders.", MOUNT_FLAGS, 0, 1),
+    "kv list": Command(list_names, "[options] PATH", "Lists the names below PATH.", (MOUNT,), 0, 1),
+    "kv scan": Command(scan, "[options] PATH", "Lists all names below PATH, through its folders.", (MOUNT,), 0, 1),
     "kv enable-versioning": Command(
         enable_versioning, "[options] MOUNT", "Turns the version 1 store at MOUNT into one of version 2.", (), 1, 1,
     ),

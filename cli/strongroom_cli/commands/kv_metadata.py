@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from strongroom_cli import gotext, kvpath, output
-from strongroom_cli.command import FIELD, MOUNT_FLAGS, Command
+from strongroom_cli import kvpath, output
+from strongroom_cli.command import FIELD, MOUNT, Command
 from strongroom_cli.commands.generic import deleted, written
 from strongroom_cli.errors import CommandError, UsageError, trouble
 from strongroom_cli.flags import Flag
@@ -38,14 +38,10 @@ def get(session: Session) -> int:
         return output.answer(session, response)
     content: dict[str, Any] = dict(response.data or {})
     versions = content.pop("versions", None) or {}
-    blocks = [f"{gotext.banner('Metadata Path', len(path))}\n{path}", _titled("Metadata", content)]
-    blocks += [_titled(f"Version {number}", versions[number]) for number in sorted(versions, key=int)]
+    blocks = [output.heading("Metadata Path", path).rstrip(), output.titled("Metadata", content)]
+    blocks += [output.titled(f"Version {number}", versions[number]) for number in sorted(versions, key=int)]
     session.say("\n\n".join(blocks))
     return 0
-
-
-def _titled(title: str, content: dict[str, Any]) -> str:
-    return gotext.banner(title, max(map(len, content), default=0) + 9) + "\n" + output.pairs(output.data_rows(content))
 
 
 def put(session: Session) -> int:
@@ -99,23 +95,23 @@ _PATHS = "KEY is MOUNT/NAME, or NAME with -mount=MOUNT."
 
 COMMANDS = {
     "kv metadata get": Command(
-        get, "[options] KEY", f"Prints a secret's settings and versions. {_PATHS}", (*MOUNT_FLAGS, FIELD), 1, 1,
+        get, "[options] KEY", f"Prints a secret's settings and versions. {_PATHS}", (MOUNT, FIELD), 1, 1,
     ),
     "kv metadata put": Command(
         put, "[options] KEY", f"Sets a secret's settings; no data is written. {_PATHS}",
-        (*MOUNT_FLAGS, *_SETTINGS), 1, 1,
+        (MOUNT, *_SETTINGS), 1, 1,
     ),
     "kv metadata patch": Command(
         patch, "[options] KEY", f"Changes some of a secret's settings and keeps the others. {_PATHS}",
-        (*MOUNT_FLAGS, *_SETTINGS,
+        (MOUNT, *_SETTINGS,
          Flag("remove-custom-metadata", "Key of custom metadata to remove; may be repeated.", "list")),
         1, 1,
     ),
     "kv metadata delete": Command(
-        delete, "[options] KEY", f"Deletes a secret with all its versions, for good. {_PATHS}", MOUNT_FLAGS, 1, 1,
+        delete, "[options] KEY", f"Deletes a secret with all its versions, for good. {_PATHS}", (MOUNT,), 1, 1,
     ),
     "kv metadata destroy": Command(
         delete, "[options] KEY", f"The same as kv metadata delete: nothing can be recovered after it. {_PATHS}",
-        MOUNT_FLAGS, 1, 1,
+        (MOUNT,), 1, 1,
     ),
 }  # fmt: skip

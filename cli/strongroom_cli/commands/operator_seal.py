@@ -1,12 +1,12 @@
 """operator init, unseal, seal, key-status, rotate."""
 
-import base64
 from typing import Any
 
-from strongroom_cli import gotext, output, sealstatus
+from strongroom_cli import gotext, output, pgp, quorum, sealstatus
 from strongroom_cli.command import Command
 from strongroom_cli.errors import CommandError, UsageError, trouble
 from strongroom_cli.flags import Flag
+from strongroom_cli.pgp import PGP_KEYS
 from strongroom_cli.session import Session
 from strongroom_client import ApiError, Response
 
@@ -19,15 +19,15 @@ def init(session: Session) -> int:
     body: dict[str, Any] = {
         "secret_shares": options.number("key-shares"),
         "secret_threshold": options.number("key-threshold"),
-        "pgp_keys": pgp_keys(options.items("pgp-keys")),
+        "pgp_keys": pgp.keys(options.items("pgp-keys")),
         "stored_shares": options.number("stored-shares") or None,
-        "root_token_pgp_key": "".join(pgp_keys(options.items("root-token-pgp-key")) or []) or None,
+        "root_token_pgp_key": "".join(pgp.keys(options.items("root-token-pgp-key")) or []) or None,
         "recovery_shares": options.number("recovery-shares") or None,
         "recovery_threshold": options.number("recovery-threshold") or None,
-        "recoverypgp_keys": pgp_keys(options.items("recovery-pgp-keys")),
+        "recoverypgp_keys": pgp.keys(options.items("recovery-pgp-keys")),
     }
     with trouble("Error initializing"):
-        seal = session.client.read("sys/seal-status").body
+        seal = quorum.state(session, "sys/seal-status")
         if seal.get("recovery_seal") or (seal.get("type") not in (None, "", "shamir") and not seal.get("initialized")):
             body = _for_recovery(session, body)
         made = session.call("write", "sys/init", {key: value for key, value in body.items() if value is not None}).body
@@ -47,34 +47,6 @@ def _init_status(session: Session) -> int:
         made = session.call("read", "sys/init").body["initialized"]
     session.say("Strongroom is initialized" if made else "Strongroom is not initialized")
     return 0 if made else 2
-
-
-def pgp_keys(given: list[str]) -> list[str] | None:
-    """Read public keys from files, as base64 of their bytes; ``keybase:`` names are not looked up."""
-    paths = [path.strip() for item in given for path in item.split(",") if path.strip()]
-    keys = []
-    for path in paths:
-        try:
-            with open(path.removeprefix("@"), "rb") as file:  # noqa: PTH123 pathlib costs start-up time
-                content = file.read()
-        except OSError as error:
-            raise UsageError(f"PGP key {path}: {error.strerror}") from error
-        keys.append(_unarmored(content, path))
-    return keys or None
-
-
-def _unarmored(content: bytes, path: str) -> str:
-    if not content.startswith(b"-----BEGIN PGP"):
-        try:
-            base64.b64decode(content.strip(), validate=True)
-            return content.strip().decode()
-        except ValueError:
-            return base64.b64encode(content).decode()
-    head, _, armored = content.decode("ascii", "replace").replace("\r", "").partition("\n\n")
-    body = armored.partition("\n=")[0].partition("-----END")[0].replace("\n", "")
-    if not body:
-        raise UsageError(f"PGP key {path}: no key after {head.splitlines()[0]}")
-    return body
 
 
 def _init_document(made: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
@@ -129,10 +101,9 @@ def unseal(session: Session) -> int:
 
 def _leader(session: Session) -> dict[str, Any]:
     try:
-        body: dict[str, Any] = session.client.read("sys/leader").body
+        return quorum.state(session, "sys/leader")
     except ApiError:  # right after unsealing a node may still be looking for its leader
         return {}
-    return body
 
 
 def _key(session: Session) -> str:
@@ -195,8 +166,6 @@ def _short_time(moment: str) -> str:
     return f"{day} {months[int(month) - 1]} {year[2:]} {moment[11:16]} UTC"
 
 
-PGP = Flag("pgp-keys", "Files with public PGP keys to encrypt the shares to, one a share; commas between.", "list")
-
 COMMANDS = {
     "operator init": Command(
         init, "[options]",
@@ -204,7 +173,7 @@ COMMANDS = {
         "This happens once; the shares are never shown again.",
         (Flag("key-shares", "How many shares to make.", "int", 5, "n"),
          Flag("key-threshold", "How many of them unseal the server.", "int", 3, "t"),
-         PGP,
+         PGP_KEYS,
          Flag("root-token-pgp-key", "File with a public PGP key to encrypt the root token to.", "list"),
          Flag("stored-shares", "Kept for compatibility.", "int"),
          Flag("recovery-shares", "With a seal that opens by itself: how many recovery shares.", "int"),

@@ -1,0 +1,114 @@
+"""operator rekey: new unseal keys, by a quorum of the holders of the old ones."""
+
+from typing import Any
+
+from strongroom_cli import gotext, output, pgp, quorum
+from strongroom_cli.command import Command
+from strongroom_cli.errors import UsageError, trouble
+from strongroom_cli.flags import Flag
+from strongroom_cli.pgp import PGP_KEYS
+from strongroom_cli.quorum import CANCEL, NONCE, STATUS
+from strongroom_cli.session import Session
+
+
+def rekey(session: Session) -> int:
+    """Make new unseal keys."""
+    options = session.options
+    target = options.text("target")
+    if target not in ("barrier", "unseal", "recovery", "hsm"):
+        raise UsageError(f"Unknown target: {target}")
+    base = "sys/rekey-recovery-key" if target in ("recovery", "hsm") else "sys/rekey"
+    part = "verify" if options.on("verify") and not options.on("init") else "init"
+    if options.on("init"):
+        return _rekey_init(session, base)
+    if options.on("cancel"):
+        with trouble("Error canceling rekey"):
+            session.call("delete", f"{base}/{part}")
+        session.say("Success! Canceled rekeying (if it was started)")
+        return 0
+    if options.on("status"):
+        with trouble("Error reading rekey status"):
+            status = quorum.told(session.call("read", f"{base}/{part}"))
+        return _rekey_status(session, status)
+    return _rekey_give(session, base, part)
+
+
+def _rekey_init(session: Session, base: str) -> int:
+    options = session.options
+    body = {
+        "secret_shares": options.number("key-shares"),
+        "secret_threshold": options.number("key-threshold"),
+        "pgp_keys": pgp.keys(options.items("pgp-keys")) or [],
+        "backup": options.on("backup"),
+        "require_verification": options.on("verify"),
+    }
+    with trouble("Error initializing rekey"):
+        response = session.call("write", f"{base}/init", body)
+        status = quorum.told(response) or quorum.state(session, f"{base}/init")
+    if not body["pgp_keys"]:
+        warning = (
+            "WARNING! Who loses the new keys loses the data. -pgp-keys has them printed encrypted, one to each holder."
+        )
+        session.warn(gotext.wrapped(warning) + "\n")
+    return _rekey_status(session, status)
+
+
+def _rekey_status(session: Session, status: dict[str, Any]) -> int:
+    found = [("Nonce", status.get("nonce") or ""), ("Started", gotext.text(bool(status.get("started"))))]
+    if status.get("started"):
+        found += [
+            ("Progress", f"{status.get('progress')}/{status.get('required')}"),
+            ("New Shares", gotext.text(status.get("n"))),
+            ("New Threshold", gotext.text(status.get("t"))),
+        ]
+        if "verification_required" in status:
+            found.append(("Verification Required", gotext.text(status["verification_required"])))
+    return output.document(session, status, lambda: output.pairs(found))
+
+
+def _rekey_give(session: Session, base: str, part: str) -> int:
+    with trouble("Error getting rekey status"):
+        status = quorum.state(session, f"{base}/{part}")
+    if not status.get("started", part == "verify"):
+        raise UsageError(
+            gotext.wrapped(f'No rekey is in progress. Start one with "{session.program} operator rekey -init".')
+        )
+    nonce, key = quorum.share(session, status["nonce"], "Rekey")
+    where = f"{base}/verify" if part == "verify" else f"{base}/update"
+    with trouble("Error posting unseal key"):
+        done = quorum.told(session.call("write", where, {"key": key, "nonce": nonce}))
+    if not done.get("complete"):
+        return _rekey_status(session, {**status, **done})
+    return output.document(session, done, lambda: _rekey_text(session, done, part))
+
+
+def _rekey_text(session: Session, done: dict[str, Any], part: str) -> str:
+    if part == "verify":
+        return "Success! The new keys are verified and in force."
+    prints = done.get("pgp_fingerprints") or []
+    names = [f" fingerprint: {fingerprint}; value" for fingerprint in prints]
+    keys = done.get("keys_base64") or []
+    lines = [f"Key {number + 1}{names[number] if names else ''}: {key}" for number, key in enumerate(keys)]
+    text = "Please securely distribute the key shares printed above. The old ones are void."
+    if done.get("verification_required"):
+        text = (
+            "The new keys are not in force yet: each holder must prove to have one, with "
+            f'"{session.program} operator rekey -verify -nonce={done.get("verification_nonce")}".'
+        )
+    return "\n".join([*lines, "", f"Operation nonce: {done.get('nonce')}", "", gotext.wrapped(text)])
+
+
+COMMANDS = {
+    "operator rekey": Command(
+        rekey, "[options] [KEY]",
+        "Makes new unseal keys. -init starts it, then each holder gives a key; the last one gets the new keys.",
+        (Flag("init", "Start it.", "bool"), CANCEL, STATUS, NONCE,
+         Flag("key-shares", "How many shares to make.", "int", 5, "n"),
+         Flag("key-threshold", "How many of them unseal the server.", "int", 3, "t"),
+         PGP_KEYS,
+         Flag("backup", "Keep the encrypted shares in the server, with -pgp-keys.", "bool"),
+         Flag("verify", "The new keys count once enough holders have proved to have them.", "bool"),
+         Flag("target", "barrier or recovery.", default="barrier")),
+        0, 1,
+    ),
+}  # fmt: skip
