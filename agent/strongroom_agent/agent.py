@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable, Mapping
 
-from strongroom_agent import files
 from strongroom_agent.config import Config, TemplateFile
 from strongroom_agent.fetch import Dependency, Fetcher
 from strongroom_agent.login import Login
 from strongroom_agent.loop import Action, BackOff, Loop, Outcome, Timer
+from strongroom_agent.readiness import Readiness
 from strongroom_agent.render import CommandFailed, Renderer
 from strongroom_agent.session import Session
 from strongroom_agent.template import TemplateError
@@ -38,12 +38,13 @@ class Agent:
         self, config: Config, client: Client, loop: Loop, environment: Mapping[str, str], random: Callable[[], float],
         *, ready: str = "",
     ) -> None:  # fmt: skip
-        self._config, self._loop, self._random, self._ready = config, loop, random, ready
+        self._config, self._loop, self._random, self._ready = config, loop, random, Readiness(ready)
         self._environment = environment
         self._watcher = Watcher(
             loop, Fetcher(client, loop.clock, log.warning), config.rendering, config.server.retries, random
         )
         self._watcher.changed, self._watcher.failed = self._value_changed, self._value_failed
+        self._watcher.trouble = self._ready.trouble
         self._works = self._make(config)
         self._quits = config.rendering.exit_on_retry_failure or config.exit_after_auth
         self.session: Session | None = None
@@ -51,12 +52,12 @@ class Agent:
             method = Login(config.method, client)
             method.check()
             self.session = Session(loop, client, method, config.sinks, random, once=config.exit_after_auth)
-            self.session.ready, self._watcher.denied = self._logged_in, self.session.doubt
+            self.session.ready, self.session.trouble = self._logged_in, self._ready.trouble
+            self._watcher.denied = self.session.doubt
 
     def begin(self) -> None:
         """Start the work; everything else follows from outcomes and times."""
-        if self._ready:
-            files.remove(self._ready)
+        self._ready.begin()
         if self.session:
             self.session.begin()
         else:
@@ -133,6 +134,7 @@ class Agent:
         self._loop.start(lambda: self._write(work, data), lambda outcome: self._written(work, outcome))
 
     def _template_failed(self, work: Work, error: TemplateError) -> None:
+        self._ready.trouble(f"template {work.renderer.settings.destination}: {error}")
         if self._quits:
             log.error("template %s: %s", work.renderer.settings.destination, error)
             work.failed = True
@@ -160,6 +162,7 @@ class Agent:
         work.busy = False
         if outcome.error:
             log.error("%s: %s", work.renderer.settings.destination, outcome.error)
+            self._ready.trouble(f"{work.renderer.settings.destination}: {outcome.error}")
             work.failed = self._quits
         work.rendered = work.rendered or not outcome.error or isinstance(outcome.error, CommandFailed)
         if not outcome.error:
@@ -178,7 +181,7 @@ class Agent:
         failed = any(work.failed for work in self._works)
         if failed:
             self._loop.stop(1)
-        elif self._ready:
-            files.write(self._ready, b"rendered\n")
+        else:
+            self._ready.done()
         if self._config.exit_after_auth:
             self._loop.stop(int(failed))

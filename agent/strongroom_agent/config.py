@@ -53,6 +53,7 @@ class TemplateFile(NamedTuple):
     """``template { }``: ``source`` is a file, ``contents`` the text itself; one of them is empty.
 
     ``command`` is a shell line or a program with its arguments; ``perms`` None keeps what the file has (else 0644).
+    ``denied`` are functions that may not be used; files outside of ``sandbox`` may not be read.
     """
 
     destination: str
@@ -67,6 +68,8 @@ class TemplateFile(NamedTuple):
     backup: bool = False
     user: str = ""
     group: str = ""
+    denied: tuple[str, ...] = ()
+    sandbox: str = ""
 
 
 class Rendering(NamedTuple):
@@ -208,7 +211,7 @@ def _template(section: Section) -> TemplateFile:
         raise section.error("template: exactly one of 'source' and 'contents' is required")
     inner = section.section("exec")
     command: str | tuple[str, ...] = _command(inner or section)
-    section.ignore("wait", "function_denylist", "function_blacklist", "sandbox_path")
+    section.ignore("wait")
     return TemplateFile(
         destination=destination,
         source=source,
@@ -222,6 +225,8 @@ def _template(section: Section) -> TemplateFile:
         backup=section.flag("backup"),
         user=section.text("user") or section.text("uid"),
         group=section.text("group") or section.text("gid"),
+        denied=section.words("function_denylist") + section.words("function_blacklist"),
+        sandbox=section.text("sandbox_path"),
     )
 
 

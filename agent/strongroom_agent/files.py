@@ -2,8 +2,6 @@
 
 import os
 
-from strongroom_agent.functions.system import owner
-
 
 def write(
     path: str, data: bytes, *, mode: int | None = None, user: str = "", group: str = "", folders: bool = True,
@@ -17,7 +15,7 @@ def write(
     """
     old = _content(path)
     mode = _mode_of(path, 0o644) if mode is None else mode
-    uid, gid = owner(user, group)
+    ids = owner(user, group)
     if old == data and _mode_of(path, -1) == mode and not (user or group):
         return False
     folder = os.path.dirname(path) or "."
@@ -25,7 +23,7 @@ def write(
         os.makedirs(folder, exist_ok=True)
     if backup and old is not None:
         _replace(path + ".bak", old, _mode_of(path, 0o600), (-1, -1))
-    _replace(path, data, mode, (uid, gid))
+    _replace(path, data, mode, ids)
     return old != data
 
 
@@ -60,6 +58,19 @@ def _mode_of(path: str, default: int) -> int:
         return os.stat(path).st_mode & 0o7777
     except FileNotFoundError:
         return default
+
+
+def owner(user: str, group: str) -> tuple[int, int]:
+    """Return the ids of a user and group, given by name or number; -1 for an empty one. Raises ValueError."""
+    import grp
+    import pwd
+
+    try:
+        uid = -1 if not user else int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+        gid = -1 if not group else int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise ValueError(str(error)) from None
+    return uid, gid
 
 
 def read_text(path: str) -> str:

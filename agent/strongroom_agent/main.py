@@ -26,7 +26,10 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(flags.USAGE)
         return 0
     if path := given.values.get("check-ready"):
-        return 0 if os.path.exists(path) else 1
+        from strongroom_agent.readiness import check
+
+        reason = check(path)
+        return _complain(f"not ready: {reason}\n") if reason else 0
     return run(given, os.environ)
 
 

@@ -8,7 +8,7 @@ from strongroom_agent.config import TemplateFile
 from strongroom_agent.fetch import Dependency
 from strongroom_agent.functions import find
 from strongroom_agent.functions.context import Context, Recall
-from strongroom_agent.template import ExecutionError, parse
+from strongroom_agent.template import ExecutionError, Function, parse
 from strongroom_agent.template.execute import redacted
 from strongroom_agent.template.values import raw
 
@@ -29,10 +29,11 @@ class Renderer:
         self.settings, self._value = settings, value
         self.used: set[Dependency] = set()
         self.missing: set[Dependency] = set()
-        self._context = Context(self._recall, environment, now, settings.destination)
+        self._context = Context(self._recall, environment, now, settings.destination, settings.sandbox)
         text = settings.contents or _source(settings.source)
+        functions = self._permitted(find(self._context))
         self._template = parse(
-            text, find(self._context), name=settings.source, delimiters=settings.delimiters, strict=settings.strict
+            text, functions, name=settings.source, delimiters=settings.delimiters, strict=settings.strict
         )
 
     def render(self) -> bytes | None:
@@ -46,6 +47,11 @@ class Renderer:
                 return None
             raise ExecutionError(self._clean(str(error))) from None
         return None if self.missing else raw(text)
+
+    def _permitted(self, look_up: Callable[[str], Function | None]) -> Callable[[str], Function | None]:
+        """Return a look-up that gives a function that only fails for each denied one."""
+        refused = Function(_refuse, "...any")
+        return lambda name: refused if name in self.settings.denied else look_up(name)
 
     def _clean(self, message: str) -> str:
         """Take the values of secrets out of an error; the place before it comes from the template alone."""
@@ -86,3 +92,7 @@ class Renderer:
 def _source(path: str) -> str:
     with open(os.fspath(path), encoding="utf-8", newline="") as file:
         return file.read()
+
+
+def _refuse(*_: object) -> None:
+    raise ValueError("function is disabled")

@@ -19,6 +19,7 @@ _FILE_INTERVAL = 5.0  # between looks at a token file
 class Session:
     """Keeps ``client`` logged in. ``ready`` is called after each login, once the sinks are written.
 
+    ``trouble`` hears why a login failed.
     ``once`` is for an agent that ends after its work: it gives up when the server goes on refusing it.
     """
 
@@ -35,6 +36,7 @@ class Session:
         self._ends = self._doubted = 0.0
         self.token: Token | None = None
         self.ready: Callable[[], object] = lambda: None
+        self.trouble: Callable[[str], object] = lambda _: None
 
     def begin(self) -> None:
         """Log in, now."""
@@ -94,6 +96,7 @@ class Session:
 
     def _login_failed(self, error: Exception) -> None:
         pause = self._logins.next()
+        self.trouble(f"error authenticating: {error}")
         refused = isinstance(error, ApiError) and 400 <= error.status < 500
         if self._login.method.exit_on_err or (self._once and refused and self._logins.tries >= _REFUSALS):
             log.error("error authenticating: %s", error)

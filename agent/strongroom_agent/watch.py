@@ -13,7 +13,7 @@ from strongroom_client import PermissionDenied
 log = logging.getLogger("agent.template")
 _FIRST_RETRY, _LONGEST_RETRY = 0.25, 60.0
 _FILE_INTERVAL = 2.0
-_SPREAD = 0.05  # of a lease's life: agents started together do not all come back together
+_SPREAD = 0.1  # of a lease's life: agents started together do not all come back together
 
 
 class Entry:
@@ -32,7 +32,7 @@ class Watcher:
 
     ``failed`` is called when a dependency's tries are used up (``retries`` after the first); it is tried on at the
     longest interval all the same, unless the agent stops. ``denied`` is called when the server refuses: the token
-    may have gone.
+    may have gone. ``trouble`` hears of each failure.
     """
 
     def __init__(self, loop: Loop, fetcher: Fetcher, rendering: Rendering, retries: int,
@@ -43,6 +43,7 @@ class Watcher:
         self.changed: Callable[[Dependency], None] = lambda _: None
         self.failed: Callable[[Dependency, Exception], None] = lambda _, __: None
         self.denied: Callable[[], object] = lambda: None
+        self.trouble: Callable[[str], object] = lambda _: None
 
     def value(self, dependency: Hashable) -> Any:
         """Return a value, None while there is none."""
@@ -112,6 +113,7 @@ class Watcher:
     def _retry(self, dependency: Dependency, entry: Entry, error: Exception) -> None:
         tries = entry.back_off.tries + 1
         pause = entry.back_off.next()
+        self.trouble(f"{dependency}: {error}")
         if isinstance(error, PermissionDenied):
             self.denied()
         if self._retries < tries:
@@ -133,18 +135,11 @@ class Watcher:
         elif fetched and fetched.lease_id and fetched.renewable and fetched.seconds:
             self._plan(dependency, fetched.seconds * 2 / 3 * self._spread(), self._renew)
         elif fetched:
-            self._plan(dependency, self._lifetime(fetched), self._fetch)
-
-    def _lifetime(self, fetched: Fetched) -> float:
-        threshold = self._rendering.threshold * self._spread()
-        if fetched.rotates:
-            return fetched.seconds + 1
-        if fetched.expires:
-            return max((fetched.expires - self._loop.clock.now()) * threshold, 1)
-        return fetched.seconds * threshold if fetched.seconds else self._rendering.interval * self._spread()
+            pause = seconds_until_next(fetched, self._rendering, self._loop.clock.now(), self._random())
+            self._plan(dependency, pause, self._fetch)
 
     def _spread(self) -> float:
-        return 1 + _SPREAD * (2 * self._random() - 1) - _SPREAD
+        return spread(self._random())
 
     def _look_at_file(self, dependency: Dependency) -> None:
         entry = self._entries[dependency]
@@ -176,3 +171,22 @@ class Watcher:
         else:  # its longest life is near: a new one before the old one ends
             self._plan(dependency, renewed.seconds * self._rendering.threshold * self._spread(), self._fetch)
 
+
+
+def spread(random: float) -> float:
+    """Return a factor from 0.9 to 1 for a random number from 0 to 1."""
+    return 1 - _SPREAD * random
+
+
+def seconds_until_next(fetched: Fetched, rendering: Rendering, now: float, random: float) -> float:
+    """Return when to fetch a value again that nobody can renew.
+
+    A certificate, or a lease, after its threshold's share of life; a password that the server rotates, right after
+    that; anything else at the polling interval. All but the rotation are spread by ``random`` (0 to 1).
+    """
+    if fetched.rotates:
+        return fetched.seconds + 1
+    if fetched.expires:
+        return max((fetched.expires - now) * rendering.threshold * spread(random), 1)
+    life = fetched.seconds * rendering.threshold if fetched.seconds else rendering.interval
+    return life * spread(random)

@@ -93,17 +93,35 @@ def test_a_change_is_rendered_and_told_by_the_command(vault, tmp_path):
         assert agent.wait(5) == 0
 
 
+def test_a_denied_function_and_a_file_outside_of_the_sandbox_fail(vault, tmp_path):
+    (tmp_path / "in").write_text("x")
+    for settings, message in (
+        ({"function_denylist": ["file"]}, "function is disabled"),
+        ({"sandbox_path": str(tmp_path / "box")}, "outside of sandbox"),
+    ):
+        one = template(tmp_path, f'{{{{ file "{tmp_path}/box/../in" }}}}', **settings)
+        done = run(configuration(vault, tmp_path, exit_after_auth=True, template=[one]), tmp_path)
+        assert (done.returncode, content(tmp_path / "out")) == (1, None)
+        assert message in done.stderr
+
+
 def test_readiness_is_a_command(vault, tmp_path):
     ready = tmp_path / "ready"
     probe = [*COMMAND, f"-check-ready={ready}"]
-    assert subprocess.run(probe, check=False).returncode == 1
+
+    def look() -> tuple[int, str]:
+        done = subprocess.run(probe, capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
+    assert look() == (1, "not ready: the agent is still starting\n")
     ready.write_text("stale")
     config = configuration(vault, tmp_path, template=[template(tmp_path, SECRET)])
     with running(config, tmp_path, f"-ready-file={ready}"):
         until(lambda: content(ready) is None)  # what an earlier run left says nothing
+        until(lambda: look() == (1, "not ready: vault.read(kv/app): no secret exists at kv/data/app\n"))
         vault.secrets["kv/data/app"] = {"user": "ann"}
         until(lambda: content(ready))
-        assert subprocess.run(probe, check=False).returncode == 0
+        assert look() == (0, "")
 
 
 def test_equal_dependencies_share_one_request(vault, tmp_path):

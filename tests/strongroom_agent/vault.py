@@ -78,7 +78,8 @@ class Vault:
 
     def secret(self, method: str, path: str) -> Any:
         if method == "LIST":
-            names = sorted(name.removeprefix(path) for name in self.secrets if name.startswith(path))
+            folder = path.rstrip("/") + "/"
+            names = sorted(name.removeprefix(folder) for name in self.secrets if name.startswith(folder))
             return {"data": {"keys": names}}
         if path not in self.secrets:
             raise Refused(404, "")

@@ -8,12 +8,17 @@ Recall = Callable[[Hashable], Any]
 
 
 class Context:
-    """One template's surroundings. ``scratch`` is emptied before each run (``begin``)."""
+    """One template's surroundings. ``scratch`` is emptied before each run (``begin``).
+
+    Files outside of the folder ``sandbox`` are not read, unless it is empty.
+    """
 
     def __init__(
-        self, recall: Recall, environment: Mapping[str, str], now: Callable[[], float], destination: str = ""
-    ) -> None:
-        self.recall, self.environment, self.now, self.destination = recall, environment, now, destination
+        self, recall: Recall, environment: Mapping[str, str], now: Callable[[], float], destination: str = "",
+        sandbox: str = "",
+    ) -> None:  # fmt: skip
+        self.recall, self.environment, self.now = recall, environment, now
+        self.destination, self.sandbox = destination, sandbox
         self.scratch: dict[str, Any] = {}
 
     def begin(self) -> None:

@@ -1,5 +1,6 @@
 """``secret``, ``secrets``, ``pkiCert`` and ``file``: the functions whose values come from outside."""
 
+import os
 from typing import Any
 
 from strongroom_agent.functions.context import Context
@@ -93,7 +94,11 @@ def functions(context: Context) -> dict[str, Function]:
         return context.recall(Certificate(path.strip("/"), pairs_of(arguments), context.destination))
 
     def file(path: str) -> str:
-        return str((context.recall(File(path)) or "") if path else "")
+        if not path:
+            return ""
+        if context.sandbox and not _inside(path, context.sandbox):
+            raise ValueError(f"'{path}' is outside of sandbox")
+        return str(context.recall(File(path)) or "")
 
     return {
         "secret": Function(secret, "...string"),
@@ -101,3 +106,9 @@ def functions(context: Context) -> dict[str, Function]:
         "pkiCert": Function(certificate, "string ...string"),
         "file": Function(file, "string"),
     }
+
+
+def _inside(path: str, folder: str) -> bool:
+    """Whether ``path`` lies in ``folder`` once links and dots are followed."""
+    place, root = os.path.realpath(path), os.path.realpath(folder)
+    return os.path.commonpath([place, root]) == root

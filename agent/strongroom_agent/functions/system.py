@@ -6,6 +6,7 @@ Whoever writes a template may read files and run programs with the agent's right
 import os
 from collections.abc import Callable
 
+from strongroom_agent.files import owner
 from strongroom_agent.functions import times
 from strongroom_agent.functions.context import Context
 from strongroom_agent.template import Function
@@ -83,19 +84,6 @@ def _mode(text: str) -> int:
         return int(text, 8)
     except ValueError:
         raise ValueError(f"invalid permissions {text!r}: expected octal digits") from None
-
-
-def owner(user: str, group: str) -> tuple[int, int]:
-    """Return the ids of a user and group, given by name or number; -1 for an empty one. Raises ValueError."""
-    import grp
-    import pwd
-
-    try:
-        uid = -1 if not user else int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
-        gid = -1 if not group else int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
-    except KeyError as error:
-        raise ValueError(str(error)) from None
-    return uid, gid
 
 
 def _sockaddr(*arguments: str) -> str:
