@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 from strongroom_agent import files, login
 from strongroom_agent.config import Sink
-from strongroom_agent.login import Login, Token
+from strongroom_agent.login import Login, LoginFailed, Token
 from strongroom_agent.loop import BackOff, Loop, Outcome, Timer
 from strongroom_client import ApiError, Client, PermissionDenied
 from strongroom_common import jsonx
 
 log = logging.getLogger("agent.auth")
-_REFUSALS = 5  # logins that the server itself refuses before an agent that must end gives up: about 15 s
+_REFUSALS = 5  # logins refused before an agent that is to end gives up: about 15 s
+_TRIES = 12  # logins of any failure before it does: about 20 minutes
 _DOUBT_INTERVAL = 30.0
 _FILE_INTERVAL = 5.0  # between looks at a token file
 
@@ -97,8 +98,9 @@ class Session:
     def _login_failed(self, error: Exception) -> None:
         pause = self._logins.next()
         self.trouble(f"error authenticating: {error}")
-        refused = isinstance(error, ApiError) and 400 <= error.status < 500
-        if self._login.method.exit_on_err or (self._once and refused and self._logins.tries >= _REFUSALS):
+        refused = isinstance(error, LoginFailed) or (isinstance(error, ApiError) and 400 <= error.status < 500)
+        enough = self._once and self._logins.tries >= (_REFUSALS if refused else _TRIES)
+        if self._login.method.exit_on_err or enough:
             log.error("error authenticating: %s", error)
             self._loop.stop(1)
             return

@@ -64,6 +64,29 @@ def test_a_refused_login_ends_init_mode_with_the_servers_words(vault, tmp_path):
     assert vault.logins[0] == {"role": "app", "jwt": "header.payload.signature"}
 
 
+def test_a_missing_service_account_token_ends_init_mode_too(vault, tmp_path):
+    config = configuration(vault, tmp_path, exit_after_auth=True, template=[template(tmp_path, "x")])
+    method = {"type": "kubernetes", "config": {"role": "app", "token_path": str(tmp_path / "none")}}
+    config["auto_auth"] = {"method": [{**method, "min_backoff": "10ms", "max_backoff": "10ms"}]}
+    done = run(config, tmp_path)
+    assert done.returncode == 1
+    assert f"cannot read the service account token from {tmp_path}/none" in done.stderr
+
+
+def test_a_token_that_the_server_forgot_is_replaced_at_once(vault, tmp_path):
+    vault.secrets["kv/data/app"] = {"user": "ann"}
+    (tmp_path / "jwt").write_text("j")
+    config = configuration(vault, tmp_path, template_config={"static_secret_render_interval": "100ms"})
+    method = {"type": "kubernetes", "config": {"role": "app", "token_path": str(tmp_path / "jwt")}}
+    config |= {"auto_auth": {"method": [method]}, "template": [template(tmp_path, SECRET)]}
+    with running(config, tmp_path):
+        until(lambda: content(tmp_path / "out") == "ann")
+        vault.tokens.clear()
+        vault.secrets["kv/data/app"] = {"user": "bob"}
+        until(lambda: content(tmp_path / "out") == "bob")
+    assert len(vault.logins) == 2
+
+
 def test_secrets_are_not_logged(vault, tmp_path):
     vault.secrets["kv/data/app"] = {"user": "hide-me"}
     text = '{{ with secret "kv/app" }}{{ .Data.data.user }}{{ .Data.data.nokey }}{{ end }}'

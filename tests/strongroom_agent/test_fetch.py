@@ -42,7 +42,8 @@ def test_paths(vault, fetcher, path, requested):
 
 def test_lists_look_into_the_metadata(vault, fetcher):
     assert fetcher.fetch(List("kv")).value == ["app"]
-    assert fetcher.fetch(List("kv1")).value == []
+    assert fetcher.fetch(List("kv1")).value == ["app"]
+    assert fetcher.fetch(List("kv1/none")).value == []
 
 
 def test_who_may_not_ask_for_the_mount_is_taken_at_his_word(vault, fetcher, remarks):
