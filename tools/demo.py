@@ -49,12 +49,8 @@ def demo() -> None:
         say(indented(cluster.kubectl("apply", "-f", str(PROJECT / "examples" / QUICKSTART))))
     with story.chapter("The server starts, is initialised and unsealed; the policies arrive in it"):
         wait_for_server(quickstart)
-    with (
-        story.chapter("A secret is written with the command line"),
-        Server.reach(quickstart, "vault", "editor") as server,
-    ):
-        say(f"  strongroom kv put secret/app password=first, at {server.address}")
-        server.cli("kv", "put", "secret/app", "password=first")
+    with story.chapter("A secret is written with the command line"):
+        write(quickstart, "first")
     with story.chapter("The application sees it"):
         pod = wait_for_application(quickstart)
         say(indented(see(quickstart, pod, "first", 60)))

@@ -58,7 +58,7 @@ class Namespace:
                 raise StepFailed(f"{what} is not as it should be after {timeout:.0f} s.\n{self.trouble(what, found)}")
             if time.monotonic() - told > 10:
                 told = time.monotonic()
-                print(f"\n    {told - started:4.0f} s  {_waits_for(found)[:150]}", end="", flush=True)
+                print(f"\n    {told - started:4.0f} s  {self.newest_event()[:150]}", end="", flush=True)
             time.sleep(0.3)
 
     def until_condition(self, what: str, kind: str, timeout: float = 60) -> Object:
@@ -85,6 +85,10 @@ class Namespace:
         columns = "custom-columns=OBJECT:.involvedObject.name,REASON:.reason,MESSAGE:.message"
         return self.kubectl("get", "events", "--sort-by=.lastTimestamp", "--output", columns)
 
+    def newest_event(self) -> str:
+        """Tell the newest event in one line."""
+        return " ".join(self.events().strip().splitlines()[-1].split())
+
     def python(self, pod: str, program: str, container: str = "") -> str:
         """Run a Python program in a pod and return what it prints."""
         where = ["--container", container] if container else []
@@ -108,12 +112,3 @@ def condition(found: Object, kind: str, part: str = "status") -> str:
     """Read one condition of an object; "" if it has none of that kind."""
     conditions = found.get("status", {}).get("conditions") or []
     return next((each.get(part, "") for each in conditions if each["type"] == kind), "")
-
-
-def _waits_for(found: Object) -> str:
-    """Tell the first condition that is not True yet, in its own words."""
-    status = found.get("status") or {}
-    if isinstance(status, str):
-        return status.strip().replace("\n", " ")
-    missing = (each for each in status.get("conditions") or [] if each["status"] != "True")
-    return next((f"{each['type']}: {each.get('message') or each.get('reason')}" for each in missing), "")
