@@ -5,7 +5,7 @@ exact one, else the one whose first wildcard comes latest, then one that does no
 fewer ``+`` segments, then the longer, then the later in the alphabet (``path_patterns``). Pure: values in, values out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import inf
@@ -135,8 +135,11 @@ class Acl:
         """Say whether any rule grants anything at or below ``mount`` (``secret/``): who may know that it exists."""
         if self.root or self.capabilities(mount) != ["deny"]:
             return True
-        everything = chain(self._own.values(), self._exact.values(), self._patterns.grants())
-        return any(grant.capabilities - {"deny"} and _may_lie_below(grant.path, mount) for grant in everything)
+        return any(grant.capabilities - {"deny"} and _may_lie_below(grant.path, mount) for grant in self.grants())
+
+    def grants(self) -> Iterator[Grant]:
+        """Yield the grants of all paths; of one path's, the entity's own comes last."""
+        return chain(self._exact.values(), self._own.values(), self._patterns.grants())
 
 
 def _may_lie_below(pattern: str, mount: str) -> bool:

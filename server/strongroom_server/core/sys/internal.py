@@ -16,7 +16,7 @@ class Internal(Area):
     @read("internal/ui/mounts", public=True)
     async def ui_mounts(self, request: Request) -> dict[str, Any]:
         """List the mounts that the caller may see."""
-        token = await self.server.tokens.lookup(request.token) if request.token else None
+        token = await self._caller(request)
         seen: dict[str, dict[str, Any]] = {"auth": {}, "secret": {}}
         for mount in self.server.mounts:
             public = mount.entry.config.listing_visibility == "unauth"
@@ -27,7 +27,7 @@ class Internal(Area):
     @read("internal/ui/mounts/{path:rest}", public=True)  # no policy need name it; the check is below
     async def ui_mount(self, path: Annotated[str, "Any path."], request: Request) -> dict[str, Any]:
         """Tell which mount serves a path, and of which type it is."""
-        token = await self.server.tokens.lookup(request.token) if request.token else None
+        token = await self._caller(request)
         found = self.server.mounts.find(path)
         # Whoever may do nothing below the mount does not learn whether it is there (Vault docs, sys/internal/ui).
         if token is None or found is None or not await self._reaches(token, found[0]):
@@ -37,6 +37,26 @@ class Internal(Area):
             )
         mount = found[0]
         return {**_row(mount, whole=True), "path": mount.point}
+
+    @read("internal/ui/resultant-acl")
+    async def resultant_acl(self, request: Request) -> dict[str, Any]:
+        """Show what the caller's policies grant together, paths with "+" in them left out."""
+        token = await self._caller(request)
+        if token is None:
+            raise PermissionDenied
+        if token.root:
+            return {"root": True}
+        exact: dict[str, Any] = {}
+        prefixes: dict[str, Any] = {}
+        for grant in (await self.server.policies.rules(token)).grants():
+            if "+" not in grant.path.split("/"):
+                paths = prefixes if grant.path.endswith("*") else exact
+                paths[grant.path.removesuffix("*")] = {"capabilities": sorted(grant.capabilities)}
+        return {"exact_paths": exact, "glob_paths": prefixes, "root": False}
+
+    async def _caller(self, request: Request) -> Token | None:
+        token = await self.server.tokens.lookup(request.token) if request.token else None
+        return token if token is not None and self.server.identity.usable(token.entity_id) else None
 
     async def _reaches(self, token: Token, mount: Mount) -> bool:
         if token.root:

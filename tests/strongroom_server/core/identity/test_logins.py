@@ -243,3 +243,19 @@ async def test_the_audit_log_shows_whose_policies_they_are(live: Live, tmp_path:
     line = (tmp_path / "log").read_text().splitlines()[-1]
     assert '"identity_policies":["of-entity"]' in line
     assert auth["entity_id"] in line
+
+
+async def test_the_resultant_acl_shows_what_everything_grants_together(live: Live) -> None:
+    assert (await live.get("sys/internal/ui/resultant-acl")).data == {"root": True}
+    await mount(live)
+    auth = (await login(live)).auth
+    rules = (
+        'path "a/{{identity.entity.name}}" { capabilities = ["read"] } path "b/*" { capabilities = ["list", "create"] }'
+    )
+    await live.post("sys/policies/acl/p", {"policy": rules})
+    await live.post(f"identity/entity/id/{auth['entity_id']}", {"name": "app", "policies": ["p"]})
+    shown = (await live.get("sys/internal/ui/resultant-acl", token=auth["client_token"])).data
+    assert shown["root"] is False
+    assert shown["exact_paths"]["a/app"] == {"capabilities": ["read"]}
+    assert shown["glob_paths"]["b/"] == {"capabilities": ["create", "list"]}
+    assert all("+" not in path for path in shown["glob_paths"])
