@@ -144,6 +144,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the operator; returns the exit code."""
     settings = read_settings(argv, os.environ)
     logs.configure(settings.log_level, "json" if settings.log_format == "json" else "standard")
-    logging.getLogger("kopf").setLevel(max(logging.getLogger().level, logging.WARNING))  # it tells of every tick
+    for talkative in ("kopf", "aiohttp.access"):  # they tell of every tick and every probe
+        logging.getLogger(talkative).setLevel(max(logging.getLogger().level, logging.WARNING))
     asyncio.run(serve(settings, os.environ, SystemClock()))
     return 0

@@ -139,9 +139,11 @@ class Steps:
     async def _repair(self, tick: Tick, server: Server) -> None:
         try:
             changes = await bootstrap.set_up(server, self._wanted(tick.cluster))
-        except PermissionDenied:  # also what a revoked token gets: log in anew
-            tick.memory.token, tick.memory.set_up = "", (-1, 0.0)
-            raise Retry("LoggedOut", "the server no longer takes the operator's token") from None
+        except ClientError as error:
+            tick.memory.token, tick.memory.set_up = "", (-1, 0.0)  # whatever it was, the next try logs in anew
+            if isinstance(error, PermissionDenied):
+                raise Retry("LoggedOut", "the server no longer takes the operator's token") from None
+            raise
         tick.memory.set_up = (tick.generation, self._clock.now())
         if changes:
             tick.tell("Repaired", "; ".join(changes))

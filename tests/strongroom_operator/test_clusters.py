@@ -71,6 +71,18 @@ async def test_a_restarted_server_is_unsealed_in_one_tick_even_by_an_operator_th
 
 
 @pytest.mark.slow
+async def test_the_operators_token_outlives_a_restart_of_the_server(kind: str, tmp_path: Path) -> None:
+    async with world(kind, tmp_path) as stage:
+        async with stage.serving():
+            await stage.ticks_until("Available")
+            token = (await stage.clusters.session(stage.cluster)).token
+        async with stage.serving() as server:
+            await stage.ticks_until("Available")
+            server.token = token
+            assert await find(server, "sys/mounts")
+
+
+@pytest.mark.slow
 async def test_a_refused_spec_changes_nothing_but_what_runs_is_looked_after(kind: str, tmp_path: Path) -> None:
     async with world(kind, tmp_path) as stage:
         async with stage.serving():

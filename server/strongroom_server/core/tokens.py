@@ -15,7 +15,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from strongroom_common.clock import Clock, rfc3339
 from strongroom_server.sdk import codec
@@ -61,7 +61,7 @@ class Token:
     renewable: bool = False
     lease_id: str = ""
     max_ttl: int = 0
-    internal: dict[str, object] = field(default_factory=dict)
+    internal: dict[str, Any] = field(default_factory=dict)
     group_aliases: tuple[str, ...] = ()
 
     @property
