@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
+from strongroom_server.core.sealing import decode_share
 from tests.strongroom_server.live import Live
 
 HOUR = 3600
+
+
+async def restart(live: Live) -> None:
+    await live.server.sealing.seal()
+    await live.server.sealing.unseal(decode_share(live.unseal_key))
 
 
 async def alive(live: Live, token: str) -> bool:
@@ -176,11 +182,16 @@ async def test_a_bound_token_is_none_elsewhere(live: Live) -> None:
 async def test_tokens_survive_a_restart_of_the_server(live: Live) -> None:
     token = await live.make_token(policies=["default"], ttl="1h")
     ending = await live.make_token(policies=["default"], ttl="10s")
-    await live.server.sealing.seal()
     live.clock.time += 20
-    from strongroom_server.core.sealing import decode_share
-
-    await live.server.sealing.unseal(decode_share(live.unseal_key))
+    await restart(live)
     await live.clock.advance(0)
     assert await alive(live, token)
     assert not await alive(live, ending)
+
+
+async def test_a_token_of_a_login_survives_a_restart_with_what_its_method_remembers(live: Live) -> None:
+    await live.post("sys/auth/userpass", {"type": "userpass"})
+    await live.post("auth/userpass/users/ada", {"password": "lovelace-1815"})
+    token = (await live.post("auth/userpass/login/ada", {"password": "lovelace-1815"})).auth["client_token"]
+    await restart(live)
+    assert await alive(live, token)
