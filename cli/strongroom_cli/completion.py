@@ -7,8 +7,8 @@ from strongroom_cli import table
 from strongroom_cli.command import Command, all_flags
 from strongroom_cli.session import Terminal
 
-_BASH = "complete -C {path} {program}"
-_FILES = (".bashrc", ".zshrc")
+_LINE = "complete -C {path} {program}"
+_FILES = {".bashrc": "", ".zshrc": "autoload -U +X bashcompinit && bashcompinit && "}
 
 
 def words(line: str) -> list[str]:
@@ -39,13 +39,13 @@ def install(program: str, terminal: Terminal, *, remove: bool) -> int:
     """Add completion to the start files of the user's shells, or take it away; twice is the same as once."""
     import shutil
 
-    line = _BASH.format(path=shutil.which(program) or program, program=program)
+    line = _LINE.format(path=shutil.which(program) or program, program=program)
     home = terminal.environ.get("HOME", "")
-    paths = [path for name in _FILES if os.path.isfile(path := os.path.join(home, name))]  # noqa: PTH113, PTH118
-    if not paths:
+    found = {path: _FILES[name] + line for name in _FILES if os.path.isfile(path := os.path.join(home, name))}  # noqa: PTH113, PTH118
+    if not found:
         print(f"No .bashrc or .zshrc found. For completion in bash run: {line}", file=terminal.err)
         return 1
-    for path in paths:
+    for path, line in found.items():
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 pathlib costs start-up time
             kept = [old for old in file.read().splitlines() if old.strip() != line]
         with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123

@@ -31,6 +31,10 @@ class Options:
         self._defaults = {flag.name: flag.default for flag in flags}
         self._values = values
 
+    def knows(self, name: str) -> bool:
+        """Tell whether the command has the flag."""
+        return name in self._defaults
+
     def given(self, name: str) -> bool:
         """Tell whether the flag was on the command line."""
         return name in self._values

@@ -46,9 +46,9 @@ def json_text(value: Any, *, sort: bool = False) -> str:
     return text
 
 
-def answer(session: Session, response: Response, *, with_field: bool = True) -> int:
-    """Print ``response``: its field if one was asked for, else all of it. Returns 0."""
-    if with_field and (name := session.options.text("field")):
+def answer(session: Session, response: Response) -> int:
+    """Print ``response``: its field if the command takes -field and one was asked for, else all of it. Returns 0."""
+    if session.options.knows("field") and (name := session.options.text("field")):
         return field(session, response, name)
     if session.format == "raw":
         session.say(response.raw.decode("utf-8", "replace"))
@@ -224,14 +224,14 @@ def _named(response: Response) -> dict[str, Any]:
     }
 
 
-def names(session: Session, response: Response | None, path: str) -> int:
-    """Print the keys of a list; where there are none say so on standard error and return 2."""
+def names(session: Session, response: Response | None, path: str, hint: str = "") -> int:
+    """Print the keys of a list; where there are none say so on standard error, with ``hint``, and return 2."""
     keys = (response.data or {}).get("keys") if response and isinstance(response.data, dict) else None
     if response and (response.wrap_info or (not keys and response.warnings and session.format == "table")):
-        return answer(session, response, with_field=False)
+        return answer(session, response)
     if not keys:
         if session.format == "table":
-            raise CommandError(f"No value found at {path}")
+            raise CommandError(f"No value found at {path}", 2, hint)
         session.say("{}")
         return 2
     keys = sorted(keys)

@@ -100,7 +100,7 @@ MASKS = (
     (r"\bh[0-9a-f]{64}\b", "LEASE"),
     (r"(?<=accessor)(\W+)[A-Za-z0-9]{24}\b", r"\1ACCESSOR"),
     (r"\d+ \w{3} \d\d \d\d:\d\d UTC", "SHORT_TIME"),
-    (r"\bttl(\W+)\d+h?(\d+m)?(\d+s)?\b", r"ttl\1TTL"),
+    (r"\bttl(\W+)[\dhms]+\b", r"ttl\1TTL"),
     (r"creation_time(\W+)\d{10}", r"creation_time\1SECONDS"),
     (r"Waiting for terminal status .*\n", ""),
     (r"(?i)encryption(s\W+| Count +)\d+", "ENCRYPTIONS"),

@@ -220,3 +220,21 @@ def test_completion_is_installed_once_and_removed(tmp_path):
     assert profile.read_text() == "alias x=y\ncomplete -C vault vault\n"
     assert ran(["-autocomplete-uninstall"], {"HOME": str(tmp_path)}, program="vault").code == 0
     assert profile.read_text() == "alias x=y\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "kv undelete -versions=1 secret/x", "kv destroy -versions=1 secret/x", "kv delete secret/x",
+        "kv metadata put secret/x", "kv metadata delete secret/x", "lease lookup x", "lease renew x", "kv list secret",
+        "list secret", "namespace lookup x", "operator raft autopilot state", "kv rollback -version=1 secret/x",
+    ],
+)  # fmt: skip
+def test_any_answer_may_be_wrapped(line):
+    wrapped = json_answer('{"wrap_info":{"token":"hvs.w","ttl":60,"creation_time":"","creation_path":"x"}}')
+    answers = [_MOUNT, _SECRET, _SECRET] if "rollback" in line else [_MOUNT] if line.startswith("kv") else []
+    with listening(*answers, wrapped) as listener:
+        done = ran([*line.split(), "-wrap-ttl=60"], {"VAULT_ADDR": listener.address, "VAULT_TOKEN": "t"})
+    assert (done.code, done.err) == (0, "")
+    assert "wrapping_token:" in done.out
+    assert [headers.get("X-Vault-Wrap-TTL") for _, _, headers, _ in listener.seen] == [None] * len(answers) + ["60"]

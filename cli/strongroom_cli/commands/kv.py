@@ -22,7 +22,11 @@ def get(session: Session) -> int:
     with trouble(f"Error reading {path}"):
         response = session.find("read", path, query={"version": version} if version and where.v2 else None)
     if response is None:
-        raise CommandError(f"No value found at {path}")
+        doubled = where.v2 and where.name.startswith(("data/", "metadata/"))
+        right = f"{where.mount}{where.name.partition('/')[2]}"
+        raise CommandError(
+            f"No value found at {path}", 2, f"kv adds data/ by itself: kv get {right}" if doubled else ""
+        )
     name = session.options.text("field")
     if name and not response.wrap_info:
         return _field(session, response, where.v2, path, name)
@@ -203,7 +207,7 @@ def _names(session: Session, operation: Operation, doing: str) -> int:
     path = where.full("metadata")
     with trouble(f"Error {doing} {path}"):
         response = session.find(operation, path)
-    return output.names(session, response, path)
+    return output.names(session, response, path, "If it is a secret and no folder, kv get shows it.")
 
 
 def enable_versioning(session: Session) -> int:

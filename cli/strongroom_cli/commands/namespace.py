@@ -51,7 +51,7 @@ def lookup(session: Session) -> int:
             response = session.call("read", f"sys/namespaces/{path}")
         except NotFound as error:
             raise CommandError("Namespace not found") from error
-    return output.answer(session, response, with_field=False)
+    return output.answer(session, response)
 
 
 def delete(session: Session) -> int:

@@ -124,14 +124,14 @@ def autopilot_state(session: Session) -> int:
     """Print the health of the raft group."""
     with trouble("Error checking autopilot state"):
         response = session.call("read", f"{_RAFT}/autopilot/state")
-    return output.answer(session, response, with_field=False)
+    return output.answer(session, response)
 
 
 def autopilot_config(session: Session) -> int:
     """Print how dead peers are cleaned up."""
     with trouble("Error reading autopilot configuration"):
         response = session.call("read", f"{_RAFT}/autopilot/configuration")
-    return output.answer(session, response, with_field=False)
+    return output.answer(session, response)
 
 
 COMMANDS = {
