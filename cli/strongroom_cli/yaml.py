@@ -37,7 +37,11 @@ def _block(value: Any, pad: str) -> str:
 def _natural(key: str) -> list[tuple[int, int, str]]:
     """Order keys so that "10" comes after "9"."""
     parts = re.findall(r"\d+|\D+", key, re.ASCII)
-    return [(0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts]
+    numbers = [part.lstrip("0") if part[0] in "0123456789" else None for part in parts]
+    return [
+        (1, 0, part) if number is None else (0, len(number), number)
+        for part, number in zip(parts, numbers, strict=True)
+    ]
 
 
 def _after(value: Any, deeper: str, pad: str) -> str:
@@ -74,6 +78,8 @@ def _string(text: str, pad: str) -> str:
         return _literal(text, pad or "  ")
     if not printable or "\n" in text:
         return _double(text)
+    if text.startswith(("---", "...")):
+        return _single(text)
     if text.lower() in _SPECIAL or _NUMBER.match(text) or _DATE.match(text):
         return _double(text)
     if text[0] in _STARTS or text != text.strip() or ": " in text or " #" in text or text.endswith(":"):
@@ -92,7 +98,7 @@ def _escape(char: str) -> str:
 
 def _plain_start(text: str) -> str:
     if text[0] in "-?:" and len(text) > 1 and text[1] != " " and ": " not in text and not text.endswith((":", " ")):
-        return text if " #" not in text and not text.startswith("---") else _single(text)
+        return text if " #" not in text else _single(text)
     return _single(text)
 
 
