@@ -17,7 +17,7 @@ from typing import Any
 
 from strongroom_common.clock import Clock, rfc3339
 from strongroom_server.core.tokens import random_text
-from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.errors import InvalidRequest, RequestError
 from strongroom_server.sdk.storage import Change, Storage, load, put, remove
 
 log = logging.getLogger("core.leases")
@@ -46,6 +46,8 @@ class LeaseEntry:
     internal: dict[str, Any] = field(default_factory=dict)
     attempts: int = 0
     error: str = ""
+    latest: float = 0
+    """When it ends for good, whatever is asked for: with the batch token that holds it; 0 is not said."""
 
     @property
     def irrevocable(self) -> bool:
@@ -151,7 +153,7 @@ class LeaseStore:
         entry = await self.find(lease_id)
         if entry is None:
             return
-        entry = replace(entry, attempts=entry.attempts + 1, error=str(error) or type(error).__name__)
+        entry = replace(entry, attempts=entry.attempts + 1, error=str(error))
         log.warning("revoking failed", extra={"fields": {"lease_id": lease_id, "attempt": entry.attempts}})
         await self._storage.commit([put(f"id/{lease_id}", entry)])
         if entry.irrevocable:
@@ -212,9 +214,9 @@ class LeaseStore:
                     return
                 try:
                     await self._take_back(entry)
-                except Exception:
+                except Exception as error:
                     if not force:
-                        raise
+                        raise InvalidRequest(f"failed to revoke entry: {_public(error)}") from error
                     log.warning("forced out", extra={"fields": {"lease_id": lease_id}})
                 await self._drop(entry)
         finally:
@@ -293,6 +295,10 @@ class LeaseStore:
     def irrevocable(self) -> dict[str, str]:
         """Return the leases whose revocation was given up, with the last error."""
         return self._irrevocable
+
+
+def _public(error: Exception) -> str:
+    return str(error) if isinstance(error, RequestError) else type(error).__name__
 
 
 def _short(lease_id: str) -> str:

@@ -79,11 +79,21 @@ class Mount:
         """Return the full mount point."""
         return f"auth/{self.entry.path}" if self.table == "auth" else self.entry.path
 
+    @property
+    def prefix(self) -> str:
+        """Return where below the barrier the engine's storage lies."""
+        return storage_prefix(self.table, self.entry)
+
     def running(self) -> Engine:
         """Return the engine; raises Unavailable where it did not start."""
         if self.engine is None:
             raise Unavailable(f"mount {self.point} did not start: {self.broken}")
         return self.engine
+
+
+def storage_prefix(table: Table, entry: MountEntry) -> str:
+    """Return where below the barrier the storage of a row's engine lies."""
+    return f"{'auth' if table == 'auth' else 'logical'}/{entry.uuid}/"
 
 
 class Starter(Protocol):

@@ -234,8 +234,9 @@ def register(exchange: Exchange) -> Awaitable[None] | None:
     response = exchange.response
     if response.auth is not None and not response.auth.client_token:
         return registration.register_login(exchange, response.auth)
-    if response.lease is not None and response.lease.kind:  # KV names a duration without a kind: nothing to end
-        return registration.register_lease(exchange, response.lease)
+    lease = response.lease
+    if lease is not None and lease.kind and not lease.id:  # neither a mere duration (KV) nor one that was renewed
+        return registration.register_lease(exchange, lease)
     return None
 
 

@@ -10,6 +10,7 @@ from strongroom_server.core.leases import LeaseEntry, token_lease
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import BATCH, Token
 from strongroom_server.core.ttl import Limits, grant
+from strongroom_server.sdk.backend import Change
 from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
 from strongroom_server.sdk.request import Auth, Lease
 
@@ -99,7 +100,10 @@ async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, k
 
 
 async def register_lease(exchange: Exchange, lease: Lease) -> None:
-    """Store the lease of a fresh secret. If that fails the secret is taken back at once: none goes unaccounted for."""
+    """Store the lease of a fresh secret, and what its engine wants to be stored with it, in one step.
+
+    If that fails the secret is taken back at once: none goes unaccounted for.
+    """
     server, mount, request = exchange.server, exchange.mount, exchange.request
     engine = exchange.engine
     if mount is None or engine is None:
@@ -108,19 +112,34 @@ async def register_lease(exchange: Exchange, lease: Lease) -> None:
     limits = replace(mount_limits(server, mount), ttl=lease.ttl, max_ttl=lease.max_ttl)
     lease.ttl, warnings = grant(limits, asked=0, now=now, issued=now)
     exchange.response.warnings.extend(warnings)
+    latest = _latest(exchange.token)
+    lease.ttl = within(lease.ttl, latest, now)
     path = f"{mount.point}{request.path}"
     lease.id = server.leases.new_id(path)
     entry = LeaseEntry(
         id=lease.id, mount=mount.point, path=path, kind=lease.kind, issued=now, expires=now + lease.ttl,
         renewable=lease.renewable, ttl=lease.ttl, max_ttl=lease.max_ttl, internal=lease.internal,
-        token=_lease_holder(exchange.token),
+        token=_lease_holder(exchange.token), latest=latest,
     )  # fmt: skip
+    changes = [Change(f"sys/expire/{c.key}", c.value) for c in server.leases.changes(entry)]
+    changes += [Change(f"{mount.prefix}{c.key}", c.value) for c in lease.beside]
     try:
-        await server.leases.add(entry)
+        await server.barrier.view("").commit(changes)
+        server.leases.track(entry)
     except Exception:
         log.exception("a lease could not be stored; its secret is taken back")
         await engine.revoke(lease, request)
         raise
+
+
+def within(ttl: int, latest: float, now: float) -> int:
+    """Return seconds that do not reach beyond ``latest``, where that is said."""
+    return max(min(ttl, int(latest - now)), 0) if latest else ttl
+
+
+def _latest(token: Token | None) -> float:
+    """Return when leases held by a token must end: a batch token cannot be revoked, so its end is theirs at once."""
+    return token.expires if token is not None and token.type == BATCH else 0
 
 
 def _lease_holder(token: Token | None) -> str:

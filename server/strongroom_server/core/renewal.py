@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from strongroom_server.core.identity.logins import refresh
 from strongroom_server.core.leases import TOKEN, LeaseEntry
-from strongroom_server.core.registration import mount_limits
+from strongroom_server.core.registration import mount_limits, within
 from strongroom_server.core.revocation import lease_of
 from strongroom_server.core.tokens import BATCH, Token
 from strongroom_server.core.ttl import Limits, grant
@@ -89,6 +89,7 @@ class Renewal:
         general = mount_limits(server, mount)
         limits = replace(general, ttl=lease.ttl, max_ttl=lease.max_ttl)
         lease.ttl, warnings = grant(limits, asked=increment, now=now, issued=entry.issued)
+        lease.ttl = within(lease.ttl, entry.latest, now)
         if lease.ttl <= 0:
             raise InvalidRequest("the lease has reached its maximum lifetime and cannot be renewed")
         request = Request(Operation.RENEW, entry.path.removeprefix(entry.mount), mount_point=entry.mount)

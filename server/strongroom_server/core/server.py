@@ -17,7 +17,7 @@ from strongroom_server.core.identity.engine import IdentityEngine
 from strongroom_server.core.identity.store import Identity
 from strongroom_server.core.leases import LeaseEntry, LeaseStore
 from strongroom_server.core.metrics import Metrics
-from strongroom_server.core.mounts import Mount, MountConfig, MountEntry, Mounts, Table, new_entry
+from strongroom_server.core.mounts import Mount, MountConfig, MountEntry, Mounts, Table, new_entry, storage_prefix
 from strongroom_server.core.pipeline import serve
 from strongroom_server.core.policy_store import PolicyStore
 from strongroom_server.core.renewal import Renewal
@@ -173,7 +173,7 @@ class Server:
     # -- engines --------------------------------------------------------------------------------------------------
 
     async def _start_engine(self, table: Table, entry: MountEntry) -> Mount:
-        storage = self.barrier.view(f"{'auth' if table == 'auth' else 'logical'}/{entry.uuid}/")
+        storage = self.barrier.view(storage_prefix(table, entry))
         mount = Mount(table, entry, None, storage)
         try:
             kind = self._engine_type(table, entry.type).choose(entry.options or {})
@@ -232,11 +232,12 @@ class Server:
         self.policies.forget_entity(entity_id)
 
     async def make_root_token(self, token: str = "") -> str:
-        """Make a root token without an end and return it."""
+        """Make a root token without an end and return it; one that was chosen (dev mode) looks like a created one."""
         from strongroom_server.core.registration import create_token
 
-        auth = Auth(policies=("root",), display_name="root", renewable=False)
-        await create_token(self, auth, "auth/token/root", mount="auth/token/", token=token)
+        name, path = ("token", "auth/token/create") if token else ("root", "auth/token/root")
+        auth = Auth(policies=("root",), display_name=name, renewable=False)
+        await create_token(self, auth, path, mount="auth/token/", token=token)
         return auth.client_token
 
     async def generate_password(self, policy: str) -> str:

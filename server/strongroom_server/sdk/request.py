@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from strongroom_server.sdk.backend import Change
+
 
 class Operation(StrEnum):
     """What a request asks for; the values are the words of policies and audit entries."""
@@ -114,6 +116,7 @@ class Lease:
 
     ``internal`` is what those need (a user name, a serial number); it is stored, never shown. With an
     empty kind it is no lease at all: ``ttl`` only tells the client when to look again, and nothing is registered.
+    ``beside`` are changes of the engine's own storage that are made in the very commit that stores a new lease.
     """
 
     kind: str
@@ -122,6 +125,7 @@ class Lease:
     max_ttl: int = 0
     renewable: bool = True
     id: str = ""
+    beside: list[Change] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,126 @@
+"""Users made on demand: each has a lease, and is dropped when that ends.
+
+Whoever makes a user puts it on record first (``wal``); the record goes when the lease is stored, in the same commit.
+"""
+
+import logging
+from typing import Any
+
+from strongroom_server.engines.database import credentials, passwords, usernames
+from strongroom_server.engines.database.connections import Open
+from strongroom_server.engines.database.plugins.protocol import DatabaseError, User
+from strongroom_server.engines.database.roles import Roles
+from strongroom_server.engines.database.schemas import Role
+from strongroom_server.engines.database.wal import Entry, WriteAheadLog
+from strongroom_server.sdk.engine import read, renews, revokes
+from strongroom_server.sdk.errors import Internal, InvalidRequest, RequestError
+from strongroom_server.sdk.request import Lease, Request, Response
+
+log = logging.getLogger("engines.database")
+
+_GRACE = 5  # seconds between the end of the lease and the end that the database knows
+
+
+class Users(Roles):
+    """Makes users, renews and drops them."""
+
+    async def start(self) -> None:
+        """Make ready."""
+        await super().start()
+        self._wal = WriteAheadLog(self.storage, self.system.clock)
+
+    async def tick(self) -> None:
+        """Drop users that were made for nobody."""
+        await super().tick()
+        await self.sweep()
+
+    async def sweep(self) -> None:
+        """Drop the users whose lease was never stored; those that cannot be dropped now are tried again."""
+        for key, entry in await self._wal.stale():
+            await self._take_back(key, entry)
+
+    @read("creds/{name}")
+    async def make_user(self, name: str, request: Request) -> Response:
+        """Make a user and return its credentials, once."""
+        role = await self.role(name)
+        if role is None:
+            raise InvalidRequest(f"unknown role: {name}")
+        connection = await self.connection(role.db_name)
+        if not connection.allows(name):
+            raise InvalidRequest(f'"{name}" is not an allowed role')
+        if role.credential_type not in connection.plugin.CREDENTIALS:
+            raise InvalidRequest(f'unsupported credential_type: "{role.credential_type}"')
+        if not role.creation_statements:
+            raise InvalidRequest("empty creation statements")
+        username = self._username(connection, name, request)
+        credential = await credentials.make(self.system, role, connection.stored.config.password_policy)
+        user = User(username, credential.password, credential.public_key, self._end(role))
+        key = await self._wal.begin(role.db_name, username, role.rollback_statements)
+        try:
+            await connection.database.create(user, role.creation_statements)
+        except DatabaseError as error:
+            await self._take_back(key, Entry(role.db_name, username, role.rollback_statements, 0, ""))
+            raise Internal(str(error)) from None
+        internal = {"username": username, "role": name, "db_name": role.db_name,
+                    "revocation_statements": role.revocation_statements}  # fmt: skip
+        lease = Lease("creds", internal, role.default_ttl, role.max_ttl, beside=[self._wal.end(key)])
+        return Response({**credential.shown, "username": username}, lease=lease)
+
+    @renews("creds")
+    async def renew_user(self, lease: Lease, request: Request) -> Lease:
+        """Move the end that the database knows on."""
+        del request
+        name = lease.internal["role"]
+        role = await self.role(name)
+        if role is None:
+            raise InvalidRequest(f'error during renew: could not find role "{name}"')
+        lease.max_ttl = role.max_ttl
+        connection = await self.connection(role.db_name)
+        user = User(lease.internal["username"], expires=self.system.clock.now() + lease.ttl + _GRACE)
+        try:
+            await connection.database.renew(user, role.renew_statements)
+        except DatabaseError as error:
+            raise InvalidRequest(f"failed to renew entry: {error}") from None
+        return lease
+
+    @revokes("creds")
+    async def revoke_user(self, lease: Lease, request: Request) -> None:
+        """Drop a user, by the role's statements of today or, where the role is gone, of the day it was made."""
+        del request
+        role = await self.role(lease.internal["role"])
+        statements = role.revocation_statements if role else lease.internal.get("revocation_statements") or ()
+        connection = await self.connection(role.db_name if role else lease.internal["db_name"])
+        try:
+            await connection.database.revoke(lease.internal["username"], statements)
+        except DatabaseError as error:
+            raise Internal(str(error)) from None
+
+    # -- parts --------------------------------------------------------------------------------------------------------
+
+    def _username(self, connection: Open, role: str, request: Request) -> str:
+        display_name = request.caller.display_name if request.caller else ""
+        facts = usernames.Facts(display_name, role, self.system.clock.now(), passwords.letters)
+        try:
+            return usernames.render(connection.username_template, facts)
+        except usernames.BadTemplate as error:
+            raise InvalidRequest(f"failed to generate username: {error}") from None
+
+    def _end(self, role: Role) -> float:
+        ttl = role.default_ttl or self.system.default_lease_ttl
+        longest = min(limit for limit in (role.max_ttl, self.system.max_lease_ttl, ttl) if limit)
+        return self.system.clock.now() + min(ttl, longest) + _GRACE
+
+    async def _take_back(self, key: str, entry: Entry) -> None:
+        """Drop a user that has no lease, then its record; where that fails the record stays for the next round."""
+        try:
+            connection = await self.connection(entry.db_name)
+            if entry.statements:
+                await connection.database.revoke(entry.username, entry.statements)
+            await connection.database.revoke(entry.username, ())
+            await self._wal.drop(key)
+        except (DatabaseError, RequestError) as error:
+            log.warning("a user without a lease could not be dropped yet", extra={"fields": _fields(entry, error)})
+
+
+def _fields(entry: Entry, error: Exception) -> dict[str, Any]:
+    return {"username": entry.username, "connection": entry.db_name, "error": str(error)}
