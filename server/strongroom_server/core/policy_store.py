@@ -104,7 +104,8 @@ class PolicyStore:
             self.forget_entity("")
         elif changes == self._changes:
             self._by_token[token.hash] = compiled
-            self._tokens_of.setdefault(token.entity_id, set()).add(token.hash)
+            if token.entity_id:
+                self._tokens_of.setdefault(token.entity_id, set()).add(token.hash)
         return compiled
 
     async def compile(self, names: tuple[str, ...], entity_id: str = "") -> Acl:

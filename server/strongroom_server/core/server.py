@@ -153,6 +153,7 @@ class Server:
         storage = self.barrier.view("core/cluster/")
         name, identifier = await storage.get("name"), await storage.get("id")
         if name is None or identifier is None:
+        self.metrics.gauge("vault.identity.num_entities", len(self.identity.index.entities))
             name = (self.options.cluster_name or f"vault-cluster-{secrets.token_hex(4)}").encode()
             raw = secrets.token_hex(16)
             identifier = "-".join((raw[:8], raw[8:12], raw[12:16], raw[16:20], raw[20:])).encode()

@@ -54,6 +54,16 @@ class Internal(Area):
                 paths[grant.path.removesuffix("*")] = {"capabilities": sorted(grant.capabilities)}
         return {"exact_paths": exact, "glob_paths": prefixes, "root": False}
 
+    @read("internal/counters/entities")
+    async def count_entities(self) -> dict[str, Any]:
+        """Tell how many identity entities there are."""
+        return {"counters": {"entities": {"total": len(self.server.identity.index.entities)}}}
+
+    @read("internal/counters/tokens")
+    async def count_tokens(self) -> dict[str, Any]:
+        """Tell how many service tokens there are."""
+        return {"counters": {"service_tokens": {"total": len(await self.server.tokens.accessors())}}}
+
     async def _caller(self, request: Request) -> Token | None:
         token = await self.server.tokens.lookup(request.token) if request.token else None
         return token if token is not None and self.server.identity.usable(token.entity_id) else None

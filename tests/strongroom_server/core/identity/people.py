@@ -5,12 +5,18 @@ from typing import Any
 from tests.strongroom_server.live import Answer, Live
 
 
-async def mount(live: Live, path: str = "up") -> str:
+async def mount(live: Live, path: str = "up", kind: str = "approle") -> str:
+    """Mount an auth method that is quick to start; returns the accessor."""
+    assert (await live.post(f"sys/auth/{path}", {"type": kind})).status == 204
+    accessor: str = (await live.get("sys/auth")).data[f"{path}/"]["accessor"]
+    return accessor
+
+
+async def userpass(live: Live, path: str = "up") -> str:
     """Mount userpass with the users alice and bob; returns the accessor."""
-    assert (await live.post(f"sys/auth/{path}", {"type": "userpass"})).status == 204
+    accessor = await mount(live, path, "userpass")
     for user in ("alice", "bob"):
         await live.post(f"auth/{path}/users/{user}", {"password_hash": HASH, "token_policies": ["own"]})
-    accessor: str = (await live.get("sys/auth")).data[f"{path}/"]["accessor"]
     return accessor
 
 

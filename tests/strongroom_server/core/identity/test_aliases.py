@@ -17,7 +17,7 @@ async def test_an_alias_shows_its_mount(live: Live) -> None:
     assert shown | {"creation_time": "", "last_update_time": ""} == {
         "canonical_id": made, "creation_time": "", "custom_metadata": {"a": "b"}, "id": answer.data["id"],
         "last_update_time": "", "local": False, "merged_from_canonical_ids": None, "metadata": None,
-        "mount_accessor": accessor, "mount_path": "auth/up/", "mount_type": "userpass", "name": "Ann",
+        "mount_accessor": accessor, "mount_path": "auth/up/", "mount_type": "approle", "name": "Ann",
         "namespace_id": "root",
     }  # fmt: skip
     await live.delete("sys/auth/up")

@@ -133,3 +133,9 @@ async def test_everything_is_there_after_a_restart(live: Live) -> None:
     await live.server.sealing.seal()
     assert (await live.post("sys/unseal", {"key": live.unseal_key})).status == 200
     assert [(await live.get(path)).data for path in paths] == before
+
+
+async def test_entities_and_tokens_are_counted(live: Live) -> None:
+    await entity(live, "app")
+    assert (await live.get("sys/internal/counters/entities")).data == {"counters": {"entities": {"total": 1}}}
+    assert (await live.get("sys/internal/counters/tokens")).data == {"counters": {"service_tokens": {"total": 1}}}

@@ -8,14 +8,14 @@ import pytest
 from strongroom_server.core.identity.logins import attach
 from strongroom_server.core.mounts import Mount
 from strongroom_server.sdk.request import Alias, Auth
-from tests.strongroom_server.core.identity.people import alias, entity, group, login, mount
+from tests.strongroom_server.core.identity.people import alias, entity, group, login, mount, userpass
 from tests.strongroom_server.live import Answer, Live
 
 READ_OWN = 'path "secret/data/{{%s}}/*" { capabilities = ["read"] }'
 
 
 async def test_a_login_makes_one_entity_and_finds_it_again(live: Live) -> None:
-    accessor = await mount(live)
+    accessor = await userpass(live)
     answers = await asyncio.gather(*(login(live) for _ in range(20)))
     ids = {answer.auth["entity_id"] for answer in answers}
     assert len(ids) == 1
@@ -26,13 +26,13 @@ async def test_a_login_makes_one_entity_and_finds_it_again(live: Live) -> None:
 
 
 async def test_a_login_finds_the_entity_that_was_made_for_it(live: Live) -> None:
-    accessor, made = await mount(live), await entity(live, "Alice of sales")
+    accessor, made = await userpass(live), await entity(live, "Alice of sales")
     await alias(live, "ALICE", accessor, made)
     assert (await login(live)).auth["entity_id"] == made
 
 
 async def test_policies_come_from_the_entity_and_its_groups(live: Live) -> None:
-    await mount(live)
+    await userpass(live)
     first = (await login(live)).auth
     assert "identity_policies" not in first
     await live.post(f"identity/entity/id/{first['entity_id']}", {"policies": ["of-entity", "own"]})
@@ -56,7 +56,7 @@ async def reads(live: Live, token: str, path: str) -> bool:
 
 
 async def test_rules_change_at_once(live: Live) -> None:
-    await mount(live)
+    await userpass(live)
     await live.post("sys/policies/acl/p", {"policy": 'path "secret/data/x" { capabilities = ["read"] }'})
     auth = (await login(live)).auth
     token, made = auth["client_token"], auth["entity_id"]
@@ -89,7 +89,7 @@ async def test_rules_change_at_once(live: Live) -> None:
     ],
 )
 async def test_templated_policies(live: Live, selector: str, folder: str | None) -> None:
-    names = {"MOUNT": await mount(live)}
+    names = {"MOUNT": await userpass(live)}
     names["ID"] = await entity(live, "app", policies=["p"], metadata={"team": "blue", "wild": "*"})
     known = await alias(live, "alice", names["MOUNT"], names["ID"])
     await live.post(f"identity/entity-alias/id/{known}", {"custom_metadata": {"k": "c"}})
@@ -106,7 +106,7 @@ async def test_templated_policies(live: Live, selector: str, folder: str | None)
 
 
 async def test_everybody_reads_their_own_entity(live: Live) -> None:
-    await mount(live)
+    await userpass(live)
     mine, other = (await login(live)).auth, (await login(live, "bob")).auth
     for path, status in ((mine["entity_id"], 200), (other["entity_id"], 403)):
         answer = await live.get(f"identity/entity/id/{path}", token=mine["client_token"])
@@ -115,7 +115,7 @@ async def test_everybody_reads_their_own_entity(live: Live) -> None:
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
 async def test_without_its_entity_a_token_is_none(live: Live, how: str) -> None:
-    await mount(live)
+    await userpass(live)
     auth = (await login(live)).auth
     token, path = auth["client_token"], f"identity/entity/id/{auth['entity_id']}"
     await (live.post(path, {"disabled": True}) if how == "disabled" else live.delete(path))
@@ -130,7 +130,7 @@ async def test_without_its_entity_a_token_is_none(live: Live, how: str) -> None:
 
 
 async def test_a_token_follows_its_entity_into_another(live: Live) -> None:
-    await mount(live)
+    await userpass(live)
     auth, target = (await login(live)).auth, await entity(live, "target", policies=["t"])
     await live.post("identity/entity/merge", {"to_entity_id": target, "from_entity_ids": [auth["entity_id"]]})
     seen = (await live.get("auth/token/lookup-self", token=auth["client_token"])).data
@@ -147,7 +147,7 @@ async def test_a_token_follows_its_entity_into_another(live: Live) -> None:
     ],
 )
 async def test_children_act_for_the_same_entity(live: Live, body: dict[str, Any], inherits: bool) -> None:
-    await mount(live)
+    await userpass(live)
     await live.post(
         "sys/policies/acl/own", {"policy": 'path "auth/token/create" { capabilities = ["update", "sudo"] }'}
     )
@@ -233,7 +233,7 @@ async def test_a_known_login_stores_nothing_of_identity(live: Live) -> None:
 
 
 async def test_the_audit_log_shows_whose_policies_they_are(live: Live, tmp_path: Any) -> None:
-    await mount(live)
+    await userpass(live)
     auth = (await login(live)).auth
     await live.post(f"identity/entity/id/{auth['entity_id']}", {"policies": ["of-entity"]})
     enabled = await live.post("sys/audit/file", {"type": "file", "options": {"file_path": str(tmp_path / "log")}})
@@ -247,7 +247,7 @@ async def test_the_audit_log_shows_whose_policies_they_are(live: Live, tmp_path:
 
 async def test_the_resultant_acl_shows_what_everything_grants_together(live: Live) -> None:
     assert (await live.get("sys/internal/ui/resultant-acl")).data == {"root": True}
-    await mount(live)
+    await userpass(live)
     auth = (await login(live)).auth
     rules = (
         'path "a/{{identity.entity.name}}" { capabilities = ["read"] } path "b/*" { capabilities = ["list", "create"] }'

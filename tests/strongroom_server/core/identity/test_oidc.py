@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.strongroom_server.core.identity.people import entity, group, login, mount
+from tests.strongroom_server.core.identity.people import entity, group, login, userpass
 from tests.strongroom_server.live import Live
 
 DAY = 86_400
@@ -16,7 +16,7 @@ ALL = {"allowed_client_ids": ["*"]}
 
 async def signed(live: Live, algorithm: str = "ES256", **role: Any) -> tuple[str, str]:
     """Make a key, a role and a login; returns the identity token and the entity's id."""
-    await mount(live)
+    await userpass(live)
     await live.post("sys/policies/acl/own", {"policy": 'path "identity/oidc/token/*" { capabilities = ["read"] }'})
     assert (await live.post("identity/oidc/key/k", ALL | {"algorithm": algorithm})).status == 204
     answer = await live.post("identity/oidc/role/r", {"key": "k", **role})
