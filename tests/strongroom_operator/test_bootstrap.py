@@ -22,9 +22,11 @@ OUTSIDE = KubernetesAuth(config=Object({"disable_local_ca_jwt": True, "kubernete
 CLUSTER = Cluster("vault", "main", "uid", VaultClusterSpec())
 
 
-@pytest.fixture(params=["strongroom", pytest.param("openbao", marks=[pytest.mark.peer, pytest.mark.slow])])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+# Every test on OpenBao; on our own server the loop's tests (test_clusters.py) go the same ways.
+on_both = pytest.mark.parametrize(
+    "kind", ["strongroom", pytest.param("openbao", marks=[pytest.mark.peer, pytest.mark.slow])]
+)
+on_openbao = pytest.mark.parametrize("kind", [pytest.param("openbao", marks=[pytest.mark.peer, pytest.mark.slow])])
 
 
 @pytest.fixture
@@ -47,6 +49,7 @@ async def started(server: HttpServer, wanted: Wanted) -> keys.Keys:
     return made
 
 
+@on_both
 async def test_from_an_empty_server_to_the_operators_own_role(kind: str, tmp_path: Path, wanted: Wanted) -> None:
     async with running(kind, tmp_path, free_port()) as server:
         made = await started(server, wanted)
@@ -62,7 +65,7 @@ async def test_from_an_empty_server_to_the_operators_own_role(kind: str, tmp_pat
             await server.call("read", "secret/data/app")
 
 
-@pytest.mark.slow
+@on_openbao
 async def test_drift_is_repaired_with_the_operators_own_role(kind: str, tmp_path: Path, wanted: Wanted) -> None:
     async with running(kind, tmp_path, free_port()) as server:
         await started(server, wanted)
@@ -77,7 +80,7 @@ async def test_drift_is_repaired_with_the_operators_own_role(kind: str, tmp_path
         ]
 
 
-@pytest.mark.slow
+@on_openbao
 async def test_a_root_token_is_made_from_the_keys_when_the_role_is_lost(
     kind: str, tmp_path: Path, wanted: Wanted
 ) -> None:
@@ -92,7 +95,7 @@ async def test_a_root_token_is_made_from_the_keys_when_the_role_is_lost(
         assert await bootstrap.log_in(server, wanted, OPERATOR)
 
 
-@pytest.mark.slow
+@on_openbao
 async def test_a_restarted_server_is_unsealed_with_the_keys_of_the_secret(
     kind: str, tmp_path: Path, wanted: Wanted
 ) -> None:
@@ -107,7 +110,7 @@ async def test_a_restarted_server_is_unsealed_with_the_keys_of_the_secret(
         assert not (await health(server)).sealed
 
 
-@pytest.mark.slow
+@on_openbao
 async def test_keys_of_other_data_are_refused_in_words(kind: str, tmp_path: Path, wanted: Wanted) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
@@ -118,14 +121,14 @@ async def test_keys_of_other_data_are_refused_in_words(kind: str, tmp_path: Path
             await bootstrap.unseal(two, others)
 
 
-@pytest.mark.slow
+@on_openbao
 async def test_a_strange_service_account_is_not_let_in(kind: str, tmp_path: Path, wanted: Wanted) -> None:
     async with running(kind, tmp_path, free_port()) as server:
         await started(server, wanted)
         assert not await bootstrap.log_in(server, wanted, service_account_token("app", "app"))
 
 
-@pytest.mark.slow
+@on_openbao
 async def test_a_mount_of_another_type_is_left_alone(kind: str, tmp_path: Path, wanted: Wanted) -> None:
     async with running(kind, tmp_path, free_port()) as server:
         made = await bootstrap.initialise(server, wanted.spec.seal)

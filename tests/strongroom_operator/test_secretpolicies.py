@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from strongroom_operator import bootstrap, schema
 from strongroom_operator.errors import Retry
@@ -16,14 +16,27 @@ from strongroom_operator.tick import Outcome
 from strongroom_operator.vault import Server, find
 from tests.strongroom_operator.world import World, world
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest.fixture(params=["strongroom", pytest.param("openbao", marks=pytest.mark.peer)])
-async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    async with world(request.param, tmp_path) as made, made.serving():
+@pytest_asyncio.fixture(
+    params=["strongroom", pytest.param("openbao", marks=pytest.mark.peer)], scope="module", loop_scope="module"
+)
+async def ready_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with world(request.param, tmp_path_factory.mktemp("server")) as made, made.serving():
         await made.ticks_until("Available")
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(ready_world: World) -> AsyncIterator[World]:
+    """One server for all, without what the test before left."""
+    server = ready_world.server
+    yield ready_world
+    ready_world.server = server
+    client = await ready_world.clusters.session(ready_world.cluster)
+    for path in ("auth/kubernetes/role/app", "auth/kubernetes/role/other", "sys/policies/acl/team.app"):
+        await bootstrap.remove(client, path)
 
 
 def case(stage: World, **spec: Any) -> Case:
