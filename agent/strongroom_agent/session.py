@@ -97,14 +97,15 @@ class Session:
 
     def _login_failed(self, error: Exception) -> None:
         pause = self._logins.next()
-        self.trouble(f"error authenticating: {error}")
+        told = f"error authenticating: {_in_plain_words(error)}"
+        self.trouble(told)
         refused = isinstance(error, LoginFailed) or (isinstance(error, ApiError) and 400 <= error.status < 500)
         enough = self._once and self._logins.tries >= (_REFUSALS if refused else _TRIES)
         if self._login.method.exit_on_err or enough:
-            log.error("error authenticating: %s", error)
+            log.error("%s", told)
             self._loop.stop(1)
             return
-        log.error("error authenticating: %s (retry attempt %d after %.2fs)", error, self._logins.tries, pause)
+        log.error("%s (retry attempt %d after %.2fs)", told, self._logins.tries, pause)
         self._timer = self._loop.after(pause, self.begin)
 
     # renewal
@@ -165,3 +166,9 @@ class Session:
         if self._timer:
             self._timer.cancel()
             self._timer = None
+
+
+def _in_plain_words(error: Exception) -> str:
+    """Call every refused login what people look for; the server may only say whose name it did not expect."""
+    refused = isinstance(error, ApiError) and error.status == 403 and not error.says("permission denied")
+    return f"permission denied: {error}" if refused else str(error)
