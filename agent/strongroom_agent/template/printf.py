@@ -1,5 +1,6 @@
 """Go's ``Sprintf``: verbs, flags, width, precision, argument indexes and the notes on misuse (pkg.go.dev/fmt)."""
 
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -56,7 +57,7 @@ class _Printer:
             position = match.end()
         out.append(form[position:])
         if not self.reordered and self.next < len(self.values):
-            extra = ", ".join(_typed(value) for value in self.values[self.next :])
+            extra = ", ".join(bad(value, "", Spec())[3:-1] for value in self.values[self.next :])
             out.append(f"%!(EXTRA {extra})")
         return "".join(out)
 
@@ -64,6 +65,8 @@ class _Printer:
         self.good = True
         notes = ""
         self.index(match["at1"])
+        if match["at1"] and match["width"] != "*" and (match["width"] or match["dot"]):
+            self.good = False  # an index stands before a * or the verb, nowhere else
         width, note = self.measure(match["width"], "BADWIDTH")
         notes += note
         flags = match["flags"]
@@ -74,7 +77,8 @@ class _Printer:
             self.index(match["at2"])
             precision, note = self.measure(match["precision"] or "0", "BADPREC")
             notes += note
-            precision = None if precision is not None and precision < 0 else precision
+            if precision is not None and precision < 0:
+                precision, notes = None, notes + "%!(BADPREC)"
         self.index(match["at3"])
         return notes + self.verb(match["verb"], Spec(flags, width, precision))
 
@@ -89,7 +93,9 @@ class _Printer:
             return f"%!{verb}(MISSING)"
         value = self.values[self.next]
         self.next += 1
-        return printed(value, verb, spec)
+        if verb == "v":  # here + and # ask for more of a structure and say nothing about numbers
+            spec = spec._replace(flags=spec.flags.replace("+", "N").replace("#", "G"))
+        return bad(value, verb, spec) if verb == "w" else printed(value, verb, spec)
 
     def index(self, text: str | None) -> None:
         """Take ``[3]`` as the next argument's number, from 1."""
@@ -120,12 +126,10 @@ def printed(value: Any, verb: str, spec: Spec) -> str:
     """Return one value under one verb."""
     if verb == "T":
         return _string(type_name(value), "s", spec, value)
-    if verb == "v":  # here + and # ask for more of a structure and say nothing about numbers
-        spec = spec._replace(flags=spec.flags.replace("+", "N").replace("#", "G"))
     if value is None or value is NO_VALUE:
         return spec.pad("<nil>") if verb == "v" else f"%!{verb}(<nil>)"
     if isinstance(value, bool):
-        return spec.pad(printing.plain(value)) if verb in "tv" else bad(value, verb)
+        return spec.pad(printing.plain(value)) if verb in "tv" else bad(value, verb, spec)
     if isinstance(value, int):
         return _integer(value, verb, spec)
     if isinstance(value, float):
@@ -135,15 +139,11 @@ def printed(value: Any, verb: str, spec: Spec) -> str:
     return _composite(value, verb, spec)
 
 
-def bad(value: Any, verb: str) -> str:
-    """Return Go's note on a verb that does not fit the value."""
-    return f"%!{verb}({_typed(value)})"
-
-
-def _typed(value: Any) -> str:
+def bad(value: Any, verb: str, spec: Spec) -> str:
+    """Return Go's note on a verb that does not fit the value; width and flags still count."""
     if value is None or value is NO_VALUE:
-        return "<nil>"
-    return f"{type_name(value)}={printing.plain(value)}"
+        return f"%!{verb}(<nil>)"
+    return f"%!{verb}({type_name(value)}={printed(value, 'v', spec)})"
 
 
 def _composite(value: Any, verb: str, spec: Spec) -> str:
@@ -191,7 +191,7 @@ def _string(text: str, verb: str, spec: Spec, value: Any) -> str:
         return spec.pad(f"`{cut}`" if ticks else quote(cut, ascii_only=spec.has("+")))
     if verb in "xX":
         return spec.pad(_hexadecimal(raw(text)[: spec.precision], verb, spec))
-    return bad(value, verb)
+    return bad(value, verb, spec)
 
 
 def _hexadecimal(data: bytes, verb: str, spec: Spec) -> str:
@@ -210,8 +210,9 @@ def _integer(value: int, verb: str, spec: Spec) -> str:
         if verb == "c":
             return spec.pad(rune)
         shown = f" '{rune}'" if spec.has("#") and is_printable(rune) else ""
+        value %= 2**64
         return spec.pad(f"U+{value:0{max(spec.precision or 4, 4)}X}{shown}", zero=False)
-    return bad(value, verb)
+    return bad(value, verb, spec)
 
 
 def _digits(value: int, verb: str, spec: Spec) -> str:
@@ -237,10 +238,10 @@ def _float(value: float, verb: str, spec: Spec) -> str:
     elif verb in "gGv":
         text = printing.number(value) if spec.precision is None else format(value, f".{spec.precision or 1}g")
         text = text.upper() if verb == "G" else text
-    elif verb in "xX":
-        text = _hexadecimal_float(value, verb)
+    elif verb in "xXb":
+        text = _binary_float(value) if verb == "b" else _hexadecimal_float(value, verb)
     else:
-        return bad(value, verb)
+        return bad(value, verb, spec)
     text = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN", "INF": "+Inf", "-INF": "-Inf", "NAN": "NaN"}.get(text, text)
     if text[0] not in "+-" and (spec.has("+") or spec.has(" ")):
         text = ("+" if spec.has("+") else " ") + text
@@ -258,3 +259,8 @@ def _hexadecimal_float(value: float, verb: str) -> str:
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     text = f"{mantissa}p{exponent[:1]}{int(exponent[1:] or 0):02d}"
     return text.upper() if verb == "X" else text
+
+
+def _binary_float(value: float) -> str:
+    mantissa, exponent = math.frexp(value)
+    return f"{int(mantissa * 2**53)}p{exponent - 53:+d}" if value else "0p-1074"

@@ -28,7 +28,9 @@ def whole(value: Any) -> Int64:
             return Int64(int(value, 0))
         except ValueError:
             return Int64(0)
-    return Int64(value) if isinstance(value, int | float) else Int64(0)
+    if not isinstance(value, int | float):
+        return Int64(0)
+    return Int64(value) if -(2.0**63) <= value < 2.0**63 else Int64(-(2**63))  # what amd64 makes of an overflow
 
 
 def listed(value: Any, name: str) -> list[Any]:
