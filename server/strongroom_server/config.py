@@ -78,17 +78,20 @@ class Listener:
     max_request_size: Annotated[int, "Largest body, in bytes; 0 or less is the default."] = 32 * 1024 * 1024
     max_request_duration: Annotated[Seconds, "How long one request may take."] = Seconds(90)
     max_json_depth: Annotated[int, "Deepest nesting of a body."] = 300
-    max_json_string_value_length: Annotated[Size, "Longest string in a body."] = Size(1024 * 1024)
+    max_json_string_value_length: Annotated[Size, "Longest string in a body."] = Size(32 * 1024 * 1024)
     max_json_object_entry_count: Annotated[int, "Most keys of an object in a body."] = 10_000
     max_json_array_element_count: Annotated[int, "Most elements of a list in a body."] = 10_000
     max_request_json_memory: Annotated[Size, "Memory that a body may take once parsed."] = Size(32 * 1024 * 1024)
-    max_request_json_strings: Annotated[int, "Most strings in a body."] = 1000
+    max_request_json_strings: Annotated[int, "Most strings in a body, keys included."] = 100_000
     disable_request_limiter: Annotated[bool, "Do not limit requests.", NoEffect()] = False
     require_request_header: Annotated[bool, "Refuse requests without X-Vault-Request: true."] = False
     http_idle_timeout: Annotated[Seconds, "How long an idle connection is kept."] = Seconds(300)
     http_read_header_timeout: Annotated[Seconds, "How long the headers of a request may take."] = Seconds(10)
     http_read_timeout: Annotated[Seconds, "How long a whole request may take to arrive."] = Seconds(30)
-    http_write_timeout: Annotated[Seconds, "How long an answer may take to leave; 0 is without limit."] = Seconds(0)
+    http_write_timeout: Annotated[
+        Seconds, "How long an answer may take to leave; 0 is without limit.", NoEffect()
+    ] = Seconds(0)
+    max_connections: Annotated[int, "Most connections at a time; 0 is what the system allows, less a reserve."] = 0
 
     x_forwarded_for_authorized_addrs: Annotated[Cidrs, "Proxies whose X-Forwarded-For is believed."] = Cidrs(())
     x_forwarded_for_hop_skips: Annotated[int, "Addresses to skip from the header's right end."] = 0

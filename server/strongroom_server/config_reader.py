@@ -9,6 +9,7 @@ from strongroom_common.hcl import Block, Body, plain
 from strongroom_common.logs import LEVELS
 from strongroom_common.settings import Reader, SettingsError, parse_file
 from strongroom_server.config import Config, Listener, Settings, Stanza, Telemetry, UserLockout
+from strongroom_server.http import answer_headers
 
 PREFIXES = ("STRONGROOM", "BAO", "VAULT")
 _STANZAS = {"storage": "storage", "backend": "storage", "ha_storage": "ha_storage", "ha_backend": "ha_storage",
@@ -131,6 +132,10 @@ def _listener(reader: Reader, block: Block) -> Listener:
 
 
 def _check_listener(reader: Reader, block: Block, listener: Listener, where: str) -> None:
+    try:
+        answer_headers.checked(listener.custom_response_headers)
+    except ValueError as error:
+        raise reader.error(block.body.get("custom_response_headers") or block.item, f"{where}: {error}") from None
     if listener.type == "unix":
         if block.body.get("address") is None:
             raise reader.error(block.item, f"{where}: address: expected the path of the socket")

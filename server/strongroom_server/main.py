@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import platform
 import signal
 import ssl
 import sys
@@ -20,7 +21,6 @@ from strongroom_server.config_reader import from_environment, load
 from strongroom_server.core import dev
 from strongroom_server.core.server import Options, Server
 from strongroom_server.http.app import App
-from strongroom_server.http.forwarded import Forwarding
 from strongroom_server.http.listeners import Bound, bind_tcp, bind_unix, close_all
 from strongroom_server.http.tls import make_context
 from strongroom_server.lib import memory
@@ -111,7 +111,7 @@ async def _serve(config: Config) -> int:
     bound: list[Bound] = []
     try:
         for listener, context in zip(config.listeners, contexts, strict=True):
-            bound.append(await _bind(server, listener, context))
+            bound.append(await _bind(server, listener, context, hostname=config.enable_response_header_hostname))
         await server.start()
         _write_pid(config.pid_file)
         addresses = ",".join(one.address for one in config.listeners)
@@ -158,17 +158,8 @@ def _context(listener: Listener) -> ssl.SSLContext | None:
         raise StartError(f"listener {listener.address}: tls_cert_file, tls_key_file: {error}") from error
 
 
-async def _bind(server: Server, listener: Listener, context: ssl.SSLContext | None) -> Bound:
-    app = App(
-        server,
-        max_body=listener.max_request_size if listener.max_request_size > 0 else 32 * 1024 * 1024,
-        forwarding=Forwarding(
-            listener.x_forwarded_for_authorized_addrs, listener.x_forwarded_for_hop_skips,
-            listener.x_forwarded_for_reject_not_authorized, listener.x_forwarded_for_reject_not_present,
-        ),
-        public_paths=frozenset({"sys/metrics"} if listener.telemetry.unauthenticated_metrics_access else ()),
-        require_request_header=listener.require_request_header,
-    )  # fmt: skip
+async def _bind(server: Server, listener: Listener, context: ssl.SSLContext | None, *, hostname: bool) -> Bound:
+    app = App(server, listener, {"X-Vault-Hostname": platform.node()} if hostname else {})
     if listener.type == "unix":
         return await bind_unix(app, listener.address, int(listener.socket_mode, 8) if listener.socket_mode else None)
     host, _, port = listener.address.rpartition(":")

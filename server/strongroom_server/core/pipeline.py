@@ -5,6 +5,7 @@ audited too; an answer that no audit device took is not given. A step that must 
 return None: nothing waits on the warm path of a read but the engine.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ from strongroom_server.lib.cidr import allows
 from strongroom_server.sdk.errors import (
     AuditError,
     Internal,
+    InvalidRequest,
     NotFound,
+    Overdue,
     PermissionDenied,
     RequestError,
     Sealed,
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
 Step = Callable[[Exchange], Awaitable[None] | None]
+
+OPENING = frozenset({"sys/wrapping/unwrap", "sys/wrapping/rewrap"})
+"""Where the client's token is most often the wrapping token itself: one that is spent is a bad request, as in Vault."""
 
 _ALLOWED = Decision(allowed=True)
 _NO_TOKEN = Decision(allowed=False, reason="no valid token")
@@ -44,6 +50,11 @@ async def serve(server: "Server", request: Request) -> Response:
                 await pending
     except RequestError as error:
         exchange.error = error
+    except asyncio.CancelledError:
+        flight = server.in_flight.get(request.id)
+        if flight is None or not flight.forgive():
+            raise
+        exchange.error = Overdue()
     if exchange.recorded and server.audit.devices:
         try:
             await server.audit.response(exchange)
@@ -145,7 +156,10 @@ def decide(exchange: Exchange) -> Awaitable[None] | None:
     """Take the decision; ``enforce`` acts on it once it is on record."""
     route, token, request = exchange.route, exchange.token, exchange.request
     if route is not None:
-        if route.public or exchange.full_path in request.connection.public_paths:
+        access = request.connection.access
+        if access.closed and (message := access.closed.get(exchange.full_path)):
+            raise PermissionDenied(message)
+        if (route.public and not exchange.full_path.startswith(access.guarded)) or exchange.full_path in access.public:
             exchange.decision = _ALLOWED
             return None
         if route.exists and request.operation is Operation.UPDATE:
@@ -204,6 +218,8 @@ async def _record(exchange: Exchange) -> None:
 
 def enforce(exchange: Exchange) -> None:
     """Stop what was refused."""
+    if exchange.token is None and exchange.request.token and exchange.full_path in OPENING:
+        raise InvalidRequest("wrapping token is not valid or does not exist")
     if exchange.decision is None or not exchange.decision.allowed:
         raise PermissionDenied(rule=exchange.decision.reason if exchange.decision else "")
 

@@ -13,8 +13,10 @@ from strongroom_common.fields import Names
 from strongroom_server.barrier import Barrier
 from strongroom_server.core.areas import Composed
 from strongroom_server.core.audit_broker import AuditBroker
+from strongroom_server.core.cors import Cors
 from strongroom_server.core.identity.engine import IdentityEngine
 from strongroom_server.core.identity.store import Identity
+from strongroom_server.core.in_flight import Flights
 from strongroom_server.core.leases import LeaseEntry, LeaseStore
 from strongroom_server.core.metrics import Metrics
 from strongroom_server.core.mounts import Mount, MountConfig, MountEntry, Mounts, Table, new_entry, storage_prefix
@@ -33,7 +35,7 @@ from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.parts import UnknownPart, load_part
 from strongroom_server.sdk.request import Auth, Request, Response
 from strongroom_server.sdk.seal import Seal
-from strongroom_server.sdk.storage import Storage
+from strongroom_server.sdk.storage import Storage, load
 
 log = logging.getLogger("core")
 
@@ -68,6 +70,8 @@ class Server:
         self.default_lease_ttl = options.default_lease_ttl
         self.max_lease_ttl = options.max_lease_ttl
         self.metrics = Metrics()
+        self.in_flight: Flights = {}
+        self.cors = Cors()
         self.revocation = Revocation(self)
         self.renewal = Renewal(self)
         self.cluster_id = ""
@@ -86,6 +90,7 @@ class Server:
         self.leases = LeaseStore(view("sys/expire/"), self.clock, self.revocation.take_back)
         self.mounts = Mounts(view("core/"), self._start_engine)
         self.audit = AuditBroker(view("core/audit/"), self.clock)
+        self.settings = view("core/settings/")
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -101,6 +106,7 @@ class Server:
     async def _open(self) -> None:
         self._make_parts()
         await self._identify()
+        self.cors = await load(self.settings, "cors", Cors) or Cors()
         await self.tokens.start()
         await self.policies.start()
         await self.identity.start()
@@ -147,13 +153,13 @@ class Server:
         self.metrics.gauge("vault.core.active", 0 if self.sealed else 1)
         self.metrics.gauge("vault.expire.num_leases", self.leases.count())
         self.metrics.gauge("vault.expire.num_irrevocable_leases", len(self.leases.irrevocable()))
+        self.metrics.gauge("vault.identity.num_entities", len(self.identity.index.entities))
         self.metrics.gauge("vault.audit.failures", self.audit.failures)
 
     async def _identify(self) -> None:
         storage = self.barrier.view("core/cluster/")
         name, identifier = await storage.get("name"), await storage.get("id")
         if name is None or identifier is None:
-        self.metrics.gauge("vault.identity.num_entities", len(self.identity.index.entities))
             name = (self.options.cluster_name or f"vault-cluster-{secrets.token_hex(4)}").encode()
             raw = secrets.token_hex(16)
             identifier = "-".join((raw[:8], raw[8:12], raw[12:16], raw[16:20], raw[20:])).encode()

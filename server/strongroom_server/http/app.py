@@ -4,9 +4,11 @@ aiohttp's low-level server calls ``App.handle`` for every message: no routing, n
 router.
 """
 
+import asyncio
 import os
 import re
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote
 
@@ -14,25 +16,35 @@ import msgspec
 from aiohttp import web
 
 from strongroom_common.durations import parse_duration
+from strongroom_server.config import Listener
+from strongroom_server.core.cors import METHODS, Cors
+from strongroom_server.core.in_flight import Flight, Flights
 from strongroom_server.core.wrapping import envelope
+from strongroom_server.http.access import access_of
+from strongroom_server.http.answer_headers import AnswerHeaders
 from strongroom_server.http.errors import answer
 from strongroom_server.http.forwarded import Forwarding
-from strongroom_server.http.limits import check_body
+from strongroom_server.http.limits import JsonLimits, TooComplex
 from strongroom_server.sdk import codec
-from strongroom_server.sdk.errors import InvalidRequest, NotFound, RequestError, TooLarge, UnsupportedOperation
+from strongroom_server.sdk.errors import (
+    InvalidRequest,
+    NotFound,
+    Overdue,
+    PermissionDenied,
+    RequestError,
+    TooLarge,
+    UnsupportedOperation,
+)
 from strongroom_server.sdk.request import Connection, Operation, Request, Response
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
-MAX_BODY = 32 * 1024 * 1024
 _OPERATIONS: Mapping[str, Operation] = {
     "GET": Operation.READ, "HEAD": Operation.READ, "LIST": Operation.LIST, "POST": Operation.UPDATE,
     "PUT": Operation.UPDATE, "DELETE": Operation.DELETE, "PATCH": Operation.PATCH,
 }  # fmt: skip
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_HEADERS = {"Cache-Control": "no-store", "Content-Type": "application/json",
-            "Strict-Transport-Security": "max-age=31536000; includeSubDomains"}  # fmt: skip
 _MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -42,46 +54,119 @@ class UnsupportedMediaType(RequestError):
     status = 415
 
 
+class SlowBody(RequestError):
+    """The body took longer to arrive than http_read_timeout (RFC 9110, section 15.5.9)."""
+
+    status = 408
+
+
+_REFUSALS: tuple[tuple[type[RequestError], str], ...] = (
+    (TooLarge, "request_size"), (TooComplex, "json"), (SlowBody, "read_timeout"),
+    (Overdue, "duration"),
+)  # fmt: skip
+
+
 class App:
     """The HTTP side of one listener."""
 
-    def __init__(self, server: "Server", *, max_body: int = MAX_BODY, headers: Mapping[str, str] | None = None,
-                 forwarding: Forwarding | None = None, public_paths: frozenset[str] = frozenset(),
-                 require_request_header: bool = False) -> None:  # fmt: skip
-        """``headers`` go with every answer beside Vault's own; ``public_paths`` need no token here."""
+    def __init__(self, server: "Server", listener: Listener | None = None,
+                 headers: Mapping[str, str] | None = None) -> None:  # fmt: skip
+        """``headers`` go with every answer beside the listener's own; raises ValueError for settings that are wrong."""
         self._server = server
-        self.max_body = max_body
-        self._forwarding = forwarding
-        self._public_paths = public_paths
-        self._require_request_header = require_request_header
-        self._headers = _HEADERS | dict(headers or {})
+        self.listener = listener = listener or Listener()
+        self._limits = JsonLimits.of(listener)
+        self._forwarding = Forwarding.of(listener)
+        self._access = access_of(listener)
+        self._headers = AnswerHeaders(listener.custom_response_headers, headers or {})
+        self._reading = listener.http_read_timeout or inf
+        self._serving = listener.max_request_duration or inf
+        own = Cors(listener.cors_allowed_origins, listener.cors_allowed_headers)
+        self._cors = own if listener.cors_enabled else Cors()
 
     async def handle(self, message: web.BaseRequest) -> web.Response:
         """Answer one HTTP message."""
         request_id = fresh_id()
+        flight = self._board(message, request_id)
         try:
-            path, query = _target(message)
-            if not path.startswith("/v1/"):
-                return self._outside(path)
-            if "//" in path:
-                return self._redirect(re.sub("/{2,}", "/", path), query)
-            if "/.." in path and ".." in path.split("/"):
-                raise InvalidRequest("relative paths not supported")  # noqa: TRY301 - answered below like all others
-            request = await self._request(message, path[4:], query, request_id)
-            response = await self._server.handle(request)
-            return self._answer(response, request_id)
+            if self._cors.enabled or self._server.cors.enabled:
+                return await self._handle_origin(message, request_id, flight)
+            return await self._handle(message, request_id, flight)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and only the log the cause
-            status, body = answer(error, request_id)
-            return web.Response(body=body, status=status, headers=self._headers)
+            return self._failed(error, request_id)
+        except asyncio.CancelledError:
+            if not flight.forgive():
+                raise
+            return self._failed(SlowBody("http: the request body took too long to arrive"), request_id)
+        finally:
+            del self._server.in_flight[request_id]
+
+    def _board(self, message: web.BaseRequest, request_id: str) -> Flight:
+        """Put the request on the list of those under way. Its body has a time of its own to arrive."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that runs has its task
+        due = self._reading + message._loop.time()
+        now, path = self._server.clock.now(), message._message.path
+        flight = Flight(task, now, due, message.method, path, message.remote or "")
+        self._server.in_flight[request_id] = flight
+        return flight
+
+    async def _handle(self, message: web.BaseRequest, request_id: str, flight: Flight) -> web.Response:
+        path, query = _target(message)
+        if not path.startswith("/v1/"):
+            return self._outside(path)
+        if "//" in path:
+            return self._redirect(re.sub("/{2,}", "/", path), query)
+        if "/.." in path and ".." in path.split("/"):
+            raise InvalidRequest("relative paths not supported")
+        flight.request = request = await self._request(message, path[4:], query, request_id)
+        flight.due = self._serving + message._loop.time()
+        return self._answer(await self._server.handle(request), request_id)
+
+    async def _handle_origin(self, message: web.BaseRequest, request_id: str, flight: Flight) -> web.Response:
+        """Let web pages of other origins ask only where they may (Fetch standard, "CORS protocol")."""
+        origin = message.headers.get("Origin")
+        wanted = message.headers.get("Access-Control-Request-Method")
+        if origin is None or (message.method == "OPTIONS" and not wanted):
+            return await self._handle(message, request_id, flight)
+        allowing = next((cors for cors in (self._server.cors, self._cors) if cors.allows(origin)), None)
+        if allowing is None:
+            raise PermissionDenied("origin not allowed")
+        preflight = message.method == "OPTIONS"
+        if preflight:
+            status = 200 if wanted in METHODS else 405
+            answer = web.Response(status=status, headers=self._headers.of(status))
+        else:
+            try:
+                answer = await self._handle(message, request_id, flight)
+            except Exception as error:  # noqa: BLE001 - the page shall be able to read what went wrong
+                answer = self._failed(error, request_id)
+        answer.headers.update(allowing.answer_headers(origin, preflight=preflight and answer.status != 405))
+        return answer
+
+    def _failed(self, error: Exception, request_id: str) -> web.Response:
+        status, body = answer(error, request_id)
+        for kind, limit in _REFUSALS:
+            if isinstance(error, kind):
+                self.refused(limit)
+        return web.Response(body=body, status=status, headers=self._headers.of(status))
+
+    @property
+    def flights(self) -> Flights:
+        """The requests under way, of all listeners."""
+        return self._server.in_flight
+
+    def refused(self, limit: str) -> None:
+        """Count a request that was over one of the listener's limits."""
+        self._server.metrics.count("vault.http.refused", (("limit", limit),))
 
     def _outside(self, path: str) -> web.Response:
         if path == "/":
             return web.Response(status=307, headers={"Location": "/ui/"})
-        return web.Response(body=b'{"errors":[]}', status=404, headers=self._headers)
+        return web.Response(body=b'{"errors":[]}', status=404, headers=self._headers.of(404))
 
     def _redirect(self, path: str, query: str) -> web.Response:
         location = quote(path) + (f"?{query}" if query else "")
-        return web.Response(status=307, headers=self._headers | {"Location": location})
+        return web.Response(status=307, headers={**self._headers.of(307), "Location": location})
 
     async def _request(self, message: web.BaseRequest, path: str, query: str, request_id: str) -> Request:
         method = message.method
@@ -105,7 +190,7 @@ class App:
         if operation is Operation.LIST and not path.endswith("/"):
             path += "/"
         token = headers.get("X-Vault-Token", "").strip() or _bearer(headers)
-        if self._require_request_header and headers.get("X-Vault-Request") != "true":
+        if self.listener.require_request_header and headers.get("X-Vault-Request") != "true":
             raise InvalidRequest("missing required request header: X-Vault-Request: true")
         request = Request(
             operation, path, data, token=token, headers=headers, connection=self._connection(message), id=request_id,
@@ -123,14 +208,14 @@ class App:
         address, port = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
         if self._forwarding is not None:
             address = self._forwarding.address(address, message.headers.getall("X-Forwarded-For", ()))
-        connection = Connection(address, port, public_paths=self._public_paths)
+        connection = Connection(address, port, access=self._access)
         secured = transport.get_extra_info("ssl_object") if transport else None
         if secured is not None and (certificate := secured.getpeercert(binary_form=True)):
             connection.certificates = (certificate,)
         return connection
 
     async def _body(self, message: web.BaseRequest, method: str) -> dict[str, Any]:
-        if (message.content_length or 0) > self.max_body:
+        if (message.content_length or 0) > self.listener.max_request_size:
             raise TooLarge("http: request body too large")
         raw = await self._read(message)
         if method == "PATCH" and message.content_type != _MERGE_PATCH:
@@ -140,6 +225,7 @@ class App:
             return {}
         if message.content_type == "application/x-www-form-urlencoded" and raw[:1] != b"{":
             return dict(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
+        self._limits.check_text(raw)
         try:
             data = codec.loads(raw)
         except UnicodeDecodeError:
@@ -150,7 +236,7 @@ class App:
             return {}
         if not isinstance(data, dict):
             raise InvalidRequest("failed to parse JSON input: expected an object")
-        check_body(raw, data)
+        self._limits.check(raw, data)
         return data
 
     async def _read(self, message: web.BaseRequest) -> bytes:
@@ -159,25 +245,31 @@ class App:
         chunks, size = [], 0
         async for chunk in message.content.iter_any():  # chunked: the length is known only as it comes
             size += len(chunk)
-            if size > self.max_body:
+            if size > self.listener.max_request_size:
                 raise TooLarge("http: request body too large")
             chunks.append(chunk)
         return b"".join(chunks)
 
     def _answer(self, response: Response, request_id: str) -> web.Response:
-        headers = self._headers | response.headers if response.headers else self._headers
-        if response.raw is not None:
-            raw = response.raw
-            return web.Response(body=raw.body, status=raw.status, headers={**headers, "Content-Type": raw.content_type})
+        raw = response.raw
+        if raw is not None:
+            headers = self._headers.of(raw.status) | {"Content-Type": raw.content_type}
+            return web.Response(body=raw.body, status=raw.status, headers=headers | response.headers)
+        body, status = self._body_of(response, request_id)
+        headers = self._headers.of(status)
+        headers = headers | response.headers if response.headers else headers
+        return web.Response(body=body, status=status, headers=headers)
+
+    def _body_of(self, response: Response, request_id: str) -> tuple[bytes | None, int]:
         if response.bare:
-            return web.Response(body=codec.encode(response.data), status=response.status or 200, headers=headers)
+            return codec.encode(response.data), response.status or 200
         empty = response.data is None and response.auth is None and response.lease is None and response.wrap is None
         if empty and not response.warnings and response.status in {0, 204}:
-            return web.Response(status=204, headers=headers)
+            return None, 204
         body = envelope(response, request_id)
         if response.top_level and response.data:
             body = response.data | body
-        return web.Response(body=codec.encode(body), status=response.status or 200, headers=headers)
+        return codec.encode(body), response.status or 200
 
 
 def fresh_id() -> str:

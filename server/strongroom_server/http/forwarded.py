@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from strongroom_server.config import Listener
 from strongroom_server.lib.cidr import allows
 from strongroom_server.sdk.errors import InvalidRequest
 
@@ -15,6 +16,14 @@ class Forwarding:
     hop_skips: int = 0
     reject_not_authorized: bool = True
     reject_not_present: bool = True
+
+    @classmethod
+    def of(cls, listener: Listener) -> "Forwarding":
+        """Return the rules of a stanza."""
+        return cls(
+            listener.x_forwarded_for_authorized_addrs, listener.x_forwarded_for_hop_skips,
+            listener.x_forwarded_for_reject_not_authorized, listener.x_forwarded_for_reject_not_present,
+        )  # fmt: skip
 
     def address(self, peer: str, header: Sequence[str]) -> str:
         """Return the client's address; raises InvalidRequest where the rules refuse (listener docs, "tcp")."""

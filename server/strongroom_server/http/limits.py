@@ -1,35 +1,91 @@
-"""Bodies that are small to send and dear to hold: bounds on depth and on the number of entries.
+"""Bodies that are small to send and dear to hold: bounds on depth, on entries and on the memory they would take.
 
 (CVE-2025-6203 and CVE-2025-59043 are such requests.) Counting the separators of the text costs next to nothing and
 settles nearly every request; only a text that has many of them is looked at closely.
 """
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
+from strongroom_server.config import Listener
 from strongroom_server.sdk.errors import InvalidRequest
 
-DEPTH = 300
-ENTRIES = 10_000
-"""Entries of one object or elements of one array."""
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_SIGNS = (b",", b":", b"[", b"{")
+_VALUE = 64
+"""Bytes that a parsed value takes beside its text, about."""
 
 
-def check_body(raw: bytes, data: Any) -> None:
-    """Raise InvalidRequest for JSON ``data`` (parsed from ``raw``) that is nested too deep or has too many entries."""
-    deep = raw.count(b"[") + raw.count(b"{") > DEPTH
-    wide = raw.count(b",") >= ENTRIES
-    if deep or wide:
-        _check(data)
+class TooComplex(InvalidRequest):
+    """A body is over one of the bounds."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"refused JSON input due to high complexity: {what}")
 
 
-def _check(data: Any) -> None:
-    waiting = [(data, 1)]
-    while waiting:
-        value, depth = waiting.pop()
-        if depth > DEPTH:
-            raise InvalidRequest(f"failed to parse JSON input: nested deeper than {DEPTH} levels")
-        if not isinstance(value, dict | list):
-            continue
-        if len(value) > ENTRIES:
-            raise InvalidRequest(f"failed to parse JSON input: more than {ENTRIES} entries in one object or array")
-        inner = value.values() if isinstance(value, dict) else value
-        waiting.extend((item, depth + 1) for item in inner if isinstance(item, dict | list))
+@dataclass(frozen=True, slots=True)
+class JsonLimits:
+    """One listener's bounds. ``strings`` counts keys too; ``memory`` is in bytes, estimated."""
+
+    depth: int
+    text: int
+    entries: int
+    elements: int
+    strings: int
+    memory: int
+
+    @classmethod
+    def of(cls, listener: Listener) -> "JsonLimits":
+        """Return the bounds of a stanza."""
+        return cls(
+            listener.max_json_depth, listener.max_json_string_value_length, listener.max_json_object_entry_count,
+            listener.max_json_array_element_count, listener.max_request_json_strings, listener.max_request_json_memory,
+        )  # fmt: skip
+
+    def check_text(self, raw: bytes) -> None:
+        """Raise TooComplex for a text that must not even be parsed."""
+        if len(raw) * (1 + _VALUE) <= self.memory or self._estimate(raw, raw) <= self.memory:
+            return
+        if self._estimate(raw, _TEXT.sub(b"", raw)) > self.memory:  # separators within strings do not count
+            raise TooComplex("exceeded maximum estimated memory limits")
+
+    def _estimate(self, raw: bytes, structure: bytes) -> int:
+        return len(raw) + _VALUE * sum(structure.count(sign) for sign in _SIGNS)
+
+    def check(self, raw: bytes, data: Any) -> None:
+        """Raise TooComplex for ``data``, parsed from ``raw``."""
+        suspicious = (
+            raw.count(b"[") + raw.count(b"{") > self.depth
+            or raw.count(b",") >= min(self.entries, self.elements)
+            or raw.count(b'"') > 2 * self.strings
+            or len(raw) > self.text
+        )
+        if suspicious:
+            self._walk(data)
+
+    def _walk(self, data: Any) -> None:
+        waiting, strings = [(data, 1)], 0
+        while waiting:
+            value, depth = waiting.pop()
+            if isinstance(value, str):
+                strings += 1
+                if len(value) > self.text:
+                    raise TooComplex(f"a string is longer than {self.text} characters")
+            elif isinstance(value, dict | list):
+                self._check_container(value, depth)
+                strings += len(value) if isinstance(value, dict) else 0
+                waiting += [(item, depth + 1) for item in (value.values() if isinstance(value, dict) else value)]
+            if strings > self.strings:
+                raise TooComplex(f"exceeded maximum number of strings, {self.strings}")
+
+    def _check_container(self, value: dict[str, Any] | list[Any], depth: int) -> None:
+        if depth > self.depth:
+            raise TooComplex(f"nested deeper than {self.depth} levels")
+        if isinstance(value, dict):
+            if len(value) > self.entries:
+                raise TooComplex(f"an object has more than {self.entries} entries")
+            if any(len(key) > self.text for key in value):
+                raise TooComplex(f"a key is longer than {self.text} characters")
+        elif len(value) > self.elements:
+            raise TooComplex(f"a list has more than {self.elements} elements")

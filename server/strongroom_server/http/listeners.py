@@ -1,16 +1,14 @@
 """Sockets: where the server listens, with TLS or without."""
 
-import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
 from strongroom_server.http.app import App
-from strongroom_server.http.list_parser import ListServer
+from strongroom_server.http.connections import ConnectionServer
 
 
 @dataclass(slots=True)
@@ -55,23 +53,11 @@ async def bind_unix(app: App, path: str, mode: int | None = None) -> Bound:
 
 
 async def _runner(app: App) -> web.ServerRunner:
-    server = ListServer(
-        app.handle, request_factory=_request_factory(app.max_body), access_log=None, keepalive_timeout=300,
-        lingering_time=2,
-    )  # fmt: skip
+    server = ConnectionServer(app)
     runner = web.ServerRunner(server, shutdown_timeout=10)
     await runner.setup()
+    server.start()
     return runner
-
-
-def _request_factory(max_body: int) -> Any:
-    """Return aiohttp's own factory with our limit: its default refuses bodies over 1 MiB."""
-
-    def make(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-        loop = asyncio.get_running_loop()
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=max_body + 1)
-
-    return make
 
 
 async def close_all(bound: Sequence[Bound]) -> None:

@@ -95,6 +95,13 @@ class Unavailable(RequestError):
     status = 503
 
 
+class Overdue(Unavailable):
+    """The request took longer than the listener's max_request_duration."""
+
+    def __init__(self) -> None:
+        super().__init__("context deadline exceeded: the request took longer than max_request_duration")
+
+
 class Sealed(Unavailable):
     """The barrier is closed."""
 

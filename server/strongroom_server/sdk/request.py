@@ -36,17 +36,29 @@ class Caller:
     root: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one listener gives away or holds back, beside policies: paths without a slash at the end.
+
+    ``public`` needs no token there, ``closed`` is not served there (each with its message), ``guarded`` are beginnings
+    of paths that need a token there although they do without elsewhere. ``redacted`` names what callers without a
+    token are not told: "addresses", "cluster_name", "version".
+    """
+
+    public: frozenset[str] = frozenset()
+    closed: Mapping[str, str] = field(default_factory=dict)
+    guarded: tuple[str, ...] = ()
+    redacted: frozenset[str] = frozenset()
+
+
 @dataclass(slots=True)
 class Connection:
-    """The transport: the client's address (after X-Forwarded-For where trusted) and its TLS certificate (DER).
-
-    ``public_paths`` are those that this listener serves without a token (sys/metrics, where its stanza says so).
-    """
+    """The transport: the client's address (after X-Forwarded-For where trusted) and its TLS certificate (DER)."""
 
     remote_address: str = ""
     remote_port: int = 0
     certificates: tuple[bytes, ...] = ()
-    public_paths: frozenset[str] = frozenset()
+    access: Access = Access()
 
 
 @dataclass(slots=True)

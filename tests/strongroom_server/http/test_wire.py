@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from strongroom_server.config import Listener
 from strongroom_server.http.app import App
 from strongroom_server.http.listeners import bind_tcp
 from tests.strongroom_server.live import Live
@@ -36,7 +37,7 @@ class Wire:
 
 @pytest.fixture
 async def port(live: Live) -> AsyncIterator[int]:
-    bound = await bind_tcp(App(live.server, max_body=100_000), "127.0.0.1", 0)
+    bound = await bind_tcp(App(live.server, Listener(max_request_size=100_000)), "127.0.0.1", 0)
     yield bound.port
     await bound.close()
 

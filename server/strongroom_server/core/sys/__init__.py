@@ -3,7 +3,9 @@
 from strongroom_server.core.areas import Composed
 from strongroom_server.core.sys.audit import Audit
 from strongroom_server.core.sys.capabilities import Capabilities
+from strongroom_server.core.sys.config import ServerConfig
 from strongroom_server.core.sys.generate_root import GenerateRoot
+from strongroom_server.core.sys.in_flight import InFlight
 from strongroom_server.core.sys.internal import Internal
 from strongroom_server.core.sys.keys import Keys
 from strongroom_server.core.sys.leases import Leases
@@ -21,5 +23,5 @@ class Sys(Composed):
 
     AREAS = (
         Status, Sealing, Mounts, Policies, Capabilities, Leases, Audit, Wrapping, Internal, Keys, Metrics,
-        Rekey, GenerateRoot,
+        Rekey, GenerateRoot, ServerConfig, InFlight,
     )  # fmt: skip

@@ -139,6 +139,9 @@ class Mounts(Area):
         if kind not in known:
             raise InvalidRequest(f"plugin not found in the catalog: {kind} (there are {', '.join(known)})")
         config = tuned(MountConfig(), _config_changes(asked.config))
+        if not config.max_lease_ttl and config.default_lease_ttl > self.server.max_lease_ttl:
+            longest = self.server.max_lease_ttl
+            raise InvalidRequest(f"given default lease TTL greater than system max lease TTL of {longest}")
         entry = new_entry(
             path, kind, table, description=asked.description, config=config, options=options, local=asked.local,
             seal_wrap=asked.seal_wrap, external_entropy_access=asked.external_entropy_access,

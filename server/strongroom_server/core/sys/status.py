@@ -36,7 +36,7 @@ class Status(Area):
     """State that needs no token."""
 
     @read("health", public=True, when_sealed=True)
-    async def health(self, query: Given[HealthQuery]) -> Response:
+    async def health(self, query: Given[HealthQuery], request: Request) -> Response:
         """Tell whether the server is initialised, unsealed and active, in the status code too."""
         server, asked = self.server, query.value
         initialized = await server.sealing.initialized()
@@ -58,15 +58,15 @@ class Status(Area):
         }
         if not server.sealed:
             data |= {"cluster_name": server.cluster_name, "cluster_id": server.cluster_id}
-        return Response(data, status=status, bare=True)
+        return Response(_redacted(data, request), status=status, bare=True)
 
     @read("seal-status", public=True, when_sealed=True)
-    async def seal_status(self) -> Response:
+    async def seal_status(self, request: Request) -> Response:
         """Tell how far unsealing has come."""
-        return Response(sealing_state(self.server), bare=True)
+        return Response(_redacted(sealing_state(self.server), request), bare=True)
 
     @read("leader", public=True, when_sealed=True)
-    async def leader(self) -> Response:
+    async def leader(self, request: Request) -> Response:
         """Tell which server is active."""
         server = self.server
         if server.sealed:
@@ -80,7 +80,7 @@ class Status(Area):
             "performance_standby": False,
             "performance_standby_last_remote_wal": 0,
         }
-        return Response(data, bare=True)
+        return Response(_redacted(data, request), bare=True)
 
     @read("ha-status")
     async def ha_status(self) -> dict[str, Any]:
@@ -111,6 +111,19 @@ class Status(Area):
         del request
         return {"keys": [VERSION], "key_info": {VERSION: {"build_date": BUILD_DATE, "previous_version": None,
                 "timestamp_installed": rfc3339(self.server.active_since)}}}  # fmt: skip
+
+
+_REDACTED = {
+    "addresses": ("leader_address", "leader_cluster_address"), "cluster_name": ("cluster_name", "cluster_id"),
+    "version": ("version", "build_date"),
+}  # fmt: skip
+
+
+def _redacted(data: dict[str, Any], request: Request) -> dict[str, Any]:
+    """Leave out what the listener does not tell strangers (listener docs, "redact_version" and its like)."""
+    hidden = () if request.caller is not None else request.connection.access.redacted
+    names = {name for word in hidden for name in _REDACTED[word]}
+    return {name: "" if name in names else value for name, value in data.items()}
 
 
 def sealing_state(server: "Server") -> dict[str, Any]:

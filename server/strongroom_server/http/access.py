@@ -1,0 +1,24 @@
+"""What a listener's stanza gives away or holds back, as the core takes it."""
+
+from strongroom_server.config import Listener
+from strongroom_server.sdk.request import Access
+
+
+def access_of(listener: Listener) -> Access:
+    """Return the rules of a stanza."""
+    in_flight = (
+        listener.inflight_requests_logging.unauthenticated_in_flight_requests_access
+        or listener.profiling.unauthenticated_in_flight_request_access
+    )
+    public = {"sys/metrics": listener.telemetry.unauthenticated_metrics_access, "sys/in-flight-req": in_flight}
+    redacted = {"addresses": listener.redact_addresses, "cluster_name": listener.redact_cluster_name,
+                "version": listener.redact_version}  # fmt: skip
+    closed = {}
+    if listener.telemetry.disallow_metrics:
+        closed["sys/metrics"] = "metrics endpoint is disabled for this listener"
+    return Access(
+        public=frozenset(path for path, given in public.items() if given),
+        closed=closed,
+        guarded=("sys/rekey/",) if listener.disable_unauthed_rekey_endpoints else (),
+        redacted=frozenset(name for name, hidden in redacted.items() if hidden),
+    )
