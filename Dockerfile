@@ -16,15 +16,15 @@ WORKDIR /home/strongroom
 # The agent and the command line: the standard library and nothing else.
 FROM base AS agent
 COPY build/images/agent /opt/strongroom/packages
-RUN python3 -m compileall -qq --invalidation-mode unchecked-hash /opt/strongroom
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/strongroom
 USER 100:1000
 ENTRYPOINT ["strongroom"]
 
 FROM base AS server
 COPY build/images/server-dependencies /opt/strongroom/dependencies
-RUN python3 -m compileall -qq --invalidation-mode unchecked-hash /opt/strongroom/dependencies
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/strongroom/dependencies
 COPY build/images/server /opt/strongroom/packages
-RUN python3 -m compileall -qq --invalidation-mode unchecked-hash /opt/strongroom/packages
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/strongroom/packages
 USER 100:1000
 VOLUME /strongroom/data
 EXPOSE 8200 8201
@@ -32,16 +32,16 @@ ENTRYPOINT ["strongroom"]
 
 FROM base AS injector
 COPY build/images/injector-dependencies /opt/strongroom/dependencies
-RUN python3 -m compileall -qq --invalidation-mode unchecked-hash /opt/strongroom/dependencies
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/strongroom/dependencies
 COPY build/images/injector /opt/strongroom/packages
-RUN python3 -m compileall -qq --invalidation-mode unchecked-hash /opt/strongroom/packages
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/strongroom/packages
 USER 100:1000
 ENTRYPOINT ["python3", "-m", "strongroom_injector"]
 
 FROM base AS operator
 COPY build/images/operator-dependencies /opt/strongroom/dependencies
-RUN python3 -m compileall -qq --invalidation-mode unchecked-hash /opt/strongroom/dependencies
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/strongroom/dependencies
 COPY build/images/operator /opt/strongroom/packages
-RUN python3 -m compileall -qq --invalidation-mode unchecked-hash /opt/strongroom/packages
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/strongroom/packages
 USER 100:1000
 ENTRYPOINT ["python3", "-m", "strongroom_operator"]

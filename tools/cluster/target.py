@@ -1,5 +1,6 @@
 """Which cluster the demonstration and the tests use: that of KUBECONFIG, else kind's, else the local one."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -64,6 +65,7 @@ def provide() -> Target:
         case "kind":
             return _kind()
         case _:
+            _claim()
             local.up()
             return Target("local", KUBECONFIG, images.build, _load_locally)
 
@@ -86,6 +88,17 @@ def _kind_of_cluster() -> Literal["given", "kind", "local"]:
     if os.geteuid():
         raise NoCluster("KUBECONFIG is not set, Docker does not answer, and the local cluster needs root")
     return "local"
+
+
+def _claim() -> None:
+    """Wait until no other program of this machine uses the local cluster; the claim ends with the program."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    file = os.open(CACHE / "claim", os.O_WRONLY | os.O_CREAT)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("Another run uses the local cluster; waiting for its end …")
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _is_local(kubeconfig: Path) -> bool:
