@@ -1,0 +1,187 @@
+"""transit/encrypt, decrypt, rewrap, datakey."""
+
+import os
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from strongroom_common.fields import Given
+from strongroom_server.engines.transit import batches, material
+from strongroom_server.engines.transit.batches import Item, integer
+from strongroom_server.engines.transit.key_types import key_type
+from strongroom_server.engines.transit.keys import Keys
+from strongroom_server.engines.transit.records import Key
+from strongroom_server.engines.transit.store import Name
+from strongroom_server.engines.transit.texts import decode64, encode64, split_version, versioned
+from strongroom_server.sdk.engine import write
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.request import Operation, Request, Response
+
+_NO_CONTEXT = (
+    "missing 'context' for key derivation; the key was created using a derived key, which means additional, "
+    "per-request information must be included in order to perform operations with the key"
+)
+
+
+@dataclass(frozen=True)
+class Body:
+    """One operation, or many in ``batch_input`` (objects with the same fields, and a ``reference`` that comes back)."""
+
+    plaintext: Annotated[str | None, "What to encrypt, in base64."] = None
+    ciphertext: Annotated[str | None, "What to decrypt."] = None
+    context: Annotated[str, "Context of a derived key, in base64."] = ""
+    associated_data: Annotated[str, "Data that is not encrypted but must be the same again, in base64."] = ""
+    key_version: Annotated[int, "Version to encrypt with; 0 is the latest."] = 0
+    nonce: Annotated[str, "Has no effect: nonces are made here."] = ""
+    batch_input: Annotated[Any, "Many operations."] = None
+    partial_failure_response_code: Annotated[int, "Status where some items of a batch failed."] = 0
+    type: Annotated[str, "Type of a key that is made by encrypting with it."] = "aes256-gcm96"
+    convergent_encryption: Annotated[bool, "Of a key that is made by encrypting with it."] = False
+
+
+@dataclass(frozen=True)
+class DataKey:
+    """What a data key shall be."""
+
+    bits: Annotated[int, "Length: 128, 256 or 512."] = 256
+    context: Annotated[str, "Context of a derived key, in base64."] = ""
+    associated_data: Annotated[str, "Associated data, in base64."] = ""
+    nonce: Annotated[str, "Has no effect: nonces are made here."] = ""
+    key_version: Annotated[int, "Version to encrypt with; 0 is the latest."] = 0
+
+
+class Encryption(Keys):
+    """Encrypting for those who hold no key."""
+
+    @write("encrypt/{name}", exists="key_exists")
+    async def encrypt(self, name: Name, body: Given[Body], request: Request) -> Response:
+        """Encrypt; a key that is not there is made where the policy grants create."""
+        items, single = _items(body, "plaintext", "missing plaintext to encrypt")
+        key = await self.look_up(name)
+        if key is None:
+            key = await self._upsert(name, body.value, items, request)
+        usable = key.usable()
+        if not usable.kind.encrypts:
+            raise InvalidRequest(f"message encryption not supported for key type {usable.type}")
+        return _answer(items, lambda item: encrypt(usable, item), body, single=single)
+
+    async def _upsert(self, name: str, asked: Body, items: list[dict[str, Any]], request: Request) -> Key:
+        if request.operation is not Operation.CREATE or (await self.settings()).disable_upsert:
+            raise InvalidRequest("encryption key not found")
+        derived = any(item.get("context") for item in items)
+        kind = key_type(asked.type)
+        if derived and not kind.derives:
+            raise InvalidRequest(f"key derivation not supported for keys of type {kind.name}")
+        return await self.make(Key(name, kind.name, {}, derived=derived, convergent=asked.convergent_encryption))
+
+    @write("decrypt/{name}")
+    async def decrypt(self, name: Name, body: Given[Body]) -> Response:
+        """Decrypt."""
+        items, single = _items(body, "ciphertext", "missing ciphertext to decrypt")
+        key = (await self.key(name)).usable()
+        return _answer(items, lambda item: {"plaintext": encode64(decrypt(key, item))}, body, single=single)
+
+    @write("rewrap/{name}")
+    async def rewrap(self, name: Name, body: Given[Body]) -> Response:
+        """Decrypt and encrypt again by the latest version, without showing the plaintext."""
+        items, single = _items(body, "ciphertext", "missing ciphertext to decrypt")
+        key = (await self.key(name)).usable()
+
+        def one(item: Item) -> dict[str, Any]:
+            return encrypt(key, {**item, "plaintext": encode64(decrypt(key, item))})
+
+        return _answer(items, one, body, single=single)
+
+    @write("datakey/{form}/{name}")
+    async def make_data_key(self, form: Annotated[str, "plaintext or wrapped."], name: Name,
+                            body: Given[DataKey]) -> dict[str, Any]:  # fmt: skip
+        """Make a key for use elsewhere, and encrypt it by this one."""
+        if form not in {"plaintext", "wrapped"}:
+            raise InvalidRequest("Invalid path, must be 'plaintext' or 'wrapped'")
+        asked = body.value
+        if asked.bits not in {128, 256, 512}:
+            raise InvalidRequest("invalid bit length: expected 128, 256 or 512")
+        key = (await self.key(name)).usable()
+        fresh = encode64(os.urandom(asked.bits // 8))
+        made = encrypt(key, {"plaintext": fresh, "context": asked.context, "key_version": asked.key_version,
+                             "associated_data": asked.associated_data})  # fmt: skip
+        return {**made, "plaintext": fresh} if form == "plaintext" else made
+
+
+def encrypt(key: Key, item: Item) -> dict[str, Any]:
+    """Return ciphertext and key version of one item; raises InvalidRequest."""
+    plaintext = decode64(item["plaintext"])
+    kind = key.kind
+    number = key.for_new(integer(item, "key_version"))
+    version = key.versions.get(number)
+    if version is None:
+        raise InvalidRequest("requested version for encryption has been trimmed")
+    if kind.symmetric and version.secret is not None:
+        sealed = material.seal(kind, version.secret, plaintext, context=_context(key, item),
+                               convergent=key.convergent, associated=_associated(item))  # fmt: skip
+    else:
+        _refuse_associated(key, item)
+        sealed = material.rsa_encrypt(material.public_of(kind, version.secret, version.public), plaintext)
+    return {"ciphertext": versioned(number, encode64(sealed)), "key_version": number}
+
+
+def decrypt(key: Key, item: Item) -> bytes:
+    """Return the plaintext of one item; raises InvalidRequest."""
+    number, text = split_version(item["ciphertext"], "ciphertext")
+    version = key.versions[key.for_old(number, "ciphertext")]
+    sealed = _sealed(text)
+    kind = key.kind
+    if not kind.encrypts or version.secret is None:
+        raise InvalidRequest(f"message decryption not supported for key type {key.type}")
+    if kind.symmetric:
+        return material.unseal(kind, version.secret, sealed, context=_context(key, item),
+                               convergent=key.convergent, associated=_associated(item))  # fmt: skip
+    _refuse_associated(key, item)
+    return material.rsa_decrypt(material.private_key(version.secret), sealed)
+
+
+def _sealed(text: str) -> bytes:
+    try:
+        return decode64(text)
+    except InvalidRequest:
+        raise InvalidRequest("invalid ciphertext: could not decode base64") from None
+
+
+def _context(key: Key, item: Item) -> bytes | None:
+    if not key.derived:
+        return None
+    context = item.get("context")
+    if not context:
+        raise InvalidRequest(_NO_CONTEXT)
+    return decode64(context)
+
+
+def _associated(item: Item) -> bytes | None:
+    text = item.get("associated_data")
+    return decode64(text) if text else None
+
+
+def _refuse_associated(key: Key, item: Item) -> None:
+    if item.get("associated_data"):
+        raise InvalidRequest(f"'associated_data' provided for non-AEAD cipher suite {key.type}")
+
+
+def _items(body: Given[Body], wanted: str, missing: str) -> tuple[list[dict[str, Any]], bool]:
+    """Return the operations asked for, and whether it is a single one; raises InvalidRequest."""
+    asked = body.value
+    if "batch_input" in body.sent:
+        items = batches.items_of(asked.batch_input)
+        if any(wanted not in item for item in items):
+            raise InvalidRequest(missing)
+        return items, False
+    value = getattr(asked, wanted)
+    if value is None or (wanted == "ciphertext" and not value):
+        raise InvalidRequest(missing)
+    single = {wanted: value, "context": asked.context, "associated_data": asked.associated_data,
+              "key_version": asked.key_version}  # fmt: skip
+    return [single], True
+
+
+def _answer(items: list[dict[str, Any]], one: Any, body: Given[Body], *, single: bool) -> Response:
+    if single:
+        return Response(one(items[0]))
+    return batches.answer(items, one, body.value.partial_failure_response_code)

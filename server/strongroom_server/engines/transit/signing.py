@@ -1,0 +1,209 @@
+"""transit/sign, verify, hmac."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from strongroom_common.fields import Given
+from strongroom_server.engines.transit import batches, material
+from strongroom_server.engines.transit.batches import Item, integer
+from strongroom_server.engines.transit.encryption import Encryption
+from strongroom_server.engines.transit.records import Key
+from strongroom_server.engines.transit.store import Name
+from strongroom_server.engines.transit.texts import (
+    decode64,
+    encode64,
+    split_version,
+    url_decode64,
+    url_encode64,
+    versioned,
+)
+from strongroom_server.sdk.engine import write
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.request import Response
+
+Algorithm = Annotated[str, "Hash algorithm."]
+
+
+@dataclass(frozen=True)
+class Body:
+    """One operation, or many in ``batch_input``."""
+
+    input: Annotated[str | None, "The message, in base64."] = None
+    signature: Annotated[str, "The signature to verify."] = ""
+    hmac: Annotated[str, "The HMAC to verify."] = ""
+    context: Annotated[str, "Context of a derived key, in base64."] = ""
+    hash_algorithm: Annotated[str, "sha1, sha2-224 to sha2-512, sha3-224 to sha3-512, or none."] = "sha2-256"
+    algorithm: Annotated[str, "Older name of hash_algorithm, and its name for hmac."] = ""
+    prehashed: Annotated[bool, "The message is a hash already."] = False
+    signature_algorithm: Annotated[str, "pss or pkcs1v15, for RSA."] = ""
+    marshaling_algorithm: Annotated[str, "asn1 or jws, for ECDSA."] = "asn1"
+    salt_length: Annotated[str, "auto, hash or a number of bytes, for PSS."] = "auto"
+    key_version: Annotated[int, "Version to sign with; 0 is the latest."] = 0
+    batch_input: Annotated[Any, "Many operations."] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How messages are signed: what holds for all items of a request."""
+
+    algorithm: Any
+    prehashed: bool
+    scheme: str
+    jws: bool
+    salt_length: str
+
+    @classmethod
+    def of(cls, asked: Body, path_algorithm: str | None) -> "Way":
+        """Read it from a request; raises InvalidRequest that names what is wrong."""
+        name = path_algorithm or asked.algorithm or asked.hash_algorithm
+        if asked.marshaling_algorithm not in {"asn1", "jws"}:
+            raise InvalidRequest(f"invalid marshaling type {asked.marshaling_algorithm!r}: expected asn1 or jws")
+        if name == "none":
+            if not asked.prehashed or asked.signature_algorithm != "pkcs1v15":
+                raise InvalidRequest(
+                    "hash_algorithm=none requires both prehashed=true and signature_algorithm=pkcs1v15"
+                )
+        elif name not in material.HASHES:
+            raise InvalidRequest(f'invalid hash algorithm "{name}"')
+        return cls(material.HASHES.get(name), asked.prehashed, asked.signature_algorithm,
+                   asked.marshaling_algorithm == "jws", asked.salt_length)  # fmt: skip
+
+
+class Signing(Encryption):
+    """Signing for those who hold no key."""
+
+    @write("sign/{name}")
+    @write("sign/{name}/{path_algorithm:segment}")
+    async def sign(self, name: Name, body: Given[Body], path_algorithm: Algorithm | None = None) -> Response:
+        """Sign."""
+        key, way = (await self.key(name)).usable(), Way.of(body.value, path_algorithm)
+        if not key.kind.signs:
+            raise InvalidRequest(f"key type {key.type} does not support signing")
+        return _answer(body, lambda item: sign(key, way, item))
+
+    @write("verify/{name}")
+    @write("verify/{name}/{path_algorithm:segment}")
+    async def verify(self, name: Name, body: Given[Body], path_algorithm: Algorithm | None = None) -> Response:
+        """Tell whether a signature or an HMAC is good."""
+        key = (await self.key(name)).usable()
+        items = batches.items_of(body.value.batch_input) if "batch_input" in body.sent else [_single(body.value)]
+        by_hmac, by_signature = any(i.get("hmac") for i in items), any(i.get("signature") for i in items)
+        if by_hmac and by_signature:
+            raise InvalidRequest("provide one of 'signature' or 'hmac'")
+        if not by_hmac and not by_signature:
+            raise InvalidRequest("neither a 'signature' nor an 'hmac' were given to verify")
+        if by_hmac:
+            digest = _digest(body.value, path_algorithm)
+            return _answer(body, lambda item: {"valid": verify_hmac(key, digest, item)})
+        if not key.kind.signs:
+            raise InvalidRequest(f"key type {key.type} does not support verification")
+        way = Way.of(body.value, path_algorithm)
+        return _answer(body, lambda item: {"valid": verify(key, way, item)})
+
+    @write("hmac/{name}")
+    @write("hmac/{name}/{path_algorithm:segment}")
+    async def make_hmac(self, name: Name, body: Given[Body], path_algorithm: Algorithm | None = None) -> Response:
+        """Make an HMAC by a key's own HMAC key."""
+        key, digest = (await self.key(name)).usable(), _digest(body.value, path_algorithm)
+
+        def one(item: Item) -> dict[str, Any]:
+            number = key.for_new(integer(item, "key_version"))
+            made = hmac.digest(key.versions[number].hmac_key, _message(item), digest)
+            return {"hmac": versioned(number, encode64(made))}
+
+        return _answer(body, one)
+
+
+def sign(key: Key, way: Way, item: Item) -> dict[str, Any]:
+    """Return the signature of one item; raises InvalidRequest."""
+    message = _message(item)
+    number = key.for_new(integer(item, "key_version"))
+    version = key.versions[number]
+    if version.secret is None:
+        raise InvalidRequest("the private half of this key is not here: it cannot sign")
+    result: dict[str, Any] = {"key_version": number}
+    if key.type == "ed25519":
+        context = _context(key, item)
+        signature = material.ed25519_key(version.secret, context).sign(message)
+        if context is not None:
+            result["public_key"] = material.public_text(key.kind, version.secret, None, context)
+    else:
+        private = material.private_key(version.secret)
+        salt = material.pss_salt(way.salt_length, verifying=False)
+        signature = _signed(private, message, way, salt)
+        if way.jws and key.type.startswith("ecdsa"):
+            body = url_encode64(material.to_jws(signature, private.key_size))
+            return {**result, "signature": versioned(number, body)}
+    return {**result, "signature": versioned(number, encode64(signature))}
+
+
+def _signed(private: Any, message: bytes, way: Way, salt: Any) -> bytes:
+    try:
+        return material.sign(private, message, algorithm=way.algorithm, prehashed=way.prehashed,
+                             rsa_scheme=way.scheme, salt=salt)  # fmt: skip
+    except ValueError as error:
+        raise InvalidRequest(f"the message cannot be signed: {error}") from None
+
+
+def verify(key: Key, way: Way, item: Item) -> bool:
+    """Tell whether an item's signature is good; raises InvalidRequest for what is no signature."""
+    number, text = split_version(item.get("signature"), "signature")
+    version = key.versions[key.for_old(number, "signature")]
+    jws = way.jws and key.type.startswith("ecdsa")
+    try:
+        signature = url_decode64(text) if jws else decode64(text)
+    except InvalidRequest:
+        raise InvalidRequest("invalid base64 signature value") from None
+    public = material.public_of(key.kind, version.secret, version.public, _context(key, item))
+    salt = material.pss_salt(way.salt_length, verifying=True)
+    return material.verify(public, material.from_jws(signature) if jws else signature, _message(item),
+                           algorithm=way.algorithm, prehashed=way.prehashed, rsa_scheme=way.scheme,
+                           salt=salt)  # fmt: skip
+
+
+def verify_hmac(key: Key, digest: str, item: Item) -> bool:
+    """Tell whether an item's HMAC is good; raises InvalidRequest for what is none."""
+    number, text = split_version(item.get("hmac"), "HMAC")
+    version = key.versions[key.for_old(number, "HMAC")]
+    made = hmac.digest(version.hmac_key, _message(item), digest)
+    return hmac.compare_digest(made, decode64(text))
+
+
+def _digest(asked: Body, path_algorithm: str | None) -> str:
+    name = path_algorithm or asked.algorithm or asked.hash_algorithm
+    if name not in material.DIGESTS or (name == "sha1" and "sha1" not in hashlib.algorithms_available):
+        raise InvalidRequest(f"unsupported algorithm {name!r}")
+    return material.DIGESTS[name]
+
+
+def _message(item: Item) -> bytes:
+    if item.get("input") is None:
+        raise InvalidRequest("missing input")
+    try:
+        return decode64(item["input"])
+    except InvalidRequest as error:
+        raise InvalidRequest(f"unable to decode input as base64: {error}") from None
+
+
+def _context(key: Key, item: Item) -> bytes | None:
+    if not key.derived:
+        return None
+    context = item.get("context")
+    if not context:
+        raise InvalidRequest("missing 'context' for key derivation; the key was created using a derived key")
+    return decode64(context)
+
+
+def _single(asked: Body) -> dict[str, Any]:
+    return {"input": asked.input, "signature": asked.signature, "hmac": asked.hmac, "context": asked.context,
+            "key_version": asked.key_version}  # fmt: skip
+
+
+def _answer(body: Given[Body], one: Callable[[Item], dict[str, Any]]) -> Response:
+    if "batch_input" not in body.sent:
+        return Response(one(_single(body.value)))
+    results, _ = batches.run(batches.items_of(body.value.batch_input), one)
+    return Response({"batch_results": results})

@@ -1,0 +1,62 @@
+"""What travels as text: base64 in requests, "vault:v1:…" in answers."""
+
+import base64
+import binascii
+from typing import Any
+
+from strongroom_server.sdk.errors import InvalidRequest
+
+PREFIX = "vault:v"
+_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+
+
+def decode64(text: Any) -> bytes:
+    """Return the bytes of padded base64 (RFC 4648, 4); raises InvalidRequest that says where it is wrong."""
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except (ValueError, TypeError):
+        pass
+    if not isinstance(text, str):
+        raise InvalidRequest("expected base64 as a string")
+    bare = text.replace("\n", "").replace("\r", "")  # Go's decoder passes over line ends
+    try:
+        return binascii.a2b_base64(bare, strict_mode=True)
+    except ValueError:
+        body = text.rstrip("=")
+        wrong = next((index for index, char in enumerate(body) if char not in _ALPHABET), len(text) // 4 * 4)
+        raise InvalidRequest(f"illegal base64 data at input byte {wrong}") from None
+
+
+def encode64(data: bytes) -> str:
+    """Return base64 with padding."""
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
+def url_encode64(data: bytes) -> str:
+    """Return base64 for URLs without padding (RFC 4648, 5)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def url_decode64(text: str) -> bytes:
+    """Return the bytes of base64 for URLs; raises InvalidRequest."""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise InvalidRequest("illegal base64 data in the signature") from None
+
+
+def versioned(version: int, body: str) -> str:
+    """Return ``body`` with the prefix of its key version."""
+    return f"{PREFIX}{version}:{body}"
+
+
+def split_version(text: Any, what: str) -> tuple[int, str]:
+    """Return key version and body of a ciphertext or signature; raises InvalidRequest."""
+    if not isinstance(text, str) or not text.startswith(PREFIX):
+        raise InvalidRequest(f"invalid {what}: no prefix")
+    number, colon, body = text[len(PREFIX) :].partition(":")
+    if not colon:
+        raise InvalidRequest(f"invalid {what}: wrong number of fields")
+    if not (number.isascii() and number.isdigit()):
+        raise InvalidRequest(f"invalid {what}: version number could not be decoded")
+    return int(number), body

@@ -1,0 +1,223 @@
+"""transit/export, backup, restore, import: keys on their way out and in."""
+
+import os
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_public_key,
+)
+
+from strongroom_common.fields import Given, Seconds
+from strongroom_server.engines.transit import backups, material
+from strongroom_server.engines.transit.key_types import KeyType, key_type, to_pkcs8
+from strongroom_server.engines.transit.records import Key, Version
+from strongroom_server.engines.transit.signing import Signing
+from strongroom_server.engines.transit.store import Name
+from strongroom_server.engines.transit.texts import decode64, encode64
+from strongroom_server.sdk.engine import read, write
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.storage import Change
+
+_WRAPPING = "import/wrapping_key"
+_HASHES: dict[str, Any] = {
+    "SHA1": hashes.SHA1, "SHA224": hashes.SHA224, "SHA256": hashes.SHA256, "SHA384": hashes.SHA384,
+    "SHA512": hashes.SHA512,
+}  # fmt: skip
+_RSA_WRAPPED = 512  # bytes that the wrapping key's 4096 bits give
+
+
+@dataclass(frozen=True)
+class Restore:
+    """A backup to restore."""
+
+    backup: Annotated[str, "What backup returned."] = ""
+    force: Annotated[bool, "Replace a key of the same name."] = False
+
+
+@dataclass(frozen=True)
+class Import:
+    """A key from elsewhere, wrapped for this mount."""
+
+    ciphertext: Annotated[str, "The key wrapped by the mount's wrapping key, in base64."] = ""
+    public_key: Annotated[str, "A public key alone, as PEM."] = ""
+    type: Annotated[str, "Type of the key."] = "aes256-gcm96"
+    hash_function: Annotated[str, "Hash function of the OAEP step."] = "SHA256"
+    allow_rotation: Annotated[bool, "Whether it may be rotated here."] = False
+    derived: Annotated[bool, "Derive a key for each context."] = False
+    exportable: Annotated[bool, "Whether the key may leave the server."] = False
+    allow_plaintext_backup: Annotated[bool, "Whether a backup in plaintext may be made."] = False
+    auto_rotate_period: Annotated[Seconds, "Rotate after this long."] = Seconds(0)
+    context: Annotated[str, "Has no effect here."] = ""
+
+
+class Transfer(Signing):
+    """Keys leave where their settings allow it, and come in wrapped."""
+
+    @read("export/{form}/{name}")
+    @read("export/{form}/{name}/{version:segment}")
+    async def export(self, form: Annotated[str, "encryption-key, signing-key, hmac-key or public-key."], name: Name,
+                     version: Annotated[str, "A version, or latest."] | None = None) -> dict[str, Any]:  # fmt: skip
+        """Show the key itself, where it is exportable."""
+        key = (await self.key(name)).usable()
+        _check_export(key, form)
+        numbers = sorted(number for number in key.versions if number >= key.minimum_decryption)
+        if version:
+            number = key.latest if version == "latest" else int(version) if version.isdigit() else -1
+            if number not in numbers:
+                raise InvalidRequest("version does not exist or cannot be found")
+            numbers = [number]
+        exported = {str(number): _exported(key, key.versions[number], form) for number in numbers}
+        return {"keys": exported, "name": name, "type": key.type}
+
+    @read("backup/{name}")
+    async def backup(self, name: Name) -> dict[str, str]:
+        """Return the key with all its versions, where its settings allow that."""
+        key = (await self.key(name)).usable()
+        if not key.exportable:
+            raise InvalidRequest("exporting is disallowed on the policy")
+        if not key.allow_plaintext_backup:
+            raise InvalidRequest("plaintext backup is disallowed on the policy")
+        return {"backup": encode64(backups.dump(key, self.system.clock.now()))}
+
+    @write("restore")
+    @write("restore/{name}")
+    async def restore(self, body: Given[Restore], name: Name | None = None) -> None:
+        """Take a backup in, under its own name or another one."""
+        if not body.value.backup:
+            raise InvalidRequest("'backup' must be supplied")
+        key = backups.load(decode64(body.value.backup))
+        key = replace(key, name=name or key.name)
+        async with self.locked(key.name):
+            if not body.value.force and await self.look_up(key.name) is not None:
+                raise InvalidRequest(f"key {key.name!r} already exists")
+            await self.keep(key)
+
+    # -- import -----------------------------------------------------------------------------------------------------
+
+    @read("wrapping_key")
+    async def read_wrapping_key(self) -> dict[str, str]:
+        """Return the public key that a key is wrapped for before it comes in."""
+        private = await self._wrapping_key()
+        pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return {"public_key": pem.decode()}
+
+    async def _wrapping_key(self) -> rsa.RSAPrivateKey:
+        async with self.locked("/wrapping"):
+            der = await self.storage.get(_WRAPPING)
+            if der is None:
+                private = await self.system.run_blocking(rsa.generate_private_key, 65537, 4096)
+                der = to_pkcs8(private)
+                await self.storage.commit([Change(_WRAPPING, der)])
+        key: rsa.RSAPrivateKey = material.private_key(der)
+        return key
+
+    @write("keys/{name}/import")
+    async def import_key(self, name: Name, body: Given[Import]) -> None:
+        """Take a key in."""
+        asked = body.value
+        kind = key_type(asked.type)
+        version = await self._imported(kind, asked)
+        key = Key(
+            name, kind.name, {1: version}, derived=asked.derived, exportable=asked.exportable,
+            allow_plaintext_backup=asked.allow_plaintext_backup, auto_rotate_period=asked.auto_rotate_period,
+            imported=True, allow_rotation=asked.allow_rotation,
+            key_size=len(version.secret or b"") if kind.name == "hmac" else 0,
+        )  # fmt: skip
+        if key.derived and not kind.derives:
+            raise InvalidRequest(f"key derivation not supported for keys of type {kind.name}")
+        async with self.locked(name):
+            if await self.look_up(name) is not None:
+                raise InvalidRequest("the import path cannot be used with an existing key; use import_version")
+            await self.keep(key)
+
+    @write("keys/{name}/import_version")
+    async def import_version(self, name: Name, body: Given[Import]) -> None:
+        """Take in another version of an imported key."""
+        async with self.locked(name):
+            key = (await self.key(name)).usable()
+            if not key.imported:
+                raise InvalidRequest("the import_version endpoint can only be used with an imported key")
+            await self.keep(key.with_version(await self._imported(key.kind, body.value)))
+
+    async def _imported(self, kind: KeyType, asked: Import) -> Version:
+        now = self.system.clock.now()
+        if asked.public_key:
+            try:
+                public = load_pem_public_key(asked.public_key.encode())
+            except ValueError:
+                raise InvalidRequest("public_key could not be read: expected PEM") from None
+            der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            return Version(None, os.urandom(32), now, der)
+        secret = await self._unwrapped(asked)
+        return Version(_checked(kind, secret), secret if kind.name == "hmac" else os.urandom(32), now)
+
+    async def _unwrapped(self, asked: Import) -> bytes:
+        wrapped = decode64(asked.ciphertext)
+        if len(wrapped) <= _RSA_WRAPPED:
+            raise InvalidRequest("provided ciphertext is too short")
+        algorithm = _HASHES.get(asked.hash_function.upper())
+        if algorithm is None:
+            raise InvalidRequest(f"unsupported hash_function: expected one of {', '.join(_HASHES)}")
+        private = await self._wrapping_key()
+        oaep = padding.OAEP(mgf=padding.MGF1(algorithm()), algorithm=algorithm(), label=None)
+        try:  # an ephemeral AES key by OAEP, then the key by AES-KWP (RFC 5649) under it
+            ephemeral = private.decrypt(wrapped[:_RSA_WRAPPED], oaep)
+            return aes_key_unwrap_with_padding(ephemeral, wrapped[_RSA_WRAPPED:])
+        except (ValueError, InvalidUnwrap):
+            raise InvalidRequest("the ciphertext could not be unwrapped: it needs this mount's wrapping key") from None
+
+
+def _checked(kind: KeyType, secret: bytes) -> bytes:
+    """Return the material of an imported key; raises InvalidRequest where it is not of its type."""
+    if not kind.asymmetric:
+        sizes = {"aes128-gcm96": 16, "aes256-gcm96": 32, "chacha20-poly1305": 32}
+        if kind.name in sizes and len(secret) != sizes[kind.name]:
+            raise InvalidRequest(f"invalid key size {len(secret)} bytes for key type {kind.name}")
+        return secret
+    try:
+        private = material.private_key(secret)
+    except (ValueError, TypeError):
+        raise InvalidRequest("error parsing asymmetric key: expected PKCS #8") from None
+    if backups.type_of(private) != kind.name:
+        raise InvalidRequest(f"invalid key type: expected {kind.name}, got {backups.type_of(private)}")
+    return private.private_bytes_raw() if kind.name == "ed25519" else secret
+
+
+def _check_export(key: Key, form: str) -> None:
+    if form not in {"encryption-key", "signing-key", "hmac-key", "public-key"}:
+        raise InvalidRequest(f"invalid export type: {form}")
+    if form == "public-key":
+        if not key.kind.asymmetric:
+            raise InvalidRequest(f"unknown key type {key.type} for export type public-key")
+        return
+    if not key.exportable:
+        raise InvalidRequest("private key material is not exportable")
+    if form == "encryption-key" and not key.kind.encrypts:
+        raise InvalidRequest("encryption not supported for the key")
+    if form == "signing-key" and not key.kind.signs:
+        raise InvalidRequest("signing not supported for the key")
+
+
+def _exported(key: Key, version: Version, form: str) -> str:
+    if form == "hmac-key":
+        return encode64(version.hmac_key)
+    if form == "public-key":
+        return material.public_text(key.kind, version.secret, version.public)
+    if version.secret is None:
+        raise InvalidRequest("the private half of this key is not here")
+    if key.kind.symmetric:
+        return encode64(version.secret)
+    if key.type == "ed25519":
+        return encode64(version.secret + material.ed25519_key(version.secret, None).public_key().public_bytes_raw())
+    private = material.private_key(version.secret)
+    old_form = PrivateFormat.PKCS8 if key.type.startswith("ml-dsa") else PrivateFormat.TraditionalOpenSSL
+    pem: str = private.private_bytes(Encoding.PEM, old_form, NoEncryption()).decode()
+    return pem
