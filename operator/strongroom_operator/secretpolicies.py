@@ -21,9 +21,9 @@ from strongroom_operator.resources import Cluster
 from strongroom_operator.tick import REFRESH, Event, Outcome
 from strongroom_operator.vault import Server, find
 
-_RETRY = 3.0  # seconds, while the cluster is not ready
+_RETRY = 3.0  # seconds, while something may pass by itself
 _DRIFT = REFRESH * 2 / 3
-_WITHDRAWN = ("NamespaceNotAllowed",)  # verdicts that take back what was granted before
+_WITHDRAWN = ("NamespaceNotAllowed", "RoleNameTaken")  # verdicts that take back what was granted before
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,12 @@ class Held:
 
 @dataclass(frozen=True)
 class Memory:
-    """When a SecretPolicy was looked at last, at which generation, and whether it was in order."""
+    """What a SecretPolicy was like at the last look, and when the next one is due though nothing changed."""
 
     generation: int
-    moment: float
+    verdict: Verdict | None
     is_fine: bool
+    due: float
 
 
 class SecretPolicies:
@@ -57,6 +58,7 @@ class SecretPolicies:
         if not self._is_due(case, verdict):
             return None
         outcome = Outcome(status={"observedGeneration": case.generation})
+        pause = _DRIFT
         try:
             if held.cluster and (held.cluster != case.cluster or (verdict and verdict.reason in _WITHDRAWN)):
                 await self._withdraw(held, held.cluster)
@@ -68,15 +70,17 @@ class SecretPolicies:
         except (Stopped, KubeError, ClientError) as error:
             found = _verdict(error)
             condition = Condition("Ready", "False", found.reason, found.message)
-        self._memories[case.uid] = Memory(case.generation, self._clock.now(), condition.status == "True")
+            pause = _DRIFT if isinstance(error, GiveUp | BadRequest) else _RETRY
+        is_fine = condition.status == "True"
+        self._memories[case.uid] = Memory(case.generation, verdict, is_fine, self._clock.now() + pause)
         outcome.conditions = [condition]
         return outcome
 
     def _is_due(self, case: Case, verdict: Verdict | None) -> bool:
         memory = self._memories.get(case.uid)
-        if memory is None or memory.generation != case.generation or memory.is_fine == bool(verdict):
+        if memory is None or (memory.generation, memory.verdict) != (case.generation, verdict):
             return True
-        return self._clock.now() - memory.moment >= (_DRIFT if memory.is_fine else _RETRY)
+        return self._clock.now() >= memory.due
 
     async def _keep(self, case: Case, cluster: Cluster, held: Held, outcome: Outcome) -> None:
         server = await self._clusters.session(cluster)
@@ -93,8 +97,8 @@ class SecretPolicies:
         name = f"{cluster.namespace}/{cluster.name}"
         outcome.status |= {"cluster": name, "policy": case.policy, "role": case.role}
         if changes:
-            was_fine = case.uid in self._memories and self._memories[case.uid].is_fine
-            repaired = was_fine and self._memories[case.uid].generation == case.generation
+            memory = self._memories.get(case.uid)
+            repaired = memory is not None and memory.is_fine and memory.generation == case.generation
             outcome.events.append(Event("Normal", "Repaired" if repaired else "Applied", "; ".join(changes)))
 
     async def forget(self, uid: str, held: Held) -> None:

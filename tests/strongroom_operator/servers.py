@@ -48,8 +48,8 @@ async def token_reviews(accounts: Mapping[str, str]) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def running(kind: str, folder: Path, port: int) -> AsyncIterator[HttpServer]:
-    """Run a server of ``kind`` on the data in ``folder``, sealed as after any start."""
+async def running(kind: str, folder: Path, port: int, **more: Any) -> AsyncIterator[HttpServer]:
+    """Run a server of ``kind`` on the data in ``folder``, sealed as after any start; ``more`` is of the server file."""
     listener = {"address": f"127.0.0.1:{port}", "tls_disable": True}
     config: dict[str, Any] = {"listener": {"tcp": listener}, "api_addr": f"http://127.0.0.1:{port}"}
     if kind == "openbao":
@@ -63,6 +63,7 @@ async def running(kind: str, folder: Path, port: int) -> AsyncIterator[HttpServe
     else:
         command = [sys.executable, "-m", "strongroom_cli"]
         config |= {"storage": {"sqlite": {"path": str(folder)}}, "disable_mlock": True}
+    config |= more
     file = folder / "server.hcl"
     file.write_text(json.dumps(config))
     with (folder / "log").open("ab") as log:

@@ -8,7 +8,7 @@ import pytest
 
 from strongroom_operator import bootstrap, keys
 from strongroom_operator.kube import BINDING, CONFIG_MAP, POD, SECRET, STATEFUL_SET
-from strongroom_operator.spec import Tls
+from strongroom_operator.spec import Seal, Tls
 from strongroom_operator.tick import Outcome
 from strongroom_operator.vault import find, health
 from tests.strongroom_operator.servers import service_account_token
@@ -67,6 +67,24 @@ async def test_a_restarted_server_is_unsealed_in_one_tick_even_by_an_operator_th
             outcome = await stage.tick()
             assert status(outcome, "Unsealed") == ("True", "Unsealed")
             assert "Unsealed" in [event.reason for event in outcome.events]
+            await stage.ticks_until("Available")
+
+
+@pytest.mark.slow
+async def test_a_static_seal_opens_by_itself_and_its_recovery_keys_are_kept(kind: str, tmp_path: Path) -> None:
+    async with world(kind, tmp_path, seal=Seal(type="static")) as stage:
+        await stage.tick()
+        async with stage.serving():
+            await stage.ticks_until("Available")
+        kept = await stage.stored_keys()
+        assert (kept.kind, len(kept.shares)) == ("recovery", 5)
+        assert not kept.root_token
+        async with stage.serving() as server:
+            outcome = await stage.ticks_until("Available")
+            assert status(outcome, "Degraded")[0] == "False"
+            server.token = (await bootstrap.generate_root(server, kept)).reveal()
+            await server.call("delete", "sys/auth/kubernetes")
+            stage.operator()
             await stage.ticks_until("Available")
 
 

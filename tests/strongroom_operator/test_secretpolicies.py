@@ -105,6 +105,16 @@ async def test_a_role_that_somebody_made_by_hand_is_neither_taken_nor_deleted(st
     assert (await find(server, "auth/kubernetes/role/app"))["token_policies"] == ["mine"]
 
 
+async def test_an_older_policy_that_takes_over_a_role_gets_it(stage: World) -> None:
+    loop, mine = SecretPolicies(stage.clusters, stage.clock), case(stage)
+    await loop.tick(mine, Held())
+    older = replace(mine, name="older", uid="p0", spec=replace(mine.spec, role="app"))
+    assert ready(await loop.tick(older, Held())) == ("False", "RoleNameTaken"), "the younger one still has it"
+    assert ready(await loop.tick(replace(mine, rival="team/older"), held(stage))) == ("False", "RoleNameTaken")
+    stage.clock.time += 21
+    assert ready(await loop.tick(older, Held())) == ("True", "Applied")
+
+
 async def test_the_operators_own_role_cannot_be_asked_for(stage: World) -> None:
     loop = SecretPolicies(stage.clusters, stage.clock)
     assert ready(await loop.tick(case(stage, role=bootstrap.ROLE), Held())) == ("False", "RoleNameTaken")

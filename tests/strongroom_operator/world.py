@@ -11,6 +11,7 @@ from strongroom_client import Unreachable
 from strongroom_common.clock import FakeClock
 from strongroom_common.fields import Object
 from strongroom_operator import keys, tls
+from strongroom_operator.certificates import entries
 from strongroom_operator.clusters import Clusters
 from strongroom_operator.keys import Keys
 from strongroom_operator.kube import POD, SECRET
@@ -19,6 +20,7 @@ from strongroom_operator.spec import KubernetesAuth, VaultClusterSpec
 from strongroom_operator.steps import Steps
 from strongroom_operator.tick import Outcome
 from strongroom_operator.vault import HttpServer, Server
+from strongroom_operator.workload import server_file
 from tests.strongroom_operator.memory import MemoryKube
 from tests.strongroom_operator.servers import free_port, running, service_account_token, token_reviews
 
@@ -77,10 +79,20 @@ class World:
         assert found is not None
         return found
 
+    async def _seal(self) -> dict[str, Any]:
+        """Mount the Secret of a static seal as the pod would."""
+        if self.cluster.spec.seal.type != "static":
+            return {}
+        found = await self.kube.get(SECRET, self.cluster.namespace, self.cluster.seal_key_secret)
+        file = self.folder / "seal-key"
+        file.write_bytes(entries(found)["key"])
+        stanza = server_file(self.cluster)["seal"]["static"]
+        return {"seal": {"static": {**stanza, "current_key": f"file://{file}"}}}
+
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[HttpServer]:
         """Run the pod's server on the data in ``folder``."""
-        async with running(self.kind, self.folder, self.port) as server:
+        async with running(self.kind, self.folder, self.port, **await self._seal()) as server:
             self.server = server
             yield server
         self.server = None
