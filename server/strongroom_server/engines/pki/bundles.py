@@ -1,0 +1,106 @@
+"""PEM bundles that come in: issuers and keys, matched to each other."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from cryptography import x509
+
+from strongroom_server.engines.pki.issuers import Issuers
+from strongroom_server.engines.pki.keys import Keys
+from strongroom_server.lib.x509 import PrivateKey, load_key, pem_blocks, spki
+from strongroom_server.sdk.errors import InvalidRequest
+
+SHORTEST = 75  # characters; what is shorter is a path by mistake
+_TOO_SHORT = (
+    "provided data for import was too short; perhaps a path was passed to the API rather than the contents of a PEM "
+    "file"
+)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The certificates and keys of a bundle, in order."""
+
+    certificates: tuple[x509.Certificate, ...]
+    keys: tuple[PrivateKey, ...]
+
+
+def parse_bundle(text: str) -> Bundle:
+    """Take a PEM bundle apart; raises InvalidRequest for what is none, or holds anything else or no CA."""
+    if len(text) < SHORTEST:
+        raise InvalidRequest(_TOO_SHORT)
+    blocks = pem_blocks(text)
+    if not blocks:
+        raise InvalidRequest("error when parsing block 1: invalid PEM data")
+    certificates, keys = [], []
+    for number, (label, block) in enumerate(blocks):
+        if label not in {"CERTIFICATE", "EC PARAMETERS"} and not label.endswith("PRIVATE KEY"):
+            raise InvalidRequest(f"error when parsing block {number + 1}: unexpected {label}")
+        try:
+            if label == "CERTIFICATE":
+                certificates.append(x509.load_pem_x509_certificate(block.encode()))
+            elif label != "EC PARAMETERS":
+                keys.append(load_key(block))
+        except ValueError as error:
+            raise InvalidRequest(f"error when parsing block {number + 1}: {error}") from None
+    for number, certificate in enumerate(certificates):
+        _check_ca(number, certificate)
+    return Bundle(tuple(certificates), tuple(keys))
+
+
+def _check_ca(number: int, certificate: x509.Certificate) -> None:
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        if constraints.ca:
+            return
+    except (x509.ExtensionNotFound, ValueError):
+        pass
+    raise InvalidRequest(f"Error parsing issuer {number}: Refusing to import non-CA certificate")
+
+
+@dataclass
+class Imported:
+    """What an import did, as the API tells it."""
+
+    issuers: list[str] = field(default_factory=list)
+    known_issuers: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    known_keys: list[str] = field(default_factory=list)
+    mapping: dict[str, str] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the answer; lists that are empty are null."""
+        return {
+            "existing_issuers": self.known_issuers or None,
+            "existing_keys": self.known_keys or None,
+            "imported_issuers": self.issuers or None,
+            "imported_keys": self.keys or None,
+            "mapping": self.mapping,
+        }
+
+
+async def take_in(bundle: Bundle, issuers: Issuers, keys: Keys) -> Imported:
+    """Store a bundle's keys and issuers; what is there already stays as it is, and gets a key that it lacked."""
+    result = Imported()
+    for private in bundle.keys:
+        key, new = await keys.add(private)
+        (result.keys if new else result.known_keys).append(key.id)
+    key_ids = {spki(await keys.private(key_id)): key_id for key_id in await keys.all()}
+    for certificate in bundle.certificates:
+        issuer, new = await issuers.add(certificate, key_ids.get(_spki(certificate), ""))
+        (result.issuers if new else result.known_issuers).append(issuer.id)
+        result.mapping[issuer.id] = issuer.key_id
+    await _give_keys(issuers, key_ids)
+    return result
+
+
+async def _give_keys(issuers: Issuers, key_ids: dict[bytes, str]) -> None:
+    """Let issuers that came before their key have it now."""
+    for issuer in list((await issuers.all()).values()):
+        if not issuer.key_id and (key_id := key_ids.get(_spki(issuer.x509))):
+            await issuers.save(msgspec.structs.replace(issuer, key_id=key_id))
+
+
+def _spki(certificate: x509.Certificate) -> bytes:
+    return spki(certificate.public_key())  # type: ignore[arg-type]

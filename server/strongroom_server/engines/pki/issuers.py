@@ -1,0 +1,197 @@
+"""The issuers of a mount, stored below ``issuer/``: certificates that sign others, with how they do it."""
+
+import re
+import uuid
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from strongroom_common.clock import rfc3339
+from strongroom_server.engines.pki.keys import DEFAULT
+from strongroom_server.engines.pki.urls import Urls
+from strongroom_server.lib.x509 import der, pem, serial_text
+from strongroom_server.sdk.errors import Internal, InvalidRequest
+from strongroom_server.sdk.storage import Change, Storage, load, put, remove
+
+USAGES = ("crl-signing", "issuing-certificates", "ocsp-signing", "read-only")
+_NAME = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
+
+
+class Issuer(msgspec.Struct, dict=True):
+    """One issuer. ``certificate`` is PEM; ``key_id`` is empty where the key is elsewhere; ``urls`` its own, if any."""
+
+    id: str
+    certificate: str
+    key_id: str = ""
+    name: str = ""
+    usage: tuple[str, ...] = USAGES
+    leaf_not_after_behavior: str = "err"
+    manual_chain: list[str] | None = None
+    revocation_signature_algorithm: str = ""
+    urls: Urls | None = None
+    revoked: float = 0
+
+    @cached_property
+    def x509(self) -> x509.Certificate:
+        """Return the certificate, taken apart once."""
+        return x509.load_pem_x509_certificate(self.certificate.encode())
+
+    @property
+    def serial(self) -> str:
+        """Return the serial number as text."""
+        return serial_text(self.x509.serial_number)
+
+    @property
+    def self_signed(self) -> bool:
+        """Tell whether it is a root."""
+        return self.x509.subject == self.x509.issuer
+
+    def check_usage(self, usage: str) -> None:
+        """Raise Internal where the issuer is not for ``usage``."""
+        if usage not in self.usage:
+            raise Internal(
+                f"error fetching CA certificate: error while attempting to use issuer {self.id}: requested usage "
+                f"{usage} for issuer [id:{self.id} / name:{self.name}] but only had usage {','.join(self.usage)}"
+            )
+
+    def revocation_facts(self) -> dict[str, Any]:
+        """Return what is told of a revoked issuer beside the rest."""
+        if not self.revoked:
+            return {}
+        return {"revocation_time": int(self.revoked), "revocation_time_rfc3339": rfc3339(self.revoked)}
+
+
+class IssuerConfig(msgspec.Struct, frozen=True):
+    """Which issuer is the default one, and whether the newest always is."""
+
+    default: str = ""
+    default_follows_latest_issuer: bool = False
+
+
+class Issuers:
+    """All issuers of a mount, in memory once read. ``changes`` counts, so that what is derived knows its age."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._all: dict[str, Issuer] | None = None
+        self._config: IssuerConfig | None = None
+        self.changes = 0
+
+    def forget(self) -> None:
+        """Read everything anew next time."""
+        self._all = self._config = None
+        self.changes += 1
+
+    async def all(self) -> dict[str, Issuer]:
+        """Return the issuers by id, sorted."""
+        if self._all is None:
+            ids = await self._storage.list("issuer/")
+            found = [await load(self._storage, f"issuer/{issuer_id}", Issuer) for issuer_id in ids]
+            self._all = {issuer.id: issuer for issuer in found if issuer is not None}
+        return self._all
+
+    async def find(self, ref: str) -> Issuer:
+        """Return the issuer of an id, a name or "default"; raises Internal, as the peer does."""
+        issuers = await self.all()
+        if ref == DEFAULT:
+            ref = (await self.config()).default
+            if not ref:
+                raise Internal("no default issuer currently configured")
+        found = issuers.get(ref) or next((one for one in issuers.values() if one.name and one.name == ref), None)
+        if found is None:
+            raise Internal(f"unable to find PKI issuer for reference: {ref}")
+        return found
+
+    async def default(self) -> Issuer | None:
+        """Return the default issuer, if there is one."""
+        return (await self.all()).get((await self.config()).default)
+
+    async def config(self) -> IssuerConfig:
+        """Return which issuer is the default one."""
+        if self._config is None:
+            self._config = await load(self._storage, "config/issuers", IssuerConfig) or IssuerConfig()
+        return self._config
+
+    async def set_config(self, config: IssuerConfig) -> None:
+        """Choose the default issuer."""
+        await self.commit([put("config/issuers", config)])
+
+    async def check_name(self, name: str, but: str = "") -> None:
+        """Raise InvalidRequest unless an issuer may be called ``name``; the one with the id ``but`` already may be."""
+        if not name:
+            return
+        if name == DEFAULT:
+            raise InvalidRequest("reserved keyword 'default' can not be used as issuer name")
+        if not _NAME.fullmatch(name):
+            raise InvalidRequest("issuer name contained invalid characters")
+        if any(issuer.name == name and issuer.id != but for issuer in (await self.all()).values()):
+            raise InvalidRequest("issuer name already in use")
+
+    async def add(self, certificate: x509.Certificate, key_id: str, name: str = "") -> tuple[Issuer, bool]:
+        """Store an issuer, unless it is there already; tell whether it is new. The first with a key is the default."""
+        raw = der(certificate)
+        for issuer in (await self.all()).values():
+            if der(issuer.x509) == raw:
+                if key_id and not issuer.key_id:
+                    issuer = msgspec.structs.replace(issuer, key_id=key_id)
+                    await self.save(issuer)
+                return issuer, False
+        issuer = Issuer(str(uuid.uuid4()), pem(certificate), key_id, name)
+        config = await self.config()
+        changes = [put(f"issuer/{issuer.id}", issuer)]
+        if key_id and (not config.default or config.default_follows_latest_issuer):
+            changes.append(put("config/issuers", msgspec.structs.replace(config, default=issuer.id)))
+        await self.commit(changes)
+        return issuer, True
+
+    async def save(self, issuer: Issuer) -> None:
+        """Store a changed issuer."""
+        await self.commit([put(f"issuer/{issuer.id}", issuer)])
+
+    async def delete(self, issuer: Issuer) -> bool:
+        """Remove an issuer; tell whether it was the default one."""
+        config = await self.config()
+        changes = [remove(f"issuer/{issuer.id}")]
+        if config.default == issuer.id:
+            changes.append(put("config/issuers", msgspec.structs.replace(config, default="")))
+        await self.commit(changes)
+        return config.default == issuer.id
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Store changes to issuers and forget what is remembered of them."""
+        await self._storage.commit(changes)
+        self.forget()
+
+
+def chain_of(issuer: Issuer, issuers: dict[str, Issuer]) -> list[Issuer]:
+    """Return the issuer, those that signed it, those that signed them: as the manual chain says, or as signatures do.
+
+    With cross-signatures there are several ways up; all are taken, each issuer once.
+    """
+    if issuer.manual_chain:
+        return [issuers[ref] for ref in issuer.manual_chain if ref in issuers]
+    chain: list[Issuer] = []
+    _climb(issuer, issuers, chain)
+    return chain
+
+
+def _climb(issuer: Issuer, issuers: dict[str, Issuer], chain: list[Issuer]) -> None:
+    chain.append(issuer)
+    for parent in issuers.values():
+        if parent not in chain and signed_by(issuer.x509, parent.x509):
+            _climb(parent, issuers, chain)
+
+
+def signed_by(certificate: x509.Certificate, parent: x509.Certificate) -> bool:
+    """Tell whether ``parent`` signed ``certificate``."""
+    if certificate.issuer != parent.subject:
+        return False
+    try:
+        certificate.verify_directly_issued_by(parent)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The paths of a PKI mount by subject."""

@@ -1,0 +1,210 @@
+"""Certificates for ends: issue, sign, sign-verbatim."""
+
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from cryptography import x509
+
+from strongroom_common.fields import Given
+from strongroom_server.engines.pki import answers, leaves
+from strongroom_server.engines.pki.building import Draft, Signing
+from strongroom_server.engines.pki.certs import Metadata
+from strongroom_server.engines.pki.leaves import Allowed
+from strongroom_server.engines.pki.lifetimes import Behavior, Frame
+from strongroom_server.engines.pki.mount import Mount
+from strongroom_server.engines.pki.role import Role
+from strongroom_server.engines.pki.schemas import IssueInput, LeafInput, SignInput, VerbatimInput
+from strongroom_server.engines.pki.signer import Signer
+from strongroom_server.lib.identity_templates import fill
+from strongroom_server.lib.x509 import PrivateKey, serial_text
+from strongroom_server.sdk.engine import revokes, write
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.request import Lease, Request, Response
+
+LEASE = "pki"
+_NAME_IGNORED = 'the common_name field was provided but the role is set with "use_csr_common_name" set to true'
+_NAMES_IGNORED = 'the alt_names field was provided but the role is set with "use_csr_sans" set to true'
+_SLOW_RSA = 2048  # bits; signatures of longer keys are made off the event loop
+_BEHAVIORS: dict[str, Behavior] = {"err": "err", "truncate": "truncate", "permit": "permit"}
+
+
+class IssuePaths(Mount):
+    """Issues and signs."""
+
+    @write("issue/{role}")
+    async def issue(self, role: str, given: Given[IssueInput], request: Request) -> Response:
+        """Issue a certificate with a new key."""
+        found = await self.known_role(role)
+        return await self._issue(role, found, found.issuer_ref, given.value, request)
+
+    @write("issuer/{issuer_ref}/issue/{role}")
+    async def issue_by(self, issuer_ref: str, role: str, given: Given[IssueInput], request: Request) -> Response:
+        """Issue a certificate with a new key, by a certain issuer."""
+        return await self._issue(role, await self.known_role(role), issuer_ref, given.value, request)
+
+    @write("sign/{role}")
+    async def sign(self, role: str, given: Given[SignInput], request: Request) -> Response:
+        """Sign a request by the rules of a role."""
+        found = await self.known_role(role)
+        return await self._sign(role, found, found.issuer_ref, given.value, request)
+
+    @write("issuer/{issuer_ref}/sign/{role}")
+    async def sign_by(self, issuer_ref: str, role: str, given: Given[SignInput], request: Request) -> Response:
+        """Sign a request by the rules of a role, by a certain issuer."""
+        return await self._sign(role, await self.known_role(role), issuer_ref, given.value, request)
+
+    @write("sign-verbatim")
+    async def sign_as_it_is(self, given: Given[VerbatimInput]) -> Response:
+        """Sign a request with the names and extensions that it has."""
+        return await self._sign_verbatim("", given.value.issuer_ref or "default", given.value)
+
+    @write("sign-verbatim/{role}")
+    async def sign_as_it_is_for(self, role: str, given: Given[VerbatimInput]) -> Response:
+        """Sign a request as it is, with the TTL and the issuer of a role."""
+        return await self._sign_verbatim(role, (await self.known_role(role)).issuer_ref, given.value)
+
+    @write("issuer/{issuer_ref}/sign-verbatim")
+    async def sign_as_it_is_by(self, issuer_ref: str, given: Given[VerbatimInput]) -> Response:
+        """Sign a request with the names and extensions that it has, by a certain issuer."""
+        return await self._sign_verbatim("", issuer_ref, given.value)
+
+    @write("issuer/{issuer_ref}/sign-verbatim/{role}")
+    async def sign_as_it_is_by_for(self, issuer_ref: str, role: str, given: Given[VerbatimInput]) -> Response:
+        """Sign a request as it is, with the TTL of a role, by a certain issuer."""
+        return await self._sign_verbatim(role, issuer_ref, given.value)
+
+    @revokes(LEASE)
+    async def revoke_lease(self, lease: Lease, request: Request) -> None:
+        """Revoke the certificate of a lease."""
+        del request
+        await self.revoke_serial(lease.internal["serial_number"])
+
+    async def revoke_serial(self, serial: str) -> None:
+        """Revoke a certificate, if it is there and not expired; ``paths/revoke.py`` does it."""
+        raise NotImplementedError
+
+    async def _issue(self, name: str, role: Role, issuer_ref: str, body: IssueInput, request: Request) -> Response:
+        answers.check_format(body.format)
+        kind, bits, warnings = leaves.issuing_key(role, body.key_type, body.key_bits)
+        signer = await self.signers.find(issuer_ref)
+        names = leaves.leaf_names(body, role, None, await self.allowed(role, request))
+        span = leaves.span_of(body, role, self.frame(signer))
+        key = await self.make_key(kind, bits)
+        draft = leaves.draft(names, key.public_key(), span, role, signer)
+        certificate = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
+        await self._keep(name, role, signer, certificate, body)
+        return self._answer(certificate, signer, role, body, key, [*warnings, *span.warnings])
+
+    async def _sign(self, name: str, role: Role, issuer_ref: str, body: SignInput, request: Request) -> Response:
+        answers.check_format(body.format)
+        signer = await self.signers.find(issuer_ref)
+        csr = leaves.load_csr(body.csr)
+        key = leaves.csr_key(csr, role.key_type, role.key_bits)
+        names = leaves.leaf_names(body, role, csr, await self.allowed(role, request))
+        span = leaves.span_of(body, role, self.frame(signer))
+        draft = leaves.draft(names, key, span, role, signer)
+        certificate = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
+        await self._keep(name, role, signer, certificate, body)
+        return self._answer(certificate, signer, role, body, None, [*_ignored(body, role), *span.warnings])
+
+    async def _sign_verbatim(self, name: str, issuer_ref: str, body: VerbatimInput) -> Response:
+        answers.check_format(body.format)
+        role = verbatim_role(await self.known_role(name) if name else None)
+        signer = await self.signers.find(issuer_ref)
+        csr = leaves.load_csr(body.csr)
+        key = leaves.csr_key(csr, "any", 0)
+        span = leaves.span_of(body, role, self.frame(signer))
+        draft = leaves.verbatim_draft(csr, key, span, body, signer)
+        certificate = await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))
+        await self._keep(name, role, signer, certificate, body)
+        return self._answer(certificate, signer, role, body, None, [*_ignored(body, role), *span.warnings])
+
+    async def allowed(self, role: Role, request: Request) -> Allowed:
+        """Return the role's domains and URIs for the caller."""
+        domains: Sequence[str] = role.allowed_domains
+        uris: Sequence[str] = role.allowed_uri_sans
+        if role.allowed_domains_template or role.allowed_uri_sans_template:
+            values = await self.identity_values(request)
+            globs = role.allow_globs_in_identity_templates
+            if role.allowed_domains_template:
+                domains = [text for one in domains if (text := fill(one, values, globs=globs))]
+            if role.allowed_uri_sans_template:
+                uris = [text for one in uris if (text := fill(one, values, globs=globs))]
+        return Allowed(domains, uris)
+
+    def frame(self, signer: Signer | None) -> Frame:
+        """Return the limits of lifetimes; without a signer those of the mount alone."""
+        system = self.system
+        if signer is None:
+            return Frame(self.now, system.default_lease_ttl, system.max_lease_ttl)
+        behavior = _BEHAVIORS[signer.issuer.leaf_not_after_behavior]
+        return Frame(self.now, system.default_lease_ttl, system.max_lease_ttl, signer.end, behavior)
+
+    async def signed(self, signer: Signer, draft: Draft, signing: Signing) -> x509.Certificate:
+        """Sign a draft; with a large RSA key that takes long."""
+        if getattr(signer.key, "key_size", 0) > _SLOW_RSA:
+            certificate: x509.Certificate = await self.system.run_blocking(signer.sign, draft, signing)
+            return certificate
+        return signer.sign(draft, signing)
+
+    async def _keep(self, name: str, role: Role, signer: Signer, certificate: x509.Certificate,
+                    body: LeafInput) -> None:  # fmt: skip
+        """Store the certificate before anybody has it."""
+        changes = []
+        if body.cert_metadata:
+            if role.no_store_metadata:
+                raise InvalidRequest("cert_metadata was given, but the role is set with no_store_metadata")
+            _check_base64(body.cert_metadata)
+            metadata = Metadata(
+                body.cert_metadata, certificate.not_valid_after_utc.timestamp(), signer.issuer.id, name
+            )
+            changes.append(self.certs.with_metadata(serial_text(certificate.serial_number), metadata))
+        if not role.no_store:
+            await self.certs.add(certificate, *changes)
+        elif changes:
+            await self.storage.commit(changes)
+
+    def _answer(self, certificate: x509.Certificate, signer: Signer, role: Role, body: LeafInput,
+                key: PrivateKey | None, warnings: list[str]) -> Response:  # fmt: skip
+        data: dict[str, Any] = answers.certificate_facts(certificate, signer.issuer, body.format)
+        data["not_before"] = int(certificate.not_valid_before_utc.timestamp())
+        data |= answers.chain_facts(signer.chain, body.format, without_roots=body.remove_roots_from_chain)
+        if key is not None:
+            data |= answers.key_facts(key, body.format, body.private_key_format)
+        if body.format == "pem_bundle":
+            answers.bundled(data, signer.chain, key)
+        lease = None
+        if role.generate_lease:
+            ttl = int(certificate.not_valid_after_utc.timestamp() - self.now)
+            lease = Lease(LEASE, {"serial_number": data["serial_number"]}, ttl, ttl, renewable=False)
+        return Response(data, lease=lease, warnings=warnings)
+
+
+def verbatim_role(role: Role | None) -> Role:
+    """Return what sign-verbatim takes from a role."""
+    free = Role(key_type="any")
+    if role is None:
+        return free
+    return replace(
+        free, ttl=role.ttl, max_ttl=role.max_ttl, generate_lease=role.generate_lease, no_store=role.no_store,
+        not_before_duration=role.not_before_duration, not_after=role.not_after,
+        no_store_metadata=role.no_store_metadata,
+    )  # fmt: skip
+
+
+def _ignored(body: SignInput, role: Role) -> list[str]:
+    ignored = []
+    if body.common_name and role.use_csr_common_name:
+        ignored.append(_NAME_IGNORED)
+    if body.alt_names and role.use_csr_sans:
+        ignored.append(_NAMES_IGNORED)
+    return ignored
+
+
+def _check_base64(text: str) -> None:
+    try:
+        b64decode(text, validate=True)
+    except ValueError:
+        raise InvalidRequest("cert_metadata is not Base64") from None

@@ -1,0 +1,153 @@
+"""Keys: listing, making, importing, naming and deleting them, and which one is the default."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from strongroom_common.fields import Given
+from strongroom_common.secret import Secret
+from strongroom_server.engines.pki import building
+from strongroom_server.engines.pki.bundles import SHORTEST
+from strongroom_server.engines.pki.mount import Mount
+from strongroom_server.engines.pki.role import checked_bits
+from strongroom_server.lib.x509 import PublicKey, colons, key_pem, load_key, pem_blocks
+from strongroom_server.sdk.engine import delete, list_, read, write
+from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
+from strongroom_server.sdk.request import Response
+
+_TOO_SHORT = (
+    "provided data for import was too short; perhaps a path was passed to the API rather than the contents of a PEM "
+    "file"
+)
+
+
+@dataclass(frozen=True)
+class GenerateInput:
+    """Body of keys/generate."""
+
+    key_type: Annotated[str, '"rsa", "ec" or "ed25519".'] = "rsa"
+    key_bits: Annotated[int, "Key size; 0 is the usual one of the type."] = 0
+    key_name: Annotated[str, "Name for the key."] = ""
+
+
+@dataclass(frozen=True)
+class ImportInput:
+    """Body of keys/import."""
+
+    pem_bundle: Annotated[Secret[str], "PEM of one private key."] = Secret("")
+    key_name: Annotated[str, "Name for the key."] = ""
+
+
+@dataclass(frozen=True)
+class NameInput:
+    """Body of a write of a key."""
+
+    key_name: Annotated[str, "Name for the key."] = ""
+
+
+@dataclass(frozen=True)
+class DefaultInput:
+    """Body of config/keys."""
+
+    default: Annotated[str, "Key for calls that name none."] = ""
+
+
+class KeyPaths(Mount):
+    """Keeps keys."""
+
+    @list_("keys")
+    async def list_keys(self) -> dict[str, Any]:
+        """List the keys."""
+        default, found = (await self.keys.config()).default, await self.keys.all()
+        if not found:
+            raise NotFound
+        info = {key.id: {"is_default": key.id == default, "key_name": key.name} for key in found.values()}
+        return {"keys": list(found), "key_info": info}
+
+    @write("keys/generate/{exported}")
+    async def generate_key(self, exported: str, given: Given[GenerateInput]) -> dict[str, Any]:
+        """Make a key: internal, or exported (it is shown once)."""
+        body = given.value
+        if exported not in {"internal", "exported"}:
+            raise InvalidRequest(f'"{exported}" is no way to make a key: expected "internal" or "exported"')
+        try:
+            bits = checked_bits("unknown" if body.key_type == "any" else body.key_type, body.key_bits)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"Validation for key_type, key_bits failed: {error}") from None
+        async with self.changing:
+            await self.keys.check_name(body.key_name)
+            private = await self.make_key(body.key_type, bits)
+            key, _ = await self.keys.add(private, body.key_name)
+        return key.facts() | ({"private_key": key_pem(private)} if exported == "exported" else {})
+
+    @write("keys/import")
+    async def import_key(self, given: Given[ImportInput]) -> dict[str, Any]:
+        """Take in a key."""
+        text = given.value.pem_bundle.reveal()
+        if len(text) < SHORTEST:
+            raise InvalidRequest(_TOO_SHORT)
+        blocks = [block for label, block in pem_blocks(text) if label.endswith("PRIVATE KEY")]
+        if len(blocks) != 1:
+            raise InvalidRequest(f"only a single key can be present within the pem_bundle for importing: {len(blocks)}")
+        async with self.changing:
+            await self.keys.check_name(given.value.key_name)
+            try:
+                key, _ = await self.keys.add(load_key(blocks[0]), given.value.key_name)
+            except ValueError as error:
+                raise InvalidRequest(str(error)) from None
+        return key.facts()
+
+    @read("key/{key_ref}")
+    async def read_key(self, key_ref: str) -> dict[str, Any]:
+        """Read what is known of a key; never the key itself."""
+        key = await self.keys.find(key_ref)
+        public: PublicKey = (await self.keys.private(key.id)).public_key()
+        return key.facts() | {"subject_key_id": colons(building.key_identifier(public).digest)}
+
+    @write("key/{key_ref}")
+    async def write_key(self, key_ref: str, given: Given[NameInput]) -> dict[str, Any]:
+        """Name a key."""
+        async with self.changing:
+            key = await self.keys.find(key_ref)
+            await self.keys.check_name(given.value.key_name, key.id)
+            key = msgspec.structs.replace(key, name=given.value.key_name)
+            await self.keys.save(key)
+        return key.facts()
+
+    @delete("key/{key_ref}")
+    async def delete_key(self, key_ref: str) -> Response | None:
+        """Delete a key; its issuers can sign no more."""
+        async with self.changing:
+            try:
+                key = await self.keys.find(key_ref)
+            except Internal:
+                return None
+            was_default = await self.keys.delete(key)
+            for issuer in list((await self.issuers.all()).values()):
+                if issuer.key_id == key.id:
+                    await self.issuers.save(msgspec.structs.replace(issuer, key_id=""))
+        if not was_default:
+            return None
+        return Response(warnings=[
+            f"Deleted key {key.id} (via key_ref {key_ref}); this was configured as the default key. Operations without "
+            "an explicit key will not work until a new default is configured."
+        ])  # fmt: skip
+
+    @read("config/keys")
+    async def read_default_key(self) -> dict[str, Any]:
+        """Read which key is the default one."""
+        return msgspec.structs.asdict(await self.keys.config())
+
+    @write("config/keys")
+    async def write_default_key(self, given: Given[DefaultInput]) -> dict[str, Any]:
+        """Choose the default key."""
+        if given.value.default in {"", "default"}:
+            raise InvalidRequest("Invalid key specification; must be non-empty and can't be 'default'.")
+        async with self.changing:
+            try:
+                key = await self.keys.find(given.value.default)
+            except Internal as error:
+                raise InvalidRequest(f"Error resolving issuer reference: {error}") from None
+            await self.keys.set_default(key.id)
+        return {"default": key.id}

@@ -1,0 +1,90 @@
+"""An issuer ready to sign: key, chain and URLs at hand, everything that is the same for each certificate made once."""
+
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from strongroom_server.engines.pki import building, urls
+from strongroom_server.engines.pki.building import Draft, Extension, Signing
+from strongroom_server.engines.pki.issuers import Issuer, Issuers, chain_of
+from strongroom_server.engines.pki.keys import Keys
+from strongroom_server.engines.pki.urls import Cluster, Urls
+from strongroom_server.lib.x509 import PrivateKey, PublicKey
+from strongroom_server.sdk.errors import Internal
+from strongroom_server.sdk.storage import Storage, load
+
+
+@dataclass(frozen=True)
+class Signer:
+    """An issuer with its key. ``chain`` starts with itself; ``pointers`` are the extensions that lead to it."""
+
+    issuer: Issuer
+    key: PrivateKey
+    chain: tuple[Issuer, ...]
+    pointers: tuple[Extension, ...]
+    authority: Extension
+
+    @property
+    def end(self) -> float:
+        """Return when the issuer's own certificate ends."""
+        return self.issuer.x509.not_valid_after_utc.timestamp()
+
+    def identifiers(self, key: PublicKey) -> list[Extension]:
+        """Return the extensions that name the holder's key and the issuer's."""
+        return [(building.key_identifier(key), False), self.authority]
+
+    def sign(self, draft: Draft, signing: Signing) -> x509.Certificate:
+        """Sign a certificate."""
+        return building.sign(draft, self.issuer.x509.subject, self.key, signing)
+
+
+class Signers:
+    """The signers of a mount by issuer; made again when anything that they are made of changes."""
+
+    def __init__(self, storage: Storage, issuers: Issuers, keys: Keys) -> None:
+        self._storage = storage
+        self._issuers = issuers
+        self._keys = keys
+        self._made: dict[str, Signer] = {}
+        self._age = -1
+
+    def forget(self) -> None:
+        """Make all anew next time."""
+        self._made.clear()
+
+    async def cluster(self) -> Cluster:
+        """Return where the mount is served."""
+        return await load(self._storage, "config/cluster", Cluster) or Cluster()
+
+    async def urls(self) -> Urls:
+        """Return the mount's URLs."""
+        return await load(self._storage, "config/urls", Urls) or Urls()
+
+    async def find(self, ref: str, usage: str = "issuing-certificates") -> Signer:
+        """Return the signer of an issuer; raises Internal where there is none, or none for this usage."""
+        try:
+            issuer = await self._issuers.find(ref)
+        except Internal as error:
+            raise Internal(f"could not fetch the CA certificate (was one set?): {error}") from None
+        issuer.check_usage(usage)
+        if not issuer.key_id:
+            raise Internal("error fetching CA certificate: unable to fetch corresponding key for issuer "
+                           f"{issuer.id}; unable to use this issuer for signing")  # fmt: skip
+        if self._age != self._issuers.changes:
+            self._made.clear()
+            self._age = self._issuers.changes
+        signer = self._made.get(issuer.id)
+        if signer is None:
+            signer = self._made[issuer.id] = await self._make(issuer)
+        return signer
+
+    async def _make(self, issuer: Issuer) -> Signer:
+        wanted = issuer.urls or await self.urls()
+        try:
+            filled = urls.filled(wanted, await self.cluster(), issuer.id)
+        except Internal as error:
+            raise Internal(f"error fetching CA certificate: unable to fetch AIA URL information: {error}") from None
+        return Signer(
+            issuer, await self._keys.private(issuer.key_id), tuple(chain_of(issuer, await self._issuers.all())),
+            tuple(urls.extensions(filled)), (building.authority_identifier(issuer.x509), False),
+        )  # fmt: skip

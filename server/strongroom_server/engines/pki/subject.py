@@ -1,0 +1,218 @@
+"""Who a certificate is for: the subject's fields and the alternative names, from a request to X.509 objects."""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from strongroom_server.sdk.errors import InvalidRequest
+
+_FIELDS = {  # in the order that Go prints a name in
+    "country": NameOID.COUNTRY_NAME,
+    "organization": NameOID.ORGANIZATION_NAME,
+    "ou": NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "locality": NameOID.LOCALITY_NAME,
+    "province": NameOID.STATE_OR_PROVINCE_NAME,
+    "street_address": NameOID.STREET_ADDRESS,
+    "postal_code": NameOID.POSTAL_CODE,
+}
+_UTF8_STRING = 0x0C
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+HOSTNAME = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*{_LABEL}\.?", re.ASCII)
+"""A host name (RFC 1123, section 2.1), also with a wildcard for its left-most label."""
+_LONGEST_LABEL = 63
+_LONGEST_NAME = 253
+
+
+@dataclass(frozen=True)
+class OtherName:
+    """An alternative name of a kind of its own: ``1.3.6.1.4.1.311.20.2.3;UTF8:dev@example.com``."""
+
+    oid: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """Everything that a certificate calls its holder."""
+
+    common_name: str = ""
+    serial_number: str = ""
+    user_ids: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    ips: tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...] = ()
+    uris: tuple[str, ...] = ()
+    others: tuple[OtherName, ...] = ()
+    fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def has_alternatives(self) -> bool:
+        """Tell whether there is anything for the alternative names."""
+        return bool(self.dns or self.emails or self.ips or self.uris or self.others)
+
+
+def to_ascii(name: str) -> str:
+    """Return a DNS name in ASCII (RFC 5890); raises InvalidRequest for one with an impossible label."""
+    stem = name.removeprefix("*.")
+    ascii_name = stem
+    if not stem.isascii():
+        import idna
+
+        try:
+            ascii_name = idna.encode(stem, uts46=True).decode()
+        except idna.IDNAError:
+            raise InvalidRequest(f'idna: invalid label "{name}"') from None
+    labels = ascii_name.split(".")
+    if len(ascii_name) > _LONGEST_NAME or any(not 0 < len(label) <= _LONGEST_LABEL for label in labels):
+        raise InvalidRequest(f'idna: invalid label "{name}"')
+    return ascii_name if stem is name else name[: len(name) - len(stem)] + ascii_name
+
+
+def with_names(names: Names, added: Iterable[str]) -> Names:
+    """Add host names and e-mail addresses to the alternatives; what is neither is left out."""
+    dns, emails = list(names.dns), list(names.emails)
+    for name in added:
+        if "@" in name:
+            emails.append(name)
+        elif HOSTNAME.fullmatch(converted := to_ascii(name)):
+            dns.append(converted)
+    return replace(names, dns=tuple(dict.fromkeys(dns)), emails=tuple(dict.fromkeys(emails)))
+
+
+def split_names(text: str) -> list[str]:
+    """Return the names in "a, b"."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def parse_ips(texts: Iterable[str]) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
+    """Return addresses; raises InvalidRequest."""
+    addresses = []
+    for text in texts:
+        try:
+            addresses.append(ipaddress.ip_address(text))
+        except ValueError:
+            raise InvalidRequest(f'the value "{text}" is not a valid IP address') from None
+    return tuple(addresses)
+
+
+def parse_uris(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return URIs; raises InvalidRequest for what has no scheme or is not ASCII."""
+    uris = []
+    for text in texts:
+        try:
+            valid = text.isascii() and not text.startswith(":") and urlsplit(text) is not None
+        except ValueError:
+            valid = False
+        if not valid:
+            raise InvalidRequest(f'the provided URI Subject Alternative Name "{text}" is not a valid URI')
+        uris.append(text)
+    return tuple(uris)
+
+
+def parse_other(text: str) -> OtherName:
+    """Return ``OID;UTF8:value`` taken apart; raises ValueError."""
+    oid, semicolon, rest = text.partition(";")
+    if not semicolon:
+        raise ValueError(f'expected a semicolon in other SAN "{text}"')
+    kind, colon, value = rest.partition(":")
+    if not colon:
+        raise ValueError(f'expected a colon in other SAN "{text}"')
+    if kind.strip().lower() not in {"utf8", "utf-8"}:
+        raise ValueError(f'only utf8 other SANs are supported; found non-supported type in other SAN "{text}"')
+    return OtherName(oid.strip(), value)
+
+
+def parse_others(texts: Iterable[str]) -> tuple[OtherName, ...]:
+    """Return other names; raises InvalidRequest."""
+    try:
+        return tuple(parse_other(text) for text in texts)
+    except ValueError as error:
+        raise InvalidRequest(f"could not parse requested other SAN: {error}") from None
+
+
+def subject_of(names: Names) -> x509.Name:
+    """Return the distinguished name: a field with several values is one relative name of several attributes."""
+    parts = [_relative(oid, names.fields.get(field, ())) for field, oid in _FIELDS.items()]
+    parts.append(_relative(NameOID.COMMON_NAME, (names.common_name,) if names.common_name else ()))
+    parts.append(_relative(NameOID.SERIAL_NUMBER, (names.serial_number,) if names.serial_number else ()))
+    parts += [_relative(NameOID.USER_ID, (user,)) for user in names.user_ids]
+    return x509.Name([part for part in parts if part is not None])
+
+
+def _relative(oid: x509.ObjectIdentifier, values: Sequence[str]) -> x509.RelativeDistinguishedName | None:
+    # Lengths are the caller's concern, as with the peer: a country of three letters is issued.
+    attributes = [x509.NameAttribute(oid, value, _validate=False) for value in dict.fromkeys(values) if value]
+    return x509.RelativeDistinguishedName(attributes) if attributes else None
+
+
+def alternatives_of(names: Names) -> x509.SubjectAlternativeName:
+    """Return the alternative names."""
+    try:
+        return x509.SubjectAlternativeName([
+            *(x509.OtherName(x509.ObjectIdentifier(other.oid), _utf8(other.value)) for other in names.others),
+            *(x509.DNSName(name) for name in names.dns),
+            *(x509.RFC822Name(email) for email in names.emails),
+            *(x509.IPAddress(address) for address in names.ips),
+            *(x509.UniformResourceIdentifier(uri) for uri in names.uris),
+        ])  # fmt: skip
+    except ValueError as error:
+        raise InvalidRequest(f"unable to create certificate: {error}") from None
+
+
+def _utf8(text: str) -> bytes:
+    """Return DER of a UTF8String (X.690, section 8.23)."""
+    raw = text.encode()
+    size = len(raw)
+    if size < 0x80:
+        return bytes((_UTF8_STRING, size)) + raw
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((_UTF8_STRING, 0x80 | len(length))) + length + raw
+
+
+def names_of(subject: x509.Name, extensions: x509.Extensions) -> Names:
+    """Return what a certificate or a request calls its holder."""
+    return replace(
+        alternative_names(extensions),
+        common_name=_first(subject, NameOID.COMMON_NAME),
+        serial_number=_first(subject, NameOID.SERIAL_NUMBER),
+        user_ids=_all(subject, NameOID.USER_ID),
+        fields={field: _all(subject, oid) for field, oid in _FIELDS.items()},
+    )
+
+
+def alternative_names(extensions: x509.Extensions) -> Names:
+    """Return the alternative names among extensions."""
+    try:
+        found = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return Names()
+    return Names(
+        dns=tuple(found.get_values_for_type(x509.DNSName)),
+        emails=tuple(found.get_values_for_type(x509.RFC822Name)),
+        ips=tuple(ip for ip in found.get_values_for_type(x509.IPAddress)
+                  if isinstance(ip, ipaddress.IPv4Address | ipaddress.IPv6Address)),
+        uris=tuple(found.get_values_for_type(x509.UniformResourceIdentifier)),
+        others=tuple(OtherName(other.type_id.dotted_string, _from_utf8(other.value))
+                     for other in found.get_values_for_type(x509.OtherName)),
+    )  # fmt: skip
+
+
+def _from_utf8(raw: bytes) -> str:
+    """Return the text of a UTF8String; raises InvalidRequest for another type."""
+    if len(raw) < 2 or raw[0] != _UTF8_STRING:
+        raise InvalidRequest("only utf8 other SANs are supported; the CSR holds one of another type")
+    start = 2 if raw[1] < 0x80 else 2 + (raw[1] & 0x7F)
+    return raw[start:].decode(errors="replace")
+
+
+def _first(subject: x509.Name, oid: x509.ObjectIdentifier) -> str:
+    return next(iter(_all(subject, oid)), "")
+
+
+def _all(subject: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+    return tuple(str(attribute.value) for attribute in subject.get_attributes_for_oid(oid))

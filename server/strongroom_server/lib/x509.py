@@ -1,0 +1,142 @@
+"""Certificates as Vault's API shows them: PEM without its last newline, serial numbers in pairs of hex digits."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+    load_pem_private_key,
+)
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_CURVES = {224: ec.SECP224R1, 256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1}
+
+
+
+def pem(thing: x509.Certificate | x509.CertificateSigningRequest | x509.CertificateRevocationList) -> str:
+    """Return PEM without the newline at its end."""
+    return thing.public_bytes(Encoding.PEM).decode().rstrip("\n")
+
+
+def der(thing: x509.Certificate | x509.CertificateSigningRequest | x509.CertificateRevocationList) -> bytes:
+    """Return DER."""
+    return thing.public_bytes(Encoding.DER)
+
+
+def pem_blocks(text: str) -> list[tuple[str, str]]:
+    """Return the (label, whole block) pairs in ``text``, in order."""
+    return [(match[1], match[0]) for match in _BLOCK.finditer(text)]
+
+
+def serial_text(number: int) -> str:
+    """Print a serial number as "0a:1b:…"."""
+    digits = f"{number:x}"
+    digits = digits if len(digits) % 2 == 0 else "0" + digits
+    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
+
+
+def normal_serial(text: str) -> str:
+    """Return a serial number written with colons, hyphens, blanks or nothing between, as "0a:1b:…".
+
+    What is no serial number comes back in lower case and names nothing.
+    """
+    digits = re.sub(r"[:\s-]", "", text.strip().lower())
+    if not re.fullmatch(r"[0-9a-f]+", digits):
+        return text.strip().lower()
+    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2)) if len(digits) % 2 == 0 else digits
+
+
+def colons(raw: bytes) -> str:
+    """Print bytes as "0a:1b:…"."""
+    return raw.hex(":")
+
+
+def new_key(kind: str, bits: int) -> PrivateKey:
+    """Make a private key: "ec" (224, 256, 384, 521), "ed25519" or "rsa". RSA takes long and holds the interpreter."""
+    if kind == "ec":
+        return ec.generate_private_key(_CURVES[bits]())
+    if kind == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    return rsa.generate_private_key(65537, bits)
+
+
+def key_kind(key: object) -> str:
+    """Return "rsa", "ec" or "ed25519" for a private or public key; raises ValueError for another one."""
+    if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
+        return "rsa"
+    if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
+        return "ec"
+    if isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
+        return "ed25519"
+    raise ValueError(f"unsupported key type {type(key).__name__}: expected rsa, ec or ed25519")
+
+
+def key_bits(key: object) -> int:
+    """Return the size of an RSA or EC key; an Ed25519 key has 0, as Vault counts."""
+    return 0 if isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey) else int(key.key_size)  # type: ignore[attr-defined]
+
+
+def spki(key: PrivateKey | PublicKey) -> bytes:
+    """Return the public key as DER: equal for a key and its certificate."""
+    public = key.public_key() if isinstance(key, PrivateKey) else key
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def load_key(text: str | bytes) -> PrivateKey:
+    """Return the private key in PEM or PKCS #8 DER; raises ValueError (also for kinds that nothing here signs with)."""
+    raw = text.encode() if isinstance(text, str) else text
+    try:
+        key = load_pem_private_key(raw, None) if b"-----BEGIN" in raw else load_der_private_key(raw, None)
+    except (TypeError, ValueError) as error:
+        raise ValueError("private key could not be parsed") from error
+    if not isinstance(key, PrivateKey):
+        raise ValueError(f"unsupported key type {type(key).__name__}: expected rsa, ec or ed25519")
+    return key
+
+
+def trusted_rsa_key(raw: bytes) -> rsa.RSAPrivateKey:
+    """Return an RSA key that we made ourselves from its PKCS #8 DER, without checking it again."""
+    key = load_der_private_key(raw, None, unsafe_skip_rsa_key_validation=True)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("expected an RSA key")
+    return key
+
+
+def key_pem(key: PrivateKey, *, pkcs8: bool = False) -> str:
+    """Return a private key as PEM: PKCS #1 or SEC 1 as OpenSSL has always printed them, or PKCS #8."""
+    return key.private_bytes(Encoding.PEM, _form(key, pkcs8), NoEncryption()).decode().rstrip("\n")
+
+
+def key_der(key: PrivateKey, *, pkcs8: bool = False) -> bytes:
+    """Return a private key as DER, in the same forms."""
+    return key.private_bytes(Encoding.DER, _form(key, pkcs8), NoEncryption())
+
+
+def _form(key: PrivateKey, pkcs8: bool) -> PrivateFormat:
+    traditional = not pkcs8 and not isinstance(key, ed25519.Ed25519PrivateKey)
+    return PrivateFormat.TraditionalOpenSSL if traditional else PrivateFormat.PKCS8
+
+
+def moment(seconds: float) -> datetime:
+    """Return epoch seconds as certificates count them: UTC, no fractions."""
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
+def zulu(when: datetime) -> str:
+    """Print a moment as RFC 3339 with a Z and no fractions."""
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def load_certificates(blocks: Sequence[str]) -> list[x509.Certificate]:
+    """Return the certificates of PEM blocks; raises ValueError."""
+    return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
