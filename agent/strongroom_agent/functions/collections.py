@@ -52,7 +52,7 @@ def merged(first: dict[str, Any], second: dict[str, Any], *, override: bool) -> 
 
 def _explode(flat: dict[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for path in sorted(flat):
+    for path in filter(None, sorted(flat)):
         *folders, name = path.strip("/").split("/")
         place = out
         for folder in folders:
@@ -74,8 +74,6 @@ def _loop(*limits: Any) -> list[Int64]:
 def _whole(value: Any) -> int:
     if is_integer(value) or (isinstance(value, str) and value.lstrip("-").isdecimal()):
         return int(value)
-    if value is NO_VALUE:
-        return 0
     raise ValueError(f"loop: bad argument type {type_name(value)}")
 
 

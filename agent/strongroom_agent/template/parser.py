@@ -217,6 +217,9 @@ class _Parser:
             if commands and not isinstance(command[0], _EXECUTABLE):
                 self.fail(f"non executable command in pipeline stage {len(commands) + 1}")
             commands.append(command)
+            if more and self.skip_space().kind == end:  # Go takes a last | that leads nowhere
+                self.next()
+                more = False
         if not assign:
             self.variables.extend(variables)
         return nodes.Pipe(variables, assign, tuple(commands), (start, self.stream[self.index - 1].start, start))

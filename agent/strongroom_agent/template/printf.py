@@ -226,7 +226,7 @@ def _digits(value: int, verb: str, spec: Spec) -> str:
         least = spec.width - len(sign)
     text = text.zfill(least or 0)
     prefix = "0o" if verb == "O" else ""
-    if spec.has("#"):
+    if spec.has("#") and verb != "O":
         prefix = {2: "0b", 8: "" if text.startswith("0") else "0", 16: "0x"}.get(_BASES[verb], "")
     text = prefix + text
     return spec.pad(sign + (text.upper() if verb == "X" else text), zero=False)
