@@ -37,6 +37,8 @@ ROWS: tuple[Row, ...] = (
     Row("KV v2 read, in memory", "/s", cases.kv_read, 2.0),
     Row("KV v2 write, in memory", "/s", cases.kv_write, 1.5),
     Row("token create, in memory", "/s", cases.token_create, 2.0),
+    Row("transit encrypt, one item", "/s", cases.transit_encrypt, 1.5),
+    Row("transit encrypt, batch of 400", "/s", cases.transit_batch, 3.0),
     Row("memory after the load, dev", "MB", cases.memory, 0.5, less_is_better=True),
     Row("KV v2 read, durable store", "/s", cases.kv_read, 1.5, durable=True),
     Row("KV v2 write, durable store", "/s", cases.kv_write, 2.0, durable=True),

@@ -179,9 +179,9 @@ def _rsa_scheme(name: str, algorithm: Any, salt: Any) -> Any:
 
 def pss_salt(text: str, *, verifying: bool) -> Any:
     """Return the salt length that a request asks for: "auto", "hash" or a number; raises InvalidRequest."""
-    if text in {"", "auto"}:
+    if text in {"", "auto", "0"}:  # the numbers 0 and -1 are Go's names of the two words
         return padding.PSS.AUTO if verifying else padding.PSS.MAX_LENGTH
-    if text == "hash":
+    if text in {"hash", "-1"}:
         return padding.PSS.DIGEST_LENGTH
     if text.isascii() and text.isdigit():
         return int(text)
