@@ -225,10 +225,10 @@ def _digits(value: int, verb: str, spec: Spec) -> str:
     if least is None and spec.has("0") and not spec.has("-") and spec.width:
         least = spec.width - len(sign)
     text = text.zfill(least or 0)
-    prefix = "0o" if verb == "O" else ""
-    if spec.has("#") and verb != "O":
+    prefix = ""
+    if spec.has("#"):
         prefix = {2: "0b", 8: "" if text.startswith("0") else "0", 16: "0x"}.get(_BASES[verb], "")
-    text = prefix + text
+    text = ("0o" if verb == "O" else "") + prefix + text
     return spec.pad(sign + (text.upper() if verb == "X" else text), zero=False)
 
 
