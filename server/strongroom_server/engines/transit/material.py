@@ -45,6 +45,11 @@ def _aead(chacha: bool, key: bytes) -> AESGCM | ChaCha20Poly1305:
     return ChaCha20Poly1305(key) if chacha else AESGCM(key)
 
 
+def aead(kind: KeyType, secret: bytes) -> AESGCM | ChaCha20Poly1305:
+    """Return the cipher of a key that is not derived."""
+    return _aead(kind.name == "chacha20-poly1305", secret)
+
+
 def _derived(secret: bytes, context: bytes, length: int) -> bytes:
     return HKDF(hashes.SHA256(), length, salt=None, info=context).derive(secret)
 
@@ -59,7 +64,7 @@ def seal(kind: KeyType, secret: bytes, plaintext: bytes, *, context: bytes | Non
         secret = both[:length]
         if convergent:
             nonce = hmac.digest(both[length:], plaintext, hashlib.sha256)[:NONCE]
-    return nonce + _aead(kind.name == "chacha20-poly1305", secret).encrypt(nonce, plaintext, associated)
+    return nonce + aead(kind, secret).encrypt(nonce, plaintext, associated)
 
 
 def unseal(kind: KeyType, secret: bytes, sealed: bytes, *, context: bytes | None, convergent: bool,
@@ -71,7 +76,7 @@ def unseal(kind: KeyType, secret: bytes, sealed: bytes, *, context: bytes | None
         length = len(secret)
         secret = _derived(secret, context, length + 32 if convergent else length)[:length]
     try:
-        return _aead(kind.name == "chacha20-poly1305", secret).decrypt(sealed[:NONCE], sealed[NONCE:], associated)
+        return aead(kind, secret).decrypt(sealed[:NONCE], sealed[NONCE:], associated)
     except InvalidTag:
         raise InvalidRequest("invalid ciphertext: cipher: message authentication failed") from None
 
