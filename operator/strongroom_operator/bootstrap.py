@@ -14,11 +14,11 @@ from strongroom_common.secret import Secret
 from strongroom_operator import keys as stored
 from strongroom_operator.errors import GiveUp
 from strongroom_operator.keys import Keys
-from strongroom_operator.policies import rule
+from strongroom_operator.policies import OPERATOR, rule
 from strongroom_operator.spec import DEFAULT_AUDIENCE, Seal, VaultClusterSpec
 from strongroom_operator.vault import Server, find
 
-ROLE = POLICY = "strongroom-operator"
+ROLE = POLICY = OPERATOR
 TOKEN_TTL = 1200  # seconds; a new login costs one TokenReview
 
 

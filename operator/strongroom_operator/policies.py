@@ -15,6 +15,9 @@ from strongroom_operator.checks import Verdict, matches
 from strongroom_operator.resources import Cluster
 from strongroom_operator.spec import CAPABILITIES, ClusterRef, SecretEngine, SecretPolicySpec, SecretRule
 
+OPERATOR = "strongroom-operator"
+"""Name of the operator's own role and policy in a server; a SecretPolicy's policy has a dot and so never this name."""
+
 Rule = tuple[str, tuple[str, ...]]
 _KNOWN_CAPABILITIES = frozenset((*CAPABILITIES, "recover"))
 
@@ -99,11 +102,10 @@ def something_is_granted(case: Case) -> Verdict | None:
     return Verdict("NoRules", "set at least one of secrets, paths and rules")
 
 
-def root_is_not_granted(case: Case) -> Verdict | None:
-    """Refuse the one policy that no pod should have."""
-    if "root" not in case.spec.token.policies:
-        return None
-    return Verdict("RootRefused", "token.policies must not have root")
+def no_reserved_policy_is_granted(case: Case) -> Verdict | None:
+    """Refuse the policies that no pod should have: root, and the operator's own, with which one becomes root."""
+    reserved = [name for name in ("root", OPERATOR) if name in case.spec.token.policies]
+    return Verdict("PolicyRefused", f"token.policies must not have {reserved[0]}") if reserved else None
 
 
 def secrets_have_an_engine(case: Case) -> Verdict | None:
@@ -157,7 +159,7 @@ CHECKS = (
     cluster_is_known,
     namespace_is_allowed,
     something_is_granted,
-    root_is_not_granted,
+    no_reserved_policy_is_granted,
     secrets_have_an_engine,
     rules_can_be_read,
     role_is_free,

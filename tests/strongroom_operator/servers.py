@@ -80,7 +80,7 @@ async def running(kind: str, folder: Path, port: int, **more: Any) -> AsyncItera
 
 
 async def _until_it_answers(server: HttpServer) -> None:
-    for _ in range(200):
+    for _ in range(600):
         with contextlib.suppress(ClientError):
             await health(server)
             return

@@ -49,7 +49,13 @@ def case(cluster: Cluster | None = CLUSTER, **spec: Any) -> Case:
             "'team'",
             id="a_namespace_that_the_cluster_does_not_take",
         ),
-        pytest.param(case(token={"policies": ["root"]}, **SECRETS), "RootRefused", "", id="root_is_refused"),
+        pytest.param(case(token={"policies": ["root"]}, **SECRETS), "PolicyRefused", "root", id="root_is_refused"),
+        pytest.param(
+            case(token={"policies": ["strongroom-operator"]}, **SECRETS),
+            "PolicyRefused",
+            "",
+            id="so_is_the_operators_own",
+        ),
         pytest.param(
             case(secrets=[{"path": "nowhere/app"}]), "NoEngine", "'nowhere/app'.*secret, old", id="no_such_engine"
         ),
