@@ -17,7 +17,7 @@ from typing import Any
 
 from strongroom_common.clock import Clock, rfc3339
 from strongroom_server.core.tokens import random_text
-from strongroom_server.sdk.errors import InvalidRequest, RequestError
+from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.storage import Change, Storage, load, put, remove
 
 log = logging.getLogger("core.leases")
@@ -153,7 +153,7 @@ class LeaseStore:
         entry = await self.find(lease_id)
         if entry is None:
             return
-        entry = replace(entry, attempts=entry.attempts + 1, error=str(error))
+        entry = replace(entry, attempts=entry.attempts + 1, error=str(error) or type(error).__name__)
         log.warning("revoking failed", extra={"fields": {"lease_id": lease_id, "attempt": entry.attempts}})
         await self._storage.commit([put(f"id/{lease_id}", entry)])
         if entry.irrevocable:
@@ -214,9 +214,9 @@ class LeaseStore:
                     return
                 try:
                     await self._take_back(entry)
-                except Exception as error:
+                except Exception:
                     if not force:
-                        raise InvalidRequest(f"failed to revoke entry: {_public(error)}") from error
+                        raise
                     log.warning("forced out", extra={"fields": {"lease_id": lease_id}})
                 await self._drop(entry)
         finally:
@@ -295,10 +295,6 @@ class LeaseStore:
     def irrevocable(self) -> dict[str, str]:
         """Return the leases whose revocation was given up, with the last error."""
         return self._irrevocable
-
-
-def _public(error: Exception) -> str:
-    return str(error) if isinstance(error, RequestError) else type(error).__name__
 
 
 def _short(lease_id: str) -> str:

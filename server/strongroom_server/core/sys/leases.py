@@ -1,12 +1,14 @@
 """sys/leases: look up, renew, revoke."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given, Seconds
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import list_, read, write
-from strongroom_server.sdk.errors import InvalidRequest, NotFound
+from strongroom_server.sdk.errors import InvalidRequest, NotFound, RequestError
 from strongroom_server.sdk.request import Response
 
 Prefix = Annotated[str, "Beginning of the lease ids."]
@@ -96,7 +98,8 @@ class Leases(Area):
     async def _revoke(self, asked: LeaseId) -> Response | None:
         lease_id = _id(asked)
         if asked.sync:
-            await self.server.leases.revoke(lease_id)
+            with _told():
+                await self.server.leases.revoke(lease_id)
             return None
         await self.server.leases.revoke_or_retry(lease_id)
         return None
@@ -104,7 +107,8 @@ class Leases(Area):
     @write("leases/revoke-prefix/{prefix:rest}", sudo=True)
     async def revoke_prefix(self, prefix: Prefix) -> None:
         """End every lease whose id begins so."""
-        await self.server.leases.revoke_many(await self.server.leases.ids(prefix))
+        with _told():
+            await self.server.leases.revoke_many(await self.server.leases.ids(prefix))
 
     @write("revoke-prefix/{prefix:rest}", sudo=True)
     async def revoke_prefix_old(self, prefix: Prefix) -> None:
@@ -142,6 +146,15 @@ class Leases(Area):
         """Clean up what broken leases left behind."""
         return Response(warnings=["Tidy operation successfully started. Any information from the operation "
                                   "will be printed to the server's logs."], status=202)  # fmt: skip
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what an engine said when it could not take a secret back: the lease stays."""
+    try:
+        yield
+    except RequestError as error:
+        raise InvalidRequest(f"failed to revoke entry: {error}") from error
 
 
 def _id(asked: LeaseId) -> str:

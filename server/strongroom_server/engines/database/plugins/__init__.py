@@ -8,7 +8,7 @@ from typing import Any
 
 from strongroom_server.sdk.parts import UnknownPart, load_part
 
-SHARED = ("memfile", "pool", "protocol", "scram", "url")
+SHARED = ("batches", "creation", "memfile", "pool", "protocol", "scram", "url")
 
 
 def load_plugin(name: str) -> Any:

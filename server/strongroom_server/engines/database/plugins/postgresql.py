@@ -1,4 +1,4 @@
-"""PostgreSQL, through psycopg 3. One transaction and one round trip for whatever is asked.
+"""PostgreSQL, through psycopg 3: one transaction and one round trip for whatever is asked.
 
 All statements of a call go as one simple query, which PostgreSQL runs as one transaction and takes apart itself.
 """
@@ -15,6 +15,8 @@ from strongroom_common.clock import Clock
 from strongroom_common.fields import Seconds
 from strongroom_common.secret import Secret
 from strongroom_server.engines.database.plugins import scram
+from strongroom_server.engines.database.plugins.batches import Batches
+from strongroom_server.engines.database.plugins.creation import LOCK, arranged
 from strongroom_server.engines.database.plugins.memfile import MemoryFile
 from strongroom_server.engines.database.plugins.pool import Driver, Pool
 from strongroom_server.engines.database.plugins.protocol import DatabaseError, Unverified, User
@@ -33,16 +35,28 @@ CREDENTIALS = frozenset({"password", "client_certificate"})
 _WAIT = 10  # seconds for a connection, unless the URL says otherwise
 _UPDATE = ("ALTER ROLE \"{{name}}\" WITH PASSWORD '{{password}}'",)
 _RENEW = ("ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}'",)
-# What the role was granted goes with it, in whatever schema; what it made stays, and is then the server's.
-_REVOKE = (
-    """DO $strongroom$ BEGIN
-IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '{{name}}') THEN
-  IF NOT pg_catalog.pg_has_role(current_user, '{{name}}', 'USAGE') THEN GRANT "{{name}}" TO CURRENT_USER; END IF;
-  REASSIGN OWNED BY "{{name}}" TO CURRENT_USER;
-  DROP OWNED BY "{{name}}";
-  DROP ROLE "{{name}}";
-END IF; END $strongroom$""",
-)
+# What roles were granted goes with them, in whatever schema; what they made stays, and is then the server's.
+_REVOKE = """DO $strongroom$
+DECLARE role name; names text;
+BEGIN
+  FOR role IN SELECT rolname FROM pg_catalog.pg_roles
+      WHERE rolname IN ({names}) AND NOT pg_catalog.pg_has_role(current_user, oid, 'USAGE') LOOP
+    EXECUTE pg_catalog.format('GRANT %I TO CURRENT_USER', role);
+  END LOOP;
+  SELECT pg_catalog.string_agg(pg_catalog.quote_ident(rolname), ', ') INTO names
+      FROM pg_catalog.pg_roles WHERE rolname IN ({names});
+  IF names IS NOT NULL THEN
+    EXECUTE 'REASSIGN OWNED BY ' || names || ' TO CURRENT_USER';
+    EXECUTE 'DROP OWNED BY ' || names;
+    EXECUTE 'DROP ROLE ' || names;
+  END IF;
+END $strongroom$"""
+_ASK = """SELECT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
+    current_setting('password_encryption'), current_setting('scram_iterations', true),
+    current_setting('shared_preload_libraries') || current_setting('session_preload_libraries')"""
+_BATCH = 32  # roles dropped in one transaction
+_TRIES = 4  # where a transaction meets another that changes the same row of a catalog
+_CONFLICTS = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
 _DIALECT = Dialect(
     re.compile(
         r"""(?P<escaped>\b[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z))
@@ -59,6 +73,14 @@ _DIALECT = Dialect(
         "escaped": lambda value: value.replace("\\", "\\\\").replace("'", "''"),
     },
 )
+
+
+@dataclass(frozen=True)
+class Server:
+    """What a server lets us do: whether ``verifiers`` can be stored as they are, made in how many rounds."""
+
+    verifiers: bool
+    iterations: int
 
 
 @dataclass(frozen=True)
@@ -104,7 +126,8 @@ class PostgreSQL:
             Driver(self._connect, _usable, _close), clock, size=size, idle=min(idle, size),
             lifetime=settings.max_connection_lifetime,
         )  # fmt: skip
-        self._hashes_like: scram.Parameters | None = None
+        self._revocations = Batches(self._drop, _BATCH)
+        self._server: Server | None = None
 
     async def verify(self) -> None:
         """Make a connection and try it."""
@@ -112,7 +135,7 @@ class PostgreSQL:
 
     async def create(self, user: User, statements: Sequence[str]) -> None:
         """Run the creation statements in one transaction."""
-        await self._fill_and_run(statements, user)
+        await self._fill_and_run(arranged(statements, direct=await self._stores_verifiers(user)), user)
 
     async def update(self, user: User, statements: Sequence[str]) -> None:
         """Change a password."""
@@ -125,9 +148,9 @@ class PostgreSQL:
     async def revoke(self, name: str, statements: Sequence[str]) -> None:
         """Drop a role."""
         if statements:
-            await self._fill_and_run(statements, User(name))
+            await self._fill_and_run([LOCK, *statements], User(name))
         else:
-            await self._run([_default_revocation(name)])
+            await self._revocations.add(name)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -140,51 +163,50 @@ class PostgreSQL:
     async def _fill_and_run(self, statements: Sequence[str], user: User) -> None:
         expiration = datetime.fromtimestamp(user.expires, UTC).strftime("%Y-%m-%d %H:%M:%S+0000")
         values = {"name": user.name, "username": user.name, "password": user.password, "expiration": expiration}
-        if user.password:
-            statements = await self._with_verifier(statements, values)
+        if self._settings.password_authentication == scram.METHOD and user.password.isascii():
+            statements = [text.replace("{{password}}", "{{verifier}}") for text in statements]
+        if any("{{verifier}}" in text for text in statements):
+            values["verifier"] = await scram.verifier(user.password, (await self._known()).iterations)
         try:
             filled = fill(statements, values, _DIALECT)
         except UnsafeValue as error:
             raise DatabaseError(str(error)) from None
         await self._run(filled, secrets=(user.password, values.get("verifier", "")))
 
-    async def _with_verifier(self, statements: Sequence[str], values: dict[str, str]) -> Sequence[str]:
-        """Let the verifier take the password's place, everywhere if so configured, else where it comes to the same.
+    async def _stores_verifiers(self, user: User) -> bool:
+        return user.password.isascii() and (await self._known()).verifiers
 
-        PostgreSQL makes the same verifier of a role's password itself; made here the password is in no log of its.
-        """
-        everywhere = self._settings.password_authentication == scram.METHOD
-        if not everywhere and not any(scram.replaceable(text) for text in statements):
-            return statements
-        like = await self._parameters()
-        if like is None and not everywhere:
-            return statements
-        values["verifier"] = await scram.verifier(values["password"], like or scram.Parameters())
-        if everywhere:
-            return [text.replace("{{password}}", "{{verifier}}") for text in statements]
-        return [scram.replaced(text) for text in statements]
+    async def _known(self) -> "Server":
+        """Find out once what the server does with passwords, and whether we may store their verifiers."""
+        if self._server is None:
+            (superuser, method, iterations, libraries), *_ = await self._run([_ASK])
+            checks = "pass" in libraries or "cred" in libraries  # passwordcheck and its like want to see passwords
+            verifiers = superuser and method == scram.METHOD and not checks
+            self._server = Server(verifiers, int(iterations or scram.ITERATIONS))
+        return self._server
 
-    async def _parameters(self) -> scram.Parameters | None:
-        """Return how this PostgreSQL hashes passwords, None where that is not SCRAM."""
-        if self._hashes_like is None:
-            rows = await self._run([
-                "SELECT pg_catalog.current_setting('password_encryption'), "
-                "coalesce(pg_catalog.current_setting('scram_iterations', true), '')"
-            ])  # fmt: skip
-            method, iterations = rows[0]
-            self._hashes_like = scram.Parameters(method == scram.METHOD, int(iterations or scram.ITERATIONS))
-        return self._hashes_like if self._hashes_like.on else None
+    async def _drop(self, names: Sequence[str]) -> None:
+        """Drop roles that are there, and with them what they were granted."""
+        if any("$strongroom$" in name or "\0" in name for name in names):
+            raise DatabaseError("the user's name cannot stand in a statement")
+        literals = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+        await self._run([LOCK, _REVOKE.replace("{names}", literals)])
 
     async def _run(self, statements: Sequence[str], secrets: Sequence[str] = ()) -> list[Any]:
         """Run all in one transaction and one round trip; return the rows of the first that has any."""
         import psycopg
 
-        try:
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute("\n;\n".join(statements).encode())
-                return await cursor.fetchall() if cursor.description else []
-        except psycopg.Error as error:
-            raise DatabaseError(without(_message(error), secrets)) from None
+        query = "\n;\n".join(statements).encode()
+        for attempt in range(_TRIES):
+            try:
+                async with self._pool.connection() as connection:
+                    cursor = await connection.execute(query)
+                    return await cursor.fetchall() if cursor.description else []
+            except psycopg.Error as error:
+                if attempt + 1 < _TRIES and _conflict(error):
+                    continue
+                raise DatabaseError(without(_message(error), secrets)) from None
+        raise AssertionError("the last attempt returns or raises")
 
     # -- connections --------------------------------------------------------------------------------------------------
 
@@ -208,14 +230,6 @@ class PostgreSQL:
         return {"connect_timeout": _WAIT, "client_encoding": "utf8"} | conninfo_to_dict(url) | files
 
 
-def _default_revocation(name: str) -> str:
-    """Fill the default. Its body is in dollars, yet the name stands in quotes there: it is escaped for those."""
-    if "$strongroom$" in name or "\0" in name:
-        raise DatabaseError("the user's name cannot stand in a statement")
-    literal, identifier = name.replace("'", "''"), name.replace('"', '""')
-    return _REVOKE[0].replace("'{{name}}'", f"'{literal}'").replace('"{{name}}"', f'"{identifier}"')
-
-
 def _usable(connection: "AsyncConnection[Any]") -> bool:
     """Tell whether a connection can be lent: it is at rest, and the server has not closed it meanwhile."""
     from psycopg.pq import TransactionStatus
@@ -230,6 +244,11 @@ def _usable(connection: "AsyncConnection[Any]") -> bool:
 async def _close(connection: "AsyncConnection[Any]") -> None:
     with contextlib.suppress(Exception):
         await connection.close()
+
+
+def _conflict(error: "Error") -> bool:
+    """Tell whether a transaction failed, and was undone, only because of another at the same moment."""
+    return error.sqlstate in _CONFLICTS or error.diag.message_primary == "tuple concurrently updated"
 
 
 def _message(error: "Error") -> str:
