@@ -133,6 +133,10 @@ class PolicyStore:
         found = [await self._policy(name) for name in names]
         return [policy for policy in found if policy is not None]
 
+    async def missing(self, names: Iterable[str]) -> list[str]:
+        """Return those of ``names`` that are no policy: a token may have them, and they grant nothing."""
+        return [name for name in names if name != ROOT and await self._policy(name) is None]
+
     async def _policy(self, name: str) -> Policy | None:
         if name in self._parsed:
             return self._parsed[name]

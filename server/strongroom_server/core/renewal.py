@@ -27,9 +27,7 @@ class Renewal:
         server = self._server
         if token.type == BATCH:
             raise InvalidRequest("batch tokens cannot be renewed")
-        if not token.expires:  # it never ends: there is nothing to move
-            return self._auth(token), []
-        if not token.renewable:
+        if not token.expires or not token.renewable:
             raise InvalidRequest("lease is not renewable")
         found = server.mounts.find(token.path)
         if found is None:

@@ -146,7 +146,9 @@ class TokenAuth(Engine):
             _apply_role(auth, role)
         if kind == BATCH and (auth.num_uses or auth.period or auth.explicit_max_ttl):
             raise InvalidRequest("batch tokens have no number of uses, period or explicit max TTL")
-        warnings = self._grant(auth, asked.ttl or asked.lease, parent)
+        missing = await self.server.policies.missing(auth.policies)
+        warnings = [f'Policy "{name}" does not exist' for name in missing]
+        warnings += self._grant(auth, asked.ttl or asked.lease, parent)
         if asked.entity_alias:
             await self._attach_entity(auth, asked.entity_alias, role)
         path = "auth/token/" + request.path.rstrip("/") + (f"/{role.path_suffix}" if role and role.path_suffix else "")

@@ -279,7 +279,7 @@ class TokenStore:
             "path": token.path,
             "policies": token.policies,
             "renewable": token.renewable,
-            "ttl": max(int(token.expires - now), 0) if token.expires else 0,
+            "ttl": max(round(token.expires - now), 0) if token.expires else 0,
             "type": token.type,
         }
         optional = {

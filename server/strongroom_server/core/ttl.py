@@ -35,12 +35,12 @@ def grant(limits: Limits, *, asked: int, now: float, issued: float) -> tuple[int
     else:
         wish = asked or limits.ttl or limits.default
         maximum = _least(limits.max_ttl, limits.maximum)
-        left = int(issued + maximum - now) if maximum else wish
+        left = round(issued + maximum - now) if maximum else wish
         if wish > left:
             warnings.append(_capped(wish, left))
         seconds = min(wish, left)
     if limits.explicit_max:
-        left = int(issued + limits.explicit_max - now)
+        left = round(issued + limits.explicit_max - now)
         if seconds > left:
             warnings.append(_capped(seconds, left))
         seconds = min(seconds, left)
