@@ -54,6 +54,7 @@ class Loop:
         self._order = itertools.count()
         self._waiting: list[tuple[Action, Callable[[Outcome], object]]] = []
         self._free = jobs
+        self._threads: set[threading.Thread] = set()
         self._code: int | None = None
 
     def post(self, action: Action) -> None:
@@ -87,7 +88,15 @@ class Loop:
             self._due()
             if self._code is None:
                 self._next()
+        self._wind_up()
         return self._code
+
+    def _wind_up(self) -> None:
+        """Give jobs a moment to end: a thread that writes a log while the interpreter goes down makes it abort."""
+        for thread in self._threads:
+            thread.join(0.3)
+            if thread.is_alive():
+                return  # it waits for a server or a command; it dies in that wait
 
     def _next(self) -> None:
         try:
@@ -111,16 +120,20 @@ class Loop:
         while self._waiting and self._free:
             work, then = self._waiting.pop(0)
             self._free -= 1
-            threading.Thread(target=self._work, args=(work, then), daemon=True).start()
+            thread = threading.Thread(target=self._work, args=(work, then), daemon=True)
+            self._threads.add(thread)
+            thread.start()
 
     def _work(self, work: Action, then: Callable[[Outcome], object]) -> None:
         try:
             outcome = Outcome(work())
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is raised where the outcome is taken
             outcome = Outcome(error=error)
-        self.post(lambda: self._done(outcome, then))
+        thread = threading.current_thread()
+        self.post(lambda: self._done(thread, outcome, then))
 
-    def _done(self, outcome: Outcome, then: Callable[[Outcome], object]) -> None:
+    def _done(self, thread: threading.Thread, outcome: Outcome, then: Callable[[Outcome], object]) -> None:
+        self._threads.discard(thread)
         self._free += 1
         self._launch()
         then(outcome)

@@ -9,7 +9,7 @@ from strongroom_agent.fetch import Dependency
 from strongroom_agent.functions import find
 from strongroom_agent.functions.context import Context, Recall
 from strongroom_agent.template import ExecutionError, Function, parse
-from strongroom_agent.template.execute import redacted
+from strongroom_agent.template.redaction import redacted
 from strongroom_agent.template.values import raw
 
 

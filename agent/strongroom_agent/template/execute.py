@@ -8,6 +8,7 @@ from strongroom_agent.template.calls import MISSING, Function, constant_argument
 from strongroom_agent.template.errors import ExecutionError
 from strongroom_agent.template.lexer import line_of
 from strongroom_agent.template.printing import text
+from strongroom_agent.template.redaction import redacted
 from strongroom_agent.template.values import (
     NO_VALUE,
     NilPointer,
@@ -314,21 +315,3 @@ def _computed(arguments: tuple[Any, ...], values: list[Any]) -> list[Any]:
     """Return the values that are not written in the template itself: they may be secret."""
     pairs = zip(arguments, values, strict=False)
     return [value for node, value in pairs if not isinstance(node, nodes.Constant)]
-
-
-def redacted(message: str, values: list[Any]) -> str:
-    """Return ``message`` without any of the strings and numbers within ``values``."""
-    texts: set[str] = set()
-    for value in values:
-        _leaves(value, texts)
-    for leaf in sorted(texts, key=len, reverse=True):
-        message = message.replace(leaf, "[redacted]")
-    return message
-
-
-def _leaves(value: Any, texts: set[str]) -> None:
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            _leaves(item, texts)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        texts.update({text(value), repr(text(value))[1:-1]} - {""})
