@@ -3,12 +3,13 @@
 import asyncio
 import logging
 
+from strongroom_server.engines.database.static_roles import StaticRoles
 from strongroom_server.engines.database.users import Users
 
 log = logging.getLogger("engines.database")
 
 
-class Engine(Users):
+class Engine(Users, StaticRoles):
     """Makes credentials of databases."""
 
     async def start(self) -> None:

@@ -1,5 +1,6 @@
 """Bodies of the database engine, which are what is stored too (api-docs/secret/databases)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -82,7 +83,7 @@ class Role:
         """Return what a read shows."""
         return _without_empty_config({
             "creation_statements": self.creation_statements,
-            "credential_config": self.credential_config,
+            "credential_config": credential_facts(self.credential_config),
             "credential_type": self.credential_type,
             "db_name": self.db_name,
             "default_ttl": self.default_ttl,
@@ -115,6 +116,12 @@ class StaticRole:
         return {"rotation_period": self.rotation_period}
 
 
+def credential_facts(config: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a read shows of a credential's settings: numbers as such, no private key."""
+    shown = {name: int(value) if value.isdigit() else value for name, value in sorted(config.items())}
+    return {name: value for name, value in shown.items() if name != "ca_private_key"}
+
+
 def _without_empty_config(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name != "credential_config" or value}
 
@@ -122,7 +129,7 @@ def _without_empty_config(facts: dict[str, Any]) -> dict[str, Any]:
 def static_facts(role: StaticRole, rotated: str | None) -> dict[str, Any]:
     """Return what a read of a static role shows; ``rotated`` is the time of the last change."""
     return _without_empty_config({
-        "credential_config": role.credential_config,
+        "credential_config": credential_facts(role.credential_config),
         "credential_type": role.credential_type,
         "db_name": role.db_name,
         "last_vault_rotation": rotated,

@@ -48,12 +48,11 @@ class Users(Roles):
         connection = await self.connection(role.db_name)
         if not connection.allows(name):
             raise InvalidRequest(f'"{name}" is not an allowed role')
-        if role.credential_type not in connection.plugin.CREDENTIALS:
-            raise InvalidRequest(f'unsupported credential_type: "{role.credential_type}"')
+        credentials.supported(role, connection.plugin.CREDENTIALS)
         if not role.creation_statements:
             raise InvalidRequest("empty creation statements")
-        username = self._username(connection, name, request)
-        credential = await credentials.make(self.system, role, connection.stored.config.password_policy)
+        username = self._username(connection, role, name, request)
+        credential = await credentials.make(self.system, role, connection.stored.config.password_policy, username)
         user = User(username, credential.password, credential.public_key, self._end(role))
         key = await self._wal.begin(role.db_name, username, role.rollback_statements)
         try:
@@ -97,11 +96,12 @@ class Users(Roles):
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
-    def _username(self, connection: Open, role: str, request: Request) -> str:
+    def _username(self, connection: Open, role: Role, name: str, request: Request) -> str:
         display_name = request.caller.display_name if request.caller else ""
-        facts = usernames.Facts(display_name, role, self.system.clock.now(), passwords.letters)
+        facts = usernames.Facts(display_name, name, self.system.clock.now(), passwords.letters)
+        template = role.credential_config.get("common_name_template") or connection.username_template
         try:
-            return usernames.render(connection.username_template, facts)
+            return usernames.render(template, facts)
         except usernames.BadTemplate as error:
             raise InvalidRequest(f"failed to generate username: {error}") from None
 
