@@ -46,6 +46,7 @@ _OPERATIONS: Mapping[str, Operation] = {
 }  # fmt: skip
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MERGE_PATCH = "application/merge-patch+json"
+_OPAQUE = frozenset({"application/ocsp-request"})  # bodies that are the engine's to read
 
 
 class UnsupportedMediaType(RequestError):
@@ -176,7 +177,10 @@ class App:
         parameters = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
         headers = message.headers
         data: dict[str, Any] = {}
-        if method in _WITH_BODY:
+        opaque = b""
+        if method in _WITH_BODY and message.content_type in _OPAQUE:
+            opaque = await self._read(message)
+        elif method in _WITH_BODY:
             data = await self._body(message, method)
             data = parameters | data if parameters and method != "PATCH" else data
         elif parameters:
@@ -194,6 +198,7 @@ class App:
             raise InvalidRequest("missing required request header: X-Vault-Request: true")
         request = Request(
             operation, path, data, token=token, headers=headers, connection=self._connection(message), id=request_id,
+            body=opaque,
         )  # fmt: skip
         namespace = headers.get("X-Vault-Namespace", "").strip("/")
         if namespace not in {"", "root"}:
@@ -215,8 +220,6 @@ class App:
         return connection
 
     async def _body(self, message: web.BaseRequest, method: str) -> dict[str, Any]:
-        if (message.content_length or 0) > self.listener.max_request_size:
-            raise TooLarge("http: request body too large")
         raw = await self._read(message)
         if method == "PATCH" and message.content_type != _MERGE_PATCH:
             given = message.content_type
@@ -241,6 +244,8 @@ class App:
 
     async def _read(self, message: web.BaseRequest) -> bytes:
         if message.content_length is not None:
+            if message.content_length > self.listener.max_request_size:
+                raise TooLarge("http: request body too large")
             return await message.read()
         chunks, size = [], 0
         async for chunk in message.content.iter_any():  # chunked: the length is known only as it comes

@@ -66,7 +66,8 @@ class Request:
     """One request. ``path`` is relative to the mount, ``mount_point`` ends in a slash ("secret/", "auth/userpass/").
 
     ``data`` is the parsed JSON body, or the query parameters for operations without one; numbers that are not
-    integers are ``jsonx.Number``. ``token`` is the client's own and only the core looks at it.
+    integers are ``jsonx.Number``. ``token`` is the client's own and only the core looks at it. ``body`` is there where
+    the content is of a type that is not parsed (an OCSP request).
     """
 
     operation: Operation
@@ -81,6 +82,7 @@ class Request:
     id: str = ""
     wrap_ttl: int = 0
     namespace: str = ""
+    body: bytes = b""
 
 
 @dataclass(slots=True)

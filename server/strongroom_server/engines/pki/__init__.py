@@ -5,11 +5,12 @@ from strongroom_server.engines.pki.paths.fetch import FetchPaths
 from strongroom_server.engines.pki.paths.intermediates import IntermediatePaths
 from strongroom_server.engines.pki.paths.issuers import IssuerPaths
 from strongroom_server.engines.pki.paths.keys import KeyPaths
+from strongroom_server.engines.pki.paths.ocsp import OcspPaths
 from strongroom_server.engines.pki.paths.revoke import RevokePaths
 from strongroom_server.engines.pki.paths.roles import RolePaths
 
 
-class Engine(RevokePaths, IntermediatePaths, IssuerPaths, KeyPaths, RolePaths, ConfigPaths, FetchPaths):
+class Engine(RevokePaths, OcspPaths, IntermediatePaths, IssuerPaths, KeyPaths, RolePaths, ConfigPaths, FetchPaths):
     """Issues certificates."""
 
     async def tick(self) -> None:

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import msgspec
 from cryptography import x509
 
-from strongroom_common.durations import parse_duration
+from strongroom_common.durations import go_duration, parse_duration
 from strongroom_common.fields import Given
 from strongroom_server.engines.pki.building import HASHES, Hash, Signing, authority_identifier, hash_for, padding_for
 from strongroom_server.engines.pki.certs import Certs, Revoked
 from strongroom_server.engines.pki.issuers import Issuer, Issuers
 from strongroom_server.engines.pki.keys import Keys
-from strongroom_server.lib.x509 import PrivateKey, der, moment
+from strongroom_server.lib.x509 import PrivateKey, der, key_kind, moment
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.storage import Storage, load, save
 
@@ -66,7 +66,7 @@ def changed_config(given: Given[CrlInput], stored: CrlConfig) -> CrlConfig:
     config = msgspec.structs.replace(stored, **{name: getattr(given.value, name) for name in given.sent})
     expiry = _seconds("expiry", config.expiry)
     if (ocsp := _seconds("ocsp_expiry", config.ocsp_expiry)) < 0:
-        raise InvalidRequest(f"ocsp_expiry must be greater than or equal to 0 got: {ocsp}s")
+        raise InvalidRequest(f"ocsp_expiry must be greater than or equal to 0 got: {go_duration(ocsp)}")
     grace = _seconds("auto_rebuild_grace_period", config.auto_rebuild_grace_period)
     interval = _seconds("delta_rebuild_interval", config.delta_rebuild_interval)
     if config.auto_rebuild and grace >= expiry:
@@ -237,6 +237,15 @@ def sign_entries(issuer: Issuer, key: PrivateKey, revoked: Iterable[x509.Revoked
     )
     signing = signing_of(issuer)
     return builder.sign(key, revocation_hash(key, signing), rsa_padding=padding_for(key, signing))
+
+
+def algorithm_name(key: PrivateKey, signing: Signing) -> str:
+    """Return Go's name of the algorithm that a key signs with."""
+    used = hash_for(key, signing.bits)
+    if used is None:
+        return "Ed25519"
+    bits = used.digest_size * 8
+    return f"SHA{bits}WithRSA{'PSS' if signing.pss else ''}" if key_kind(key) == "rsa" else f"ECDSAWithSHA{bits}"
 
 
 def signing_of(issuer: Issuer) -> Signing:

@@ -131,7 +131,8 @@ class Issuers:
         if any(issuer.name == name and issuer.id != but for issuer in (await self.all()).values()):
             raise InvalidRequest("issuer name already in use")
 
-    async def add(self, certificate: x509.Certificate, key_id: str, name: str = "") -> tuple[Issuer, bool]:
+    async def add(self, certificate: x509.Certificate, key_id: str, name: str = "",
+                  algorithm: str = "") -> tuple[Issuer, bool]:  # fmt: skip
         """Store an issuer, unless it is there already; tell whether it is new. The first with a key is the default."""
         raw = der(certificate)
         for issuer in (await self.all()).values():
@@ -140,7 +141,7 @@ class Issuers:
                     issuer = msgspec.structs.replace(issuer, key_id=key_id)
                     await self.save(issuer)
                 return issuer, False
-        issuer = Issuer(str(uuid.uuid4()), pem(certificate), key_id, name)
+        issuer = Issuer(str(uuid.uuid4()), pem(certificate), key_id, name, revocation_signature_algorithm=algorithm)
         config = await self.config()
         changes = [put(f"issuer/{issuer.id}", issuer)]
         if key_id and (not config.default or config.default_follows_latest_issuer):

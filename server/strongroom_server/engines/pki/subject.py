@@ -11,14 +11,14 @@ from cryptography.x509.oid import NameOID
 
 from strongroom_server.sdk.errors import InvalidRequest
 
-_FIELDS = {  # in the order that Go prints a name in
+_FIELDS = {  # in the order that a name has them
     "country": NameOID.COUNTRY_NAME,
-    "organization": NameOID.ORGANIZATION_NAME,
-    "ou": NameOID.ORGANIZATIONAL_UNIT_NAME,
-    "locality": NameOID.LOCALITY_NAME,
     "province": NameOID.STATE_OR_PROVINCE_NAME,
+    "locality": NameOID.LOCALITY_NAME,
     "street_address": NameOID.STREET_ADDRESS,
     "postal_code": NameOID.POSTAL_CODE,
+    "organization": NameOID.ORGANIZATION_NAME,
+    "ou": NameOID.ORGANIZATIONAL_UNIT_NAME,
 }
 _UTF8_STRING = 0x0C
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"

@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 from cryptography import x509
@@ -177,7 +178,7 @@ class IssuePaths(Mount):
             answers.bundled(data, signer.chain, key)
         lease = None
         if role.generate_lease:
-            ttl = int(certificate.not_valid_after_utc.timestamp() - self.now)
+            ttl = ceil(certificate.not_valid_after_utc.timestamp() - self.now)
             lease = Lease(LEASE, {"serial_number": data["serial_number"]}, ttl, ttl, renewable=False)
         return Response(data, lease=lease, warnings=warnings)
 

@@ -94,7 +94,7 @@ class IssuerPaths(Mount):
             try:
                 issuer = await self.issuers.find(issuer_ref)
             except Internal:
-                return Response({})
+                return Response(status=200)
             warnings = await self._users_of(issuer, issuer_ref)
             if await self.issuers.delete(issuer):
                 warnings.append(

@@ -6,7 +6,7 @@ from typing import Any
 from cryptography import x509
 
 from strongroom_common.fields import Given
-from strongroom_server.engines.pki import answers, building, leaves, lifetimes, urls
+from strongroom_server.engines.pki import answers, building, crls, leaves, lifetimes, urls
 from strongroom_server.engines.pki.building import Draft, Signing
 from strongroom_server.engines.pki.issuers import Issuer
 from strongroom_server.engines.pki.keys import Key
@@ -72,7 +72,8 @@ class RootPaths(IssuePaths):
             building.hash_for(private, body.signature_bits)
             certificate = _self_signed(private, names, span, body, signing, await self._pointers())
             key, _ = await self.keys.add(private, body.key_name)
-            issuer, _ = await self.issuers.add(certificate, key.id, body.issuer_name)
+            algorithm = crls.algorithm_name(private, signing)
+            issuer, _ = await self.issuers.add(certificate, key.id, body.issuer_name, algorithm)
             await self.certs.add(certificate)
         warnings = [*span.warnings, *await self.rebuild_crls()]
         if not list(certificate.subject):
