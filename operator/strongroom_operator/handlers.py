@@ -29,7 +29,7 @@ from strongroom_operator.tick import Event, Outcome
 log = logging.getLogger(__name__)
 _CLUSTERS = Kind(API_VERSION, VAULT_CLUSTER.plural)
 _POLICIES = Kind(API_VERSION, SECRET_POLICY.plural)
-INTERVAL = 3.0  # seconds between ticks
+INTERVAL = 2.0  # seconds between ticks
 ORPHAN = f"{GROUP}/orphan"
 """Annotation that lets a SecretPolicy go without taking back what it granted."""
 

@@ -21,12 +21,16 @@ _FAILING = (
 
 @dataclass(frozen=True)
 class Member:
-    """One server pod: ``address`` is its IP or "", ``waits`` why it does not run, ``health`` what it answered."""
+    """One server pod: ``address`` is its IP or "", ``waits`` why it does not run, ``health`` what it answered.
+
+    ``is_ready`` is Kubernetes' own view: only then do the Services send clients there.
+    """
 
     pod: str
     address: str = ""
     waits: Verdict | None = None
     health: Health | None = None
+    is_ready: bool = True
 
     @property
     def is_active(self) -> bool:
@@ -82,7 +86,8 @@ def member(pod: Mapping[str, Any], health: Health | None = None) -> Member:
     leaving = "deletionTimestamp" in pod["metadata"]
     address = "" if leaving else status.get("podIP") or ""
     waits = Verdict("Terminating", "is being replaced") if leaving else _waits(status)
-    return Member(pod["metadata"]["name"], address, waits, health)
+    ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ())
+    return Member(pod["metadata"]["name"], address, waits, health, ready)
 
 
 def _waits(status: Mapping[str, Any]) -> Verdict | None:
@@ -153,6 +158,10 @@ def _available(seen: Seen) -> Condition:
         return Condition("Available", "False", reason, "no server serves requests")
     if not seen.is_set_up:
         return Condition("Available", "False", "NotSetUp", "auth, audit and engines are not set up yet")
+    if not seen.active.is_ready:
+        return Condition(
+            "Available", "False", "NotReady", f"{seen.active.pod} serves, but its readiness probe is not done"
+        )
     return Condition("Available", "True", "Serving", f"{seen.active.pod} serves requests")
 
 

@@ -88,7 +88,7 @@ def _container(cluster: Cluster, around: Surroundings) -> Body:
         "ports": [{"name": "api", "containerPort": API_PORT}, {"name": "cluster", "containerPort": CLUSTER_PORT}],
         "resources": dict(cluster.spec.resources),
         # Ready is who serves; alive is who answers at all, sealed or not: a sealed server must not be restarted.
-        "readinessProbe": _probe(cluster, "standbyok=true&perfstandbyok=true", period=3),
+        "readinessProbe": _probe(cluster, "standbyok=true&perfstandbyok=true", period=2),
         "livenessProbe": _probe(
             cluster, "standbyok=true&perfstandbyok=true&sealedcode=200&uninitcode=200", period=10, delay=10
         ),

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ async def running(kind: str, folder: Path, port: int, **more: Any) -> AsyncItera
         try:
             async with aiohttp.ClientSession() as session:
                 server = HttpServer(session, f"http://127.0.0.1:{port}")
-                await _until_it_answers(server)
+                await _until_it_answers(server, process)
                 yield server
         finally:
             if process.returncode is None:
@@ -79,8 +80,9 @@ async def running(kind: str, folder: Path, port: int, **more: Any) -> AsyncItera
             await process.wait()
 
 
-async def _until_it_answers(server: HttpServer) -> None:
+async def _until_it_answers(server: HttpServer, process: Process) -> None:
     for _ in range(600):
+        assert process.returncode is None, "the server ended: see its log"
         with contextlib.suppress(ClientError):
             await health(server)
             return

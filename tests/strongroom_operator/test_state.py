@@ -83,6 +83,12 @@ def test_a_pod_that_is_leaving_is_not_asked() -> None:
     assert member(pod).address == ""
 
 
+def test_clients_are_promised_a_server_only_once_the_services_send_them_there() -> None:
+    pod = {"metadata": {"name": "vault-0"}, "status": {"podIP": "10.0.0.1", "conditions": []}}
+    made = {c.type: c for c in conditions(Seen(1, (member(pod, ACTIVE),), is_set_up=True), None)}
+    assert (made["Available"].status, made["Available"].reason) == ("False", "NotReady")
+
+
 def test_an_unschedulable_pod_says_why() -> None:
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no volume"}
     pod = {"metadata": {"name": "vault-0"}, "status": {"conditions": [condition]}}

@@ -110,6 +110,6 @@ async def world(kind: str, folder: Path, **spec: Any) -> AsyncIterator[World]:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": metadata,
-            "status": {"podIP": "127.0.0.1"},
+            "status": {"podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
         }
         yield made
