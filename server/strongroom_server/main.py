@@ -134,6 +134,7 @@ def _core_options(config: Config, storage: Stanza) -> Options:
         max_lease_ttl=config.max_lease_ttl,
         raw_storage_endpoint=config.raw_storage_endpoint,
         introspection_endpoint=config.introspection_endpoint,
+        config=config,
     )
 
 
@@ -178,10 +179,14 @@ def _write_pid(path: str) -> None:
 # -- dev mode --------------------------------------------------------------------------------------------------------
 
 
+def _dev_options(address: str) -> Options:
+    return Options(api_addr=f"http://{address}", raw_storage_endpoint=True, introspection_endpoint=True)
+
+
 async def _serve_dev(options: argparse.Namespace) -> int:
     clock = SystemClock()
     address = options.dev_listen_address
-    server = Server(await open_backend("inmem", {}, clock), clock, Options(api_addr=f"http://{address}"))
+    server = Server(await open_backend("inmem", {}, clock), clock, _dev_options(address))
     await server.start()
     kv_version = "" if options.dev_no_kv else "1" if options.dev_kv_v1 else "2"
     secrets = await dev.prepare(server, options.dev_root_token_id, kv_version)
@@ -206,7 +211,8 @@ async def _until_told(server: Server, bound: Sequence[Bound]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, _spawner(lambda: _reload(server, bound)))
+    server.reload = lambda: _reload(server, bound)
+    loop.add_signal_handler(signal.SIGHUP, _spawner(server.reload))
     await stop.wait()
     log.info("stopping")
 

@@ -59,10 +59,13 @@ class AuditBroker:
         self._storage = storage
         self._clock = clock
         self.devices: dict[str, OpenDevice] = {}
+        self.headers: dict[str, bool] = {}
+        """Request headers that entries show: lower-case name to whether the value is hashed."""
         self.failures = 0
 
     async def start(self) -> None:
         """Open every enabled device; one that cannot be opened leaves a device that refuses."""
+        self.headers = await load(self._storage, "headers", dict[str, bool]) or {}
         for entry in await load(self._storage, "table", list[DeviceEntry]) or []:
             try:
                 self.devices[entry.path] = await _opened(entry)
@@ -113,6 +116,11 @@ class AuditBroker:
     async def _store(self, entries: list[DeviceEntry]) -> None:
         await save(self._storage, "table", entries)
 
+    async def show_headers(self, headers: dict[str, bool]) -> None:
+        """Store and use another set of request headers that entries show."""
+        await save(self._storage, "headers", headers)
+        self.headers = headers
+
     def hash(self, path: str, text: str) -> str:
         """Return what a device writes in place of ``text``; raises InvalidRequest for an unknown device."""
         opened = self.devices.get(path)
@@ -150,7 +158,7 @@ class AuditBroker:
 
 
 def _event(exchange: "Exchange", now: float) -> Event:
-    event = Event(now, exchange.request, token=_token(exchange, now))
+    event = Event(now, exchange.request, token=_token(exchange, now), headers=exchange.server.audit.headers)
     if (mount := exchange.mount) is not None:
         config = mount.entry.config
         event.target = Target(

@@ -6,20 +6,24 @@ It holds parts and starts them in order; what each does is in the module that ow
 import asyncio
 import logging
 import secrets
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from strongroom_common.clock import Clock
 from strongroom_common.fields import Names
 from strongroom_server.barrier import Barrier
+from strongroom_server.config import Config
 from strongroom_server.core.areas import Composed
 from strongroom_server.core.audit_broker import AuditBroker
 from strongroom_server.core.cors import Cors
 from strongroom_server.core.identity.engine import IdentityEngine
 from strongroom_server.core.identity.store import Identity
 from strongroom_server.core.in_flight import Flights
+from strongroom_server.core.key_rotation import Rotation
 from strongroom_server.core.leases import LeaseEntry, LeaseStore
 from strongroom_server.core.metrics import Metrics
 from strongroom_server.core.mounts import Mount, MountConfig, MountEntry, Mounts, Table, new_entry, storage_prefix
+from strongroom_server.core.password_policies import PasswordPolicies
 from strongroom_server.core.pipeline import serve
 from strongroom_server.core.policy_store import PolicyStore
 from strongroom_server.core.renewal import Renewal
@@ -40,7 +44,7 @@ from strongroom_server.sdk.storage import Storage, load
 log = logging.getLogger("core")
 
 _TICK = 60.0
-
+Reload = Callable[[], Awaitable[None]]
 
 _MONTH = 768 * 3600
 
@@ -56,6 +60,8 @@ class Options:
     max_lease_ttl: int = _MONTH
     raw_storage_endpoint: bool = False
     introspection_endpoint: bool = False
+    config: Config = field(default_factory=Config)
+    """The whole file, for those who ask what it says."""
 
 
 class Server:
@@ -72,9 +78,12 @@ class Server:
         self.metrics = Metrics()
         self.in_flight: Flights = {}
         self.cors = Cors()
+        self.rotation = Rotation()
+        self.metrics_enabled = True
         self.revocation = Revocation(self)
         self.renewal = Renewal(self)
         self.cluster_id = ""
+        self.reload: Reload = self._reopen
         self.cluster_name = options.cluster_name
         self.active_since = 0.0
         self._tick: asyncio.Task[None] | None = None
@@ -91,6 +100,7 @@ class Server:
         self.mounts = Mounts(view("core/"), self._start_engine)
         self.audit = AuditBroker(view("core/audit/"), self.clock)
         self.settings = view("core/settings/")
+        self.passwords = PasswordPolicies(view("sys/policy-password/"))
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -107,6 +117,8 @@ class Server:
         self._make_parts()
         await self._identify()
         self.cors = await load(self.settings, "cors", Cors) or Cors()
+        self.rotation = await load(self.settings, "rotation", Rotation) or Rotation()
+        self.metrics_enabled = await load(self.settings, "metrics", bool) is not False
         await self.tokens.start()
         await self.policies.start()
         await self.identity.start()
@@ -143,6 +155,10 @@ class Server:
         await self.sealing.seal()
         await self.backend.close()
 
+    async def _reopen(self) -> None:
+        """Read anew what can be while serving; ``main`` puts its own in place, which knows the listeners too."""
+        await self.audit.reopen()
+
     def seal_soon(self) -> None:
         """Seal once the answer to the present request is on its way."""
         self._sealing = asyncio.get_running_loop().create_task(self.sealing.seal())
@@ -169,6 +185,8 @@ class Server:
     async def _ticking(self) -> None:
         while True:
             await self.clock.sleep(_TICK)
+            if self.rotation.due(self.barrier.key_info(), self.clock.now()):
+                await self.barrier.rotate()
             for mount in list(self.mounts):
                 if mount.engine is None:
                     continue
@@ -249,4 +267,4 @@ class Server:
 
     async def generate_password(self, policy: str) -> str:
         """Make a password by a named password policy."""
-        raise InvalidRequest(f"no password policy named {policy!r}")
+        return await self.passwords.generate(policy)

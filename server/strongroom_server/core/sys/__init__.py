@@ -4,17 +4,24 @@ from strongroom_server.core.areas import Composed
 from strongroom_server.core.sys.audit import Audit
 from strongroom_server.core.sys.capabilities import Capabilities
 from strongroom_server.core.sys.config import ServerConfig
+from strongroom_server.core.sys.counters import Counters
 from strongroom_server.core.sys.generate_root import GenerateRoot
 from strongroom_server.core.sys.in_flight import InFlight
+from strongroom_server.core.sys.inspect import Inspect
 from strongroom_server.core.sys.internal import Internal
 from strongroom_server.core.sys.keys import Keys
 from strongroom_server.core.sys.leases import Leases
+from strongroom_server.core.sys.loggers import Loggers
 from strongroom_server.core.sys.metrics import Metrics
 from strongroom_server.core.sys.mounts import Mounts
+from strongroom_server.core.sys.password_policies import PasswordPolicyArea
+from strongroom_server.core.sys.plugins import Plugins
 from strongroom_server.core.sys.policies import Policies
 from strongroom_server.core.sys.rekey import Rekey
 from strongroom_server.core.sys.sealing import Sealing
 from strongroom_server.core.sys.status import Status
+from strongroom_server.core.sys.tools import Tools
+from strongroom_server.core.sys.unlicensed import Unlicensed
 from strongroom_server.core.sys.wrapping import Wrapping
 
 
@@ -22,6 +29,6 @@ class Sys(Composed):
     """The server itself: its state, mounts, policies, leases and keys."""
 
     AREAS = (
-        Status, Sealing, Mounts, Policies, Capabilities, Leases, Audit, Wrapping, Internal, Keys, Metrics,
-        Rekey, GenerateRoot, ServerConfig, InFlight,
+        Status, Sealing, Mounts, Policies, PasswordPolicyArea, Capabilities, Leases, Audit, Wrapping, Internal, Keys,
+        Metrics, Rekey, GenerateRoot, ServerConfig, InFlight, Tools, Loggers, Plugins, Unlicensed, Counters, Inspect,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from strongroom_server.sdk.engine import delete, read, write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Response
 
+HeaderName = Annotated[str, "Name of the header."]
 DevicePath = Annotated[str, "Name of the device."]
 
 
@@ -21,6 +22,13 @@ class Enable:
     description: Annotated[str, "For people."] = ""
     options: Annotated[Pairs, "The device's options."] = field(default_factory=lambda: Pairs({}))
     local: Annotated[bool, "Keep it out of replication."] = False
+
+
+@dataclass(frozen=True)
+class Header:
+    """A request header to be shown."""
+
+    hmac: Annotated[bool, "Show its hash only."] = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,31 @@ class Audit(Area):
     async def disable(self, path: DevicePath) -> None:
         """Disable a device."""
         await self.server.audit.disable(path.strip("/") + "/")
+
+    @read("config/auditing/request-headers", sudo=True)
+    async def read_headers(self) -> Response:
+        """List the request headers that entries show."""
+        headers = self.server.audit.headers
+        return Response({"headers": {name: {"hmac": hashed} for name, hashed in headers.items()}}, top_level=True)
+
+    @read("config/auditing/request-headers/{header:segment}", sudo=True)
+    async def read_header(self, header: HeaderName) -> Response:
+        """Tell how entries show a request header."""
+        name = header.lower()
+        if name not in self.server.audit.headers:
+            raise InvalidRequest("Could not find header in config")
+        return Response({name: {"hmac": self.server.audit.headers[name]}}, top_level=True)
+
+    @write("config/auditing/request-headers/{header:segment}", sudo=True)
+    async def write_header(self, header: HeaderName, body: Given[Header]) -> None:
+        """Let entries show a request header."""
+        await self.server.audit.show_headers({**self.server.audit.headers, header.lower(): body.value.hmac})
+
+    @delete("config/auditing/request-headers/{header:segment}", sudo=True)
+    async def delete_header(self, header: HeaderName) -> None:
+        """Let entries leave out a request header."""
+        rest = {name: hashed for name, hashed in self.server.audit.headers.items() if name != header.lower()}
+        await self.server.audit.show_headers(rest)
 
     @write("audit-hash/{path:rest}")
     async def hash(self, path: DevicePath, body: Given[Input]) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
+from strongroom_server.core.grants import Grant
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.sys.area import Area
 from strongroom_server.core.tokens import Token
 from strongroom_server.sdk.engine import read
 from strongroom_server.sdk.errors import PermissionDenied
-from strongroom_server.sdk.request import Request
+from strongroom_server.sdk.request import Request, Response
 
 
 class Internal(Area):
@@ -51,7 +52,7 @@ class Internal(Area):
         for grant in (await self.server.policies.rules(token)).grants():
             if "+" not in grant.path.split("/"):
                 paths = prefixes if grant.path.endswith("*") else exact
-                paths[grant.path.removesuffix("*")] = {"capabilities": sorted(grant.capabilities)}
+                paths[grant.path.removesuffix("*")] = _grant(grant)
         return {"exact_paths": exact, "glob_paths": prefixes, "root": False}
 
     @read("internal/counters/entities")
@@ -68,11 +69,28 @@ class Internal(Area):
         token = await self.server.tokens.lookup(request.token) if request.token else None
         return token if token is not None and self.server.identity.usable(token.entity_id) else None
 
+    @read("internal/ui/namespaces", public=True)
+    async def namespaces(self) -> dict[str, Any]:
+        """List the namespaces below the root: there are none."""
+        return {}
+
+    @read("internal/ui/feature-flags", public=True)
+    async def feature_flags(self) -> Response:
+        """List what the web interface may show: nothing special."""
+        return Response({"feature_flags": []}, bare=True)
+
     async def _reaches(self, token: Token, mount: Mount) -> bool:
         if token.root:
             return True
         rules = await self.server.policies.rules(token)
         return rules.reaches(mount.point)
+
+
+def _grant(grant: Grant) -> dict[str, Any]:
+    parameters = {"allowed_parameters": grant.allowed, "denied_parameters": grant.denied,
+                  "required_parameters": grant.required, "min_wrapping_ttl": int(grant.min_wrapping_ttl),
+                  "max_wrapping_ttl": int(grant.max_wrapping_ttl)}  # fmt: skip
+    return {"capabilities": sorted(grant.capabilities), **{name: value for name, value in parameters.items() if value}}
 
 
 def _row(mount: Mount, *, whole: bool) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Policies(Area):
     async def _write(self, name: str, body: Given[Text]) -> None:
         if not body.value.policy:
             raise InvalidRequest("'policy' parameter not supplied or empty")
-        await self.server.policies.write(name.lower(), _plain(body.value.policy))
+        await self.server.policies.write(name.lower(), plain_text(body.value.policy))
 
     @delete("policy/{name:rest}")
     async def delete_policy(self, name: Name) -> None:
@@ -85,7 +85,7 @@ class Policies(Area):
         await self.server.policies.delete(name.lower())
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Return a policy as it was meant: clients may send it in base64."""
     try:
         return base64.b64decode(text, validate=True).decode()

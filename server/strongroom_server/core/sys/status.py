@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from strongroom_common.clock import rfc3339
 from strongroom_common.fields import Given
 from strongroom_server.core.sys.area import Area
-from strongroom_server.sdk.engine import read
+from strongroom_server.sdk.engine import list_, read
 from strongroom_server.sdk.request import Request, Response
 from strongroom_server.sdk.version import BUILD_DATE, VERSION
 
@@ -105,6 +105,7 @@ class Status(Area):
             "memory": memory,
         }  # fmt: skip
 
+    @list_("version-history")
     @read("version-history")
     async def version_history(self, request: Request) -> dict[str, Any]:
         """List the versions this store has been served by."""
