@@ -8,16 +8,21 @@ from strongroom_server.engines.pki.paths.keys import KeyPaths
 from strongroom_server.engines.pki.paths.ocsp import OcspPaths
 from strongroom_server.engines.pki.paths.revoke import RevokePaths
 from strongroom_server.engines.pki.paths.roles import RolePaths
+from strongroom_server.engines.pki.paths.tidy import TidyPaths
 
 
-class Engine(RevokePaths, OcspPaths, IntermediatePaths, IssuerPaths, KeyPaths, RolePaths, ConfigPaths, FetchPaths):
+class Engine(
+    RevokePaths, OcspPaths, IntermediatePaths, IssuerPaths, KeyPaths, RolePaths, ConfigPaths, FetchPaths, TidyPaths
+):
     """Issues certificates."""
 
     async def tick(self) -> None:
-        """Make due CRLs."""
+        """Make due CRLs, tidy if it is time."""
         async with self.changing:
             await self.crls.rebuild_due(self.now)
+        await self.auto_tidy()
 
     async def close(self) -> None:
-        """End the processes that make keys."""
+        """End what goes on in the background."""
+        await self.stop_tidying()
         await self.rsa_keys.close()
