@@ -27,7 +27,7 @@ def create() -> None:
         ["ip", "address", "add", f"{NODE_ADDRESS}/24", "dev", _CLUSTER_END],
         ["ip", "link", "set", _CLUSTER_END, "up"],
         ["ip", "route", "add", "default", "via", HOST_ADDRESS],
-        ["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"],
+        ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"],
         *(
             # A connection to a Service's address is turned to a pod after its way out was chosen: it stays inside.
             ["iptables", "-w", "-A", "OUTPUT", "-o", _CLUSTER_END, "-d", address, "-j", "ACCEPT"]
