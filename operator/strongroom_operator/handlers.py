@@ -211,6 +211,8 @@ class Reporter:
         except KubeError as error:
             log.warning("status of %s %s: %s", self._kind.plural, metadata["name"], error)
         for event in events:
+            about = {"kind": body["kind"], "namespace": metadata["namespace"], "name": metadata["name"]}
+            log.info("%s: %s", event.reason, event.message, extra={"fields": about})
             kopf.event(body, type=event.type, reason=event.reason, message=event.message)
 
 
