@@ -21,7 +21,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
 from strongroom_common.fields import FieldError, Given, fields, parse, public
@@ -75,8 +75,12 @@ class Path:
     """All routes that share a template."""
 
     template: str
-    pattern: re.Pattern[str]
     routes: Mapping[Operation, Route]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Return what the template matches. Compiled on first use: some hundreds at start would be felt."""
+        return compile_template(self.template)
 
     @property
     def specificity(self) -> tuple[int, int, int, str]:
@@ -280,6 +284,15 @@ class Engine:
             raise InvalidRequest(f"no way to revoke a lease of kind {lease.kind!r}")
         await getattr(self, name)(lease, request)
 
+    def login_name(self, request: Request) -> str:
+        """Return whom a login names, as lockouts count them; "" where it is no login, or the method names nobody."""
+        del request
+        return ""
+
+    async def login_role(self, request: Request) -> str:
+        """Return the role that a login asks for, as quotas name it; "" where there is none."""
+        return str(request.data.get("role", ""))
+
     async def renew_login(self, auth: Auth, request: Request) -> Auth:
         """Say whether and how a login of this method may go on; raises RequestError to end it."""
         del auth, request
@@ -321,7 +334,7 @@ def _group(owner: str, routes: Sequence[Route]) -> tuple[Path, ...]:
             if operation in by_operation and by_operation[operation].handler.__name__ != route.handler.__name__:
                 raise TypeError(f"{owner}: two handlers for {operation} {route.template}")
             by_operation[operation] = route
-    paths = [Path(template, compile_template(template), routes) for template, routes in templates.items()]
+    paths = [Path(template, routes) for template, routes in templates.items()]
     return tuple(sorted(paths, key=lambda path: path.specificity))
 
 
