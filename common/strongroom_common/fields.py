@@ -29,6 +29,9 @@ class FieldError(ValueError):
 Seconds = NewType("Seconds", int)
 """A duration in whole seconds: ``90``, ``"90"``, ``"1m30s"``, ``"2d"``."""
 
+SignedSeconds = NewType("SignedSeconds", int)
+"""The same, where less than nothing has a meaning of its own: ``-1``, ``"-1s"``."""
+
 Names = NewType("Names", tuple[str, ...])
 """A list of names: ``["a", "b"]`` or ``"a,b"``; blanks around each are dropped, empty ones too."""
 
@@ -124,13 +127,21 @@ def _boolean(raw: Any) -> bool:
     raise ValueError
 
 
-def _seconds(raw: Any) -> Seconds:
+def _duration(raw: Any) -> float:
     if isinstance(raw, Number):  # Vault refuses 1.5, and 90.0 too
         raise ValueError
-    seconds = parse_duration(raw)
+    return parse_duration(raw)
+
+
+def _seconds(raw: Any) -> Seconds:
+    seconds = _duration(raw)
     if seconds < 0:
         raise ValueError("cannot be negative")
     return Seconds(int(seconds))
+
+
+def _signed_seconds(raw: Any) -> SignedSeconds:
+    return SignedSeconds(int(_duration(raw)))
 
 
 def _list(raw: Any) -> list[Any]:
@@ -196,6 +207,7 @@ KINDS: Mapping[Any, Kind] = types.MappingProxyType({
     float: Kind(_float, "a number", {"type": "number"}),
     bool: Kind(_boolean, "true or false", {"type": "boolean"}),
     Seconds: Kind(_seconds, 'a duration such as 90, "90s" or "1h30m"', {"type": "integer", "format": "seconds"}),
+    SignedSeconds: Kind(_signed_seconds, 'a duration such as 90, "90s" or -1', {"type": "integer", "format": "seconds"}),
     Names: Kind(_names, "a list of strings, or one with commas", _LIST),
     Strings: Kind(_strings, "a list of strings", _LIST),
     Ints: Kind(_ints, "a list of integers", {"type": "array", "items": {"type": "integer"}}),

@@ -15,6 +15,7 @@ from strongroom_common.fields import (
     Object,
     Pairs,
     Seconds,
+    SignedSeconds,
     Size,
     Strings,
     fields,
@@ -55,6 +56,7 @@ READINGS = {
         ("True", True), ("t", True), ("F", False), ("1", True), ("0", False), ("tRue", BAD), ("yes", BAD), ("on", BAD),
         (" true", BAD), (2, BAD), (-1, BAD), (Number("1.0"), BAD), ([], BAD), ({}, BAD),
     ],
+    SignedSeconds: [(90, 90), (-1, -1), ("-1", -1), ("-1m", -60), ("2d", 172800), ("", 0), (Number("1.0"), BAD), ("x", BAD)],
     Seconds: [
         (90, 90), (0, 0), ("90", 90), ("+90", 90), ("010", 10), ("", 0), ("1m30s", 90), ("1.5h", 5400), ("2d", 172800),
         ("1500ms", 1), ("1ns", 0), ("106751d", 9223286400), (9223372036, 9223372036), (-1, BAD), ("-90", BAD),

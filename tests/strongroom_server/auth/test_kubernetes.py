@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from strongroom_server.auth.kubernetes import Engine, selectors
-from strongroom_server.auth.kubernetes.claims import fits
+from strongroom_server.lib.globs import fits
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied, RequestError, UpstreamError
 from strongroom_server.sdk.request import Auth
 from tests.strongroom_server.auth.cluster import ISSUER, REVIEWER, Cluster, pem_of, signing_key

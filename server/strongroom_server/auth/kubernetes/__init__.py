@@ -15,6 +15,7 @@ from strongroom_server.auth.kubernetes.schemas import KEYS, NAME, Config, Login,
 from strongroom_server.lib import tokenparams
 from strongroom_server.lib.cidr import allows
 from strongroom_server.lib.folders import Page, keys
+from strongroom_server.lib.globs import fits
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.sdk.engine import Engine as Base
 from strongroom_server.sdk.engine import delete, list_, read, write
@@ -153,7 +154,7 @@ class Engine(Base):
 
     async def _check_namespace(self, config: Config, role: Role, token: str, account: Account) -> None:
         """Security 2: a namespace that the role neither names nor selects is refused."""
-        if claims.fits(role.bound_service_account_namespaces, account.namespace):
+        if fits(role.bound_service_account_namespaces, account.namespace):
             return
         selector = schemas.selector_of(role)
         if selector is not None:

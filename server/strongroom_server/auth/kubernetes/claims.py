@@ -3,13 +3,13 @@
 Everything here can only refuse: that the claims are true is for ``review`` or ``keys`` to find out.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
 
+from strongroom_server.lib.globs import fits
 from strongroom_server.sdk.errors import PermissionDenied
 
 LEEWAY = 60  # seconds that clocks may differ
@@ -97,8 +97,3 @@ def check_locally(claims: Mapping[str, Any], issuer: str, audience: str) -> None
     if issuer:
         check_issuer(claims, issuer)
     check_audience(claims, audience or issuer)
-
-
-def fits(patterns: Sequence[str], name: str) -> bool:
-    """Tell whether one of ``patterns`` fits, in which ``*`` stands for any text and nothing else is special."""
-    return any(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) for pattern in patterns)

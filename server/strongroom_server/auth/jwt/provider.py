@@ -1,0 +1,149 @@
+"""The issuer, over HTTP: the only file of this method that does I/O besides storage."""
+
+import json
+import logging
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+from strongroom_common.clock import Clock
+from strongroom_server.auth.jwt.keys import FRESH, published_keys
+from strongroom_server.sdk.errors import UpstreamError
+
+if TYPE_CHECKING:
+    import jwt
+    from aiohttp import ClientResponse, ClientSession
+
+    from strongroom_server.auth.jwt.schemas import Config
+
+log = logging.getLogger("auth.jwt")
+
+TIMEOUT = 10  # seconds
+_LONGEST = 1 << 20  # bytes of an answer
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """The provider's metadata (OpenID Connect Discovery 1.0, section 3)."""
+
+    issuer: str
+    jwks_uri: str
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    userinfo_endpoint: str = ""
+
+
+class Provider:
+    """Asks over kept connections. Everything here raises UpstreamError where no usable answer comes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: tuple[Config, float, Discovered] | None = None
+        self._session: ClientSession | None = None
+        self._trusted = ""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def discover(self, config: "Config") -> Discovered:
+        """Return the provider's metadata, fetched now or lately."""
+        now = self._clock.now()
+        if self._known is None or self._known[0] is not config or now - self._known[1] >= FRESH:
+            self._known = (config, now, await self._discover(config))
+        return self._known[2]
+
+    async def _discover(self, config: "Config") -> Discovered:
+        issuer = config.oidc_discovery_url
+        found = await self._get(config, issuer.rstrip("/") + "/.well-known/openid-configuration")
+        # Security 1: the document must be the issuer's own (OpenID Connect Discovery 1.0, 4.3).
+        if found.get("issuer") != issuer:
+            raise UpstreamError(
+                f'issuer did not match the returned issuer, expected "{issuer}" got "{found.get("issuer")}"'
+            )
+        names = Discovered.__dataclass_fields__
+        known = {name: value for name, value in found.items() if name in names and isinstance(value, str)}
+        if not known.get("jwks_uri"):
+            raise UpstreamError("the provider's metadata has no jwks_uri")
+        return Discovered(**known)
+
+    async def keys(self, config: "Config") -> "Sequence[jwt.PyJWK]":
+        """Return the keys that the issuer publishes."""
+        url = config.jwks_url or (await self.discover(config)).jwks_uri
+        keys = published_keys(await self._get(config, url))
+        if not keys:
+            raise UpstreamError(f"{url} has no usable keys")
+        return keys
+
+    async def redeem(self, config: "Config", found: Discovered, form: Mapping[str, str]) -> dict[str, Any]:
+        """Return the tokens that a code is worth (RFC 6749, 4.1.3)."""
+        return await self._ask(config, "POST", found.token_endpoint, _basic(config), form)
+
+    async def user_info(self, config: "Config", found: Discovered, access_token: str) -> dict[str, Any]:
+        """Return what the provider tells of the user (OpenID Connect Core 1.0, 5.3)."""
+        return await self._ask(config, "GET", found.userinfo_endpoint, f"Bearer {access_token}")
+
+    async def _get(self, config: "Config", url: str) -> dict[str, Any]:
+        return await self._ask(config, "GET", url)
+
+    async def _ask(
+        self, config: "Config", method: str, url: str, authorization: str = "", form: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        from aiohttp import ClientError
+
+        headers = {"Accept": "application/json"} | ({"Authorization": authorization} if authorization else {})
+        try:
+            session = await self._open(config.ca_pem)
+            async with session.request(
+                method, url, data=form, headers=headers, allow_redirects=not authorization
+            ) as answer:  # Security 2: what we authenticate with goes to no other host
+                raw, status = await _read(answer), answer.status
+        except (ClientError, TimeoutError, OSError, ValueError) as error:
+            log.warning("the issuer cannot be asked: %s: %s", url, error)
+            raise UpstreamError(f"{url} cannot be asked") from error
+        return _object(url, status, raw)
+
+    async def _open(self, trusted: str) -> "ClientSession":
+        from aiohttp import ClientSession, ClientTimeout, TCPConnector
+
+        if self._session is None or trusted != self._trusted:
+            context = ssl.create_default_context(cadata=trusted) if trusted else True
+            old, self._session = self._session, ClientSession(
+                connector=TCPConnector(ssl=context), timeout=ClientTimeout(total=TIMEOUT)
+            )
+            self._trusted = trusted
+            if old is not None:
+                await old.close()
+        return self._session
+
+
+async def _read(answer: "ClientResponse") -> bytes:
+    raw = bytearray()
+    async for chunk in answer.content.iter_any():
+        raw += chunk
+        if len(raw) > _LONGEST:
+            raise ValueError("the answer is too long")
+    return bytes(raw)
+
+
+def _basic(config: "Config") -> str:
+    """Return the client's id and secret as they go into a header, each form-encoded (RFC 6749, 2.3.1)."""
+    from aiohttp import encode_basic_auth
+
+    return encode_basic_auth(quote_plus(config.oidc_client_id), quote_plus(config.oidc_client_secret.reveal()))
+
+
+def _object(url: str, status: int, raw: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(raw)
+    except (ValueError, RecursionError):
+        parsed = None
+    if status != 200 or not isinstance(parsed, dict):
+        reason = parsed.get("error") if isinstance(parsed, dict) else None
+        log.warning("the issuer answers %s with status %d: %s", url, status, reason)
+        raise UpstreamError(f"{url} answered with status {status}" + (f": {reason}" if reason else ""))
+    return parsed
