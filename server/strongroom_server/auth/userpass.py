@@ -15,7 +15,7 @@ from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.lib.tokenparams import TokenParams
 from strongroom_server.sdk.engine import Engine as Base
 from strongroom_server.sdk.engine import delete, list_, read, write
-from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied
+from strongroom_server.sdk.errors import InvalidCredentials, InvalidRequest, NotFound, PermissionDenied
 from strongroom_server.sdk.request import Alias as IdentityAlias
 from strongroom_server.sdk.request import Auth, Request, Response
 from strongroom_server.sdk.storage import load, remove, save
@@ -117,8 +117,8 @@ class Engine(Base):
         user = await self._user(name)
         hashed = user.password_hash if user else self._nobody
         matches = await self.system.run_blocking(_matches, password, hashed.reveal().encode())
-        if user is None or not matches:
-            raise InvalidRequest(_WRONG)
+        if not matches or user is None:
+            raise InvalidRequest(_WRONG) if user is None else InvalidCredentials(_WRONG)
         if not allows(user.token_bound_cidrs, request.connection.remote_address):
             raise PermissionDenied
         auth = tokenparams.login(user, request)
@@ -127,6 +127,10 @@ class Engine(Base):
         auth.metadata = {"username": name}
         auth.internal = {"username": name}
         return Response(auth=auth)
+
+    def login_name(self, request: Request) -> str:
+        """Return the user of a login."""
+        return request.path[6:].strip("/").lower() if request.path.startswith("login/") else ""
 
     async def renew_login(self, auth: Auth, request: Request) -> Auth:
         """Go on while the user is there with the same policies; raises InvalidRequest otherwise."""

@@ -19,8 +19,8 @@ class Exchange:
     """Mutable and slotted: one object a request, however many steps look at it."""
 
     __slots__ = (
-        "captures", "decision", "engine", "error", "full_path", "mount", "path", "recorded", "request", "response",
-        "route", "server", "spent", "token",
+        "captures", "decision", "engine", "error", "full_path", "headers", "mount", "path", "recorded", "request",
+        "response", "route", "server", "spent", "token",
     )  # fmt: skip
 
     def __init__(self, server: "Server", request: Request) -> None:
@@ -36,5 +36,6 @@ class Exchange:
         self.captures: dict[str, Any] = {}
         self.decision: Decision | None = None
         self.error: RequestError | None = None
+        self.headers: dict[str, str] = {}
         self.recorded = False
         self.spent = False

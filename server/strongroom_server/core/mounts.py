@@ -9,10 +9,11 @@ import logging
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal, Protocol
 
-from strongroom_common.fields import Names, Pairs, Seconds
+from strongroom_common.fields import Names, Seconds
+from strongroom_server.config import UserLockout
 from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.sdk.engine import Engine
 from strongroom_server.sdk.errors import InvalidRequest, Unavailable
@@ -25,6 +26,32 @@ _KEYS: Mapping[Table, str] = {"secret": "mounts", "auth": "auth"}
 _PROTECTED = {"secret": ("sys", "cubbyhole", "identity", "audit", "auth"), "auth": ("token",)}
 _ACCESSORS = {"sys": "system"}
 _POINT = re.compile(r"[^\s/][^\s]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class LockoutTuning:
+    """One mount's own rules of lockout; what is not given is the server file's."""
+
+    lockout_threshold: Annotated[int | None, "Failed logins until a user is locked out."] = None
+    lockout_duration: Annotated[Seconds | None, "How long that lasts."] = None
+    lockout_counter_reset_duration: Annotated[Seconds | None, "When failed logins are forgotten."] = None
+    lockout_disable: Annotated[bool | None, "Lock nobody out."] = None
+
+    def over(self, base: UserLockout) -> UserLockout:
+        """Return the server file's rules with these in their place."""
+        own: dict[str, Any] = {
+            "lockout_threshold": self.lockout_threshold, "lockout_duration": self.lockout_duration,
+            "lockout_counter_reset": self.lockout_counter_reset_duration, "disable_lockout": self.lockout_disable,
+        }  # fmt: skip
+        return replace(base, **{name: value for name, value in own.items() if value is not None})
+
+    def merged(self, later: "LockoutTuning") -> "LockoutTuning":
+        """Return these with what a later tuning says."""
+        return replace(self, **{name: value for name, value in asdict(later).items() if value is not None})
+
+    def shown(self) -> dict[str, Any]:
+        """Return what is set, by the names that reads have."""
+        return {f"user_{name}": value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -42,9 +69,7 @@ class MountConfig:
     token_type: Annotated[
         Literal["", "default-service", "default-batch", "service", "batch", "default"], "Type of tokens made by logins."
     ] = ""
-    user_lockout_config: Annotated[Pairs, "Lockout of users after failed logins."] = field(
-        default_factory=lambda: Pairs({})
-    )
+    user_lockout_config: Annotated[LockoutTuning, "Lockout of users after failed logins."] = LockoutTuning()
 
 
 @dataclass(frozen=True)
@@ -234,6 +259,9 @@ async def clear(storage: Storage, prefix: str = "") -> None:
 
 def tuned(config: MountConfig, changes: Mapping[str, Any]) -> MountConfig:
     """Return ``config`` with the parsed ``changes``; raises InvalidRequest where the TTLs contradict each other."""
+    if "user_lockout_config" in changes:
+        lockout = config.user_lockout_config.merged(changes["user_lockout_config"])
+        changes = {**changes, "user_lockout_config": lockout}
     config = replace(config, **changes)
     if 0 < config.max_lease_ttl < config.default_lease_ttl:
         raise InvalidRequest("given default lease TTL greater than system/mount max lease TTL")
@@ -252,7 +280,7 @@ def shown(mount: Mount, version: str) -> dict[str, Any]:
     for name in MountConfig.__dataclass_fields__:
         value = getattr(entry.config, name)
         if name not in config and value != getattr(defaults, name):
-            config[name] = value
+            config[name] = value.shown() if isinstance(value, LockoutTuning) else value
     if mount.table == "auth":
         config.setdefault("token_type", "default-service")
     data: dict[str, Any] = {

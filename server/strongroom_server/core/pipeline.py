@@ -13,17 +13,21 @@ from strongroom_server.core import registration, wrapping
 from strongroom_server.core.acl import Decision
 from strongroom_server.core.exchange import Exchange
 from strongroom_server.core.help import help_of_mount, help_of_path
+from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import Token
 from strongroom_server.lib.cidr import allows
+from strongroom_server.sdk.engine import Engine, Route
 from strongroom_server.sdk.errors import (
     AuditError,
     Internal,
+    InvalidCredentials,
     InvalidRequest,
     NotFound,
     Overdue,
     PermissionDenied,
     RequestError,
     Sealed,
+    TooManyRequests,
     UnsupportedOperation,
     UnsupportedPath,
 )
@@ -64,6 +68,8 @@ async def serve(server: "Server", request: Request) -> Response:
         await server.revocation.end_token(exchange.token)
     if exchange.error is not None:
         raise exchange.error
+    if exchange.headers:
+        exchange.response.headers |= exchange.headers
     return exchange.response
 
 
@@ -106,6 +112,31 @@ def _resolve_sealed(exchange: Exchange) -> None:
     exchange.engine = engine
     exchange.route = exchange.path.routes.get(request.operation)
     request.mount_point = "sys/"
+
+
+def apply_quotas(exchange: Exchange) -> Awaitable[None] | None:
+    """Refuse a client that asks too often."""
+    server = exchange.server
+    return _apply_quotas(exchange) if server.quotas.rates and not server.sealed else None
+
+
+async def _apply_quotas(exchange: Exchange) -> None:
+    request, quotas, mount = exchange.request, exchange.server.quotas, exchange.mount
+    role = ""
+    if mount is not None and exchange.engine is not None and any(quota.role for quota in quotas.rates.values()):
+        role = await exchange.engine.login_role(request) if mount.table == "auth" else ""
+    name = quotas.rate_for(request.mount_point, exchange.full_path, role)
+    if not name:
+        return
+    client, now = request.connection.remote_address, exchange.server.clock.now()
+    try:
+        exchange.headers = quotas.spend(name, client, exchange.full_path, now)
+    except TooManyRequests as error:
+        exchange.server.metrics.count("vault.quota.rate_limit.violation", (("name", name),))
+        if quotas.settings.enable_rate_limit_audit_logging:
+            exchange.decision, exchange.recorded = Decision(allowed=False, reason=str(error)), True
+            await _record(exchange)
+        raise
 
 
 def authenticate(exchange: Exchange) -> Awaitable[None] | None:
@@ -242,7 +273,26 @@ async def call_engine(exchange: Exchange) -> None:
         return
     if exchange.route is None:
         raise UnsupportedOperation
-    exchange.response = await engine.call(exchange.route, exchange.captures, request)
+    if mount is not None and mount.table == "auth" and (user := engine.login_name(request)):
+        await _call_login(exchange, mount, engine, exchange.route, user)
+    else:
+        exchange.response = await engine.call(exchange.route, exchange.captures, request)
+
+
+async def _call_login(exchange: Exchange, mount: Mount, engine: Engine, route: Route, name: str) -> None:
+    """Let a user log in who is not locked out, and count where that fails."""
+    lockouts, user = exchange.server.lockouts, (mount.entry.accessor, name)
+    rules = lockouts.rules(mount)
+    if rules.disable_lockout:
+        exchange.response = await engine.call(route, exchange.captures, exchange.request)
+        return
+    lockouts.check(user)
+    try:
+        exchange.response = await engine.call(route, exchange.captures, exchange.request)
+    except InvalidCredentials:
+        await lockouts.failed(user, rules)
+        raise
+    await lockouts.succeeded(user)
 
 
 def register(exchange: Exchange) -> Awaitable[None] | None:
@@ -263,6 +313,7 @@ def wrap_if_asked(exchange: Exchange) -> Awaitable[None] | None:
 
 STEPS: tuple[Step, ...] = (
     resolve_mount,
+    apply_quotas,
     authenticate,
     decide,
     record_request,

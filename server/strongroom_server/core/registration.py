@@ -11,7 +11,7 @@ from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import BATCH, Token
 from strongroom_server.core.ttl import Limits, grant
 from strongroom_server.sdk.backend import Change
-from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
+from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied, TooManyRequests
 from strongroom_server.sdk.request import Auth, Lease
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ async def register_login(exchange: Exchange, auth: Auth) -> None:
     if mount is None:
         raise PermissionDenied
     request = exchange.request
+    check_lease_quota(exchange)
     auth.policies = normal_policies(auth.policies, default=not auth.no_default_policy)
     # A login never gives root: it would be a root token whose holder no one has seen (Vault docs, root tokens).
     if "root" in auth.policies:
@@ -124,8 +125,12 @@ async def register_lease(exchange: Exchange, lease: Lease) -> None:
     changes = [Change(f"sys/expire/{c.key}", c.value) for c in server.leases.changes(entry)]
     changes += [Change(f"{mount.prefix}{c.key}", c.value) for c in lease.beside]
     try:
+        check_lease_quota(exchange)
         await server.barrier.view("").commit(changes)
         server.leases.track(entry)
+    except TooManyRequests:
+        await engine.revoke(lease, request)
+        raise
     except Exception:
         log.exception("a lease could not be stored; its secret is taken back")
         await engine.revoke(lease, request)
@@ -140,6 +145,13 @@ def within(ttl: int, latest: float, now: float) -> int:
 def _latest(token: Token | None) -> float:
     """Return when leases held by a token must end: a batch token cannot be revoked, so its end is theirs at once."""
     return token.expires if token is not None and token.type == BATCH else 0
+
+
+def check_lease_quota(exchange: Exchange) -> None:
+    """Raise TooManyRequests where one more lease would be too many."""
+    server, mount = exchange.server, exchange.mount
+    if server.quotas.leases and mount is not None:
+        server.quotas.check_leases(mount.point, exchange.full_path, server.leases.ending())
 
 
 def _lease_holder(token: Token | None) -> str:

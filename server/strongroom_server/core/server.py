@@ -21,15 +21,18 @@ from strongroom_server.core.identity.store import Identity
 from strongroom_server.core.in_flight import Flights
 from strongroom_server.core.key_rotation import Rotation
 from strongroom_server.core.leases import LeaseEntry, LeaseStore
+from strongroom_server.core.lockout import Lockouts
 from strongroom_server.core.metrics import Metrics
 from strongroom_server.core.mounts import Mount, MountConfig, MountEntry, Mounts, Table, new_entry, storage_prefix
 from strongroom_server.core.password_policies import PasswordPolicies
 from strongroom_server.core.pipeline import serve
 from strongroom_server.core.policy_store import PolicyStore
+from strongroom_server.core.quotas import Quotas
 from strongroom_server.core.renewal import Renewal
 from strongroom_server.core.revocation import Revocation
 from strongroom_server.core.sealing import Sealing
 from strongroom_server.core.sys import Sys
+from strongroom_server.core.sys.quotas import load_quotas
 from strongroom_server.core.system_view import MountSystem
 from strongroom_server.core.token_auth import TokenAuth
 from strongroom_server.core.tokens import Token, TokenStore
@@ -78,6 +81,7 @@ class Server:
         self.metrics = Metrics()
         self.in_flight: Flights = {}
         self.cors = Cors()
+        self.quotas = Quotas()
         self.rotation = Rotation()
         self.metrics_enabled = True
         self.revocation = Revocation(self)
@@ -100,6 +104,7 @@ class Server:
         self.mounts = Mounts(view("core/"), self._start_engine)
         self.audit = AuditBroker(view("core/audit/"), self.clock)
         self.settings = view("core/settings/")
+        self.lockouts = Lockouts(self.settings, self.clock, self.options.config.user_lockout)
         self.passwords = PasswordPolicies(view("sys/policy-password/"))
 
     # -- life -----------------------------------------------------------------------------------------------------
@@ -117,6 +122,7 @@ class Server:
         self._make_parts()
         await self._identify()
         self.cors = await load(self.settings, "cors", Cors) or Cors()
+        self.quotas = await load_quotas(self.settings)
         self.rotation = await load(self.settings, "rotation", Rotation) or Rotation()
         self.metrics_enabled = await load(self.settings, "metrics", bool) is not False
         await self.tokens.start()
@@ -133,6 +139,7 @@ class Server:
             "auth": (new_entry("token", "token", "auth", description="token based credentials"),),
         })  # fmt: skip
         await self.audit.start()
+        await self.lockouts.start()
         self.leases.start()
         self.active_since = self.clock.now()
         self._tick = asyncio.ensure_future(self._ticking())

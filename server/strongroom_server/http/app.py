@@ -149,7 +149,10 @@ class App:
         for kind, limit in _REFUSALS:
             if isinstance(error, kind):
                 self.refused(limit)
-        return web.Response(body=body, status=status, headers=self._headers.of(status))
+        headers = self._headers.of(status)
+        if isinstance(error, RequestError) and error.headers:
+            headers = headers | dict(error.headers)
+        return web.Response(body=body, status=status, headers=headers)
 
     @property
     def flights(self) -> Flights:

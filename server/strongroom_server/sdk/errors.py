@@ -4,6 +4,8 @@ The message is public by definition. A cause is chained (``raise … from``) and
 while a request is served is a bug: 500, a request id for the client, a traceback in the log.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 
@@ -11,6 +13,7 @@ class RequestError(Exception):
     """The client gets ``status`` and ``messages``; ``data`` goes along where an API page says so."""
 
     status: ClassVar[int] = 500
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, *messages: str, data: Any = None, warnings: tuple[str, ...] = ()) -> None:
         super().__init__("; ".join(messages))
@@ -23,6 +26,10 @@ class InvalidRequest(RequestError):
     """The request is malformed or asks for what cannot be."""
 
     status = 400
+
+
+class InvalidCredentials(InvalidRequest):
+    """A login names a user that is there and does not prove to be that user: it counts towards a lockout."""
 
 
 class PermissionDenied(RequestError):
@@ -75,6 +82,10 @@ class TooManyRequests(RequestError):
     """A quota is used up."""
 
     status = 429
+
+    def __init__(self, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.headers = headers or {}
 
 
 class Internal(RequestError):

@@ -18,7 +18,7 @@ from strongroom_server.lib.cidr import allows
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.sdk.engine import Engine as Base
 from strongroom_server.sdk.engine import delete, list_, read, write
-from strongroom_server.sdk.errors import InvalidRequest, NotFound
+from strongroom_server.sdk.errors import InvalidCredentials, InvalidRequest, NotFound
 from strongroom_server.sdk.request import Alias, Auth, Request, Response
 
 log = logging.getLogger("auth.approle")
@@ -221,6 +221,15 @@ class Engine(Base):
             auth.bound_cidrs = entry.token_bound_cidrs
         return Response(auth=auth)
 
+    def login_name(self, request: Request) -> str:
+        """Return the role id of a login: what lockouts and entities know it by."""
+        return str(request.data.get("role_id", "")) if request.path.rstrip("/") == "login" else ""
+
+    async def login_role(self, request: Request) -> str:
+        """Return the role of a login's role id."""
+        found = await self._roles.by_id(str(request.data.get("role_id", "")))
+        return found[0] if found else ""
+
     async def renew_login(self, auth: Auth, request: Request) -> Auth:
         """Go on while the role is there; raises InvalidRequest otherwise."""
         name = auth.internal.get("role_name", "")
@@ -234,7 +243,7 @@ class Engine(Base):
     async def _checked(self, name: str, role: Role, secret: str, address: str) -> SecretId:
         entry = await self._secret_ids.find(name, role, secret)
         if entry is None:
-            raise InvalidRequest(_WRONG)
+            raise InvalidCredentials(_WRONG)
         if not allows(entry.cidr_list, address):
             raise InvalidRequest(f'source address "{address}" unauthorized through CIDR restrictions on the secret ID')
         if not allows(role.secret_id_bound_cidrs, address):

@@ -11,12 +11,14 @@ from strongroom_server.core.sys.inspect import Inspect
 from strongroom_server.core.sys.internal import Internal
 from strongroom_server.core.sys.keys import Keys
 from strongroom_server.core.sys.leases import Leases
+from strongroom_server.core.sys.locked_users import LockedUsers
 from strongroom_server.core.sys.loggers import Loggers
 from strongroom_server.core.sys.metrics import Metrics
 from strongroom_server.core.sys.mounts import Mounts
 from strongroom_server.core.sys.password_policies import PasswordPolicyArea
 from strongroom_server.core.sys.plugins import Plugins
 from strongroom_server.core.sys.policies import Policies
+from strongroom_server.core.sys.quotas import QuotaArea
 from strongroom_server.core.sys.rekey import Rekey
 from strongroom_server.core.sys.sealing import Sealing
 from strongroom_server.core.sys.status import Status
@@ -31,4 +33,5 @@ class Sys(Composed):
     AREAS = (
         Status, Sealing, Mounts, Policies, PasswordPolicyArea, Capabilities, Leases, Audit, Wrapping, Internal, Keys,
         Metrics, Rekey, GenerateRoot, ServerConfig, InFlight, Tools, Loggers, Plugins, Unlicensed, Counters, Inspect,
+        QuotaArea, LockedUsers,
     )  # fmt: skip

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from strongroom_common.fields import FieldError, Given, Names, Object, Pairs, parse
 from strongroom_server.core.leases import fresh_nonce
-from strongroom_server.core.mounts import Mount, MountConfig, Table, new_entry, shown, tuned
+from strongroom_server.core.lockout import METHODS
+from strongroom_server.core.mounts import LockoutTuning, Mount, MountConfig, Table, new_entry, shown, tuned
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import delete, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
@@ -47,7 +48,7 @@ class Tune:
     passthrough_request_headers: Annotated[Names | None, "Request headers handed to the engine."] = None
     allowed_response_headers: Annotated[Names | None, "Response headers the engine may set."] = None
     token_type: Annotated[str | None, "Type of tokens made by logins."] = None
-    user_lockout_config: Annotated[Pairs | None, "Lockout of users after failed logins."] = None
+    user_lockout_config: Annotated[Object | None, "Lockout of users after failed logins."] = None
     force_no_cache: Annotated[bool | None, "Keep entries out of the cache."] = None
     plugin_version: Annotated[str | None, "Has no effect: engines are built in."] = None
 
@@ -181,7 +182,8 @@ class Mounts(Area):
             data["options"] = mount.entry.options
         for row in fields(MountConfig):
             if row.name not in data and getattr(config, row.name) != getattr(defaults, row.name):
-                data[row.name] = getattr(config, row.name)
+                value = getattr(config, row.name)
+                data |= value.shown() if isinstance(value, LockoutTuning) else {row.name: value}
         return Response(data, top_level=True)
 
     async def _tune(self, table: Table, path: str, body: Given[Tune]) -> Response:
@@ -197,6 +199,8 @@ class Mounts(Area):
                 warnings = mount.running().check_options(entry.options or {})
         asked.pop("plugin_version", None)
         sent = {name: value for name, value in asked.items() if value is not None}
+        if "user_lockout_config" in sent and (table != "auth" or entry.type not in METHODS):
+            raise InvalidRequest(f'tuning of user lockout configuration for auth type "{entry.type}" not allowed')
         entry = replace(entry, config=tuned(entry.config, _config_changes(sent)))
         await self.server.mounts.change(mount, entry)
         return Response(warnings=warnings)

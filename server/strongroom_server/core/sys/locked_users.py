@@ -1,0 +1,34 @@
+"""sys/locked-users: who is locked out after failed logins."""
+
+from itertools import groupby
+from typing import Annotated, Any
+
+from strongroom_server.core.sys.area import Area
+from strongroom_server.sdk.engine import read, write
+from strongroom_server.sdk.request import Request
+
+
+class LockedUsers(Area):
+    """Users who are locked out."""
+
+    @read("locked-users")
+    async def read_locked(self, request: Request) -> dict[str, Any]:
+        """List the users who are locked out, by mount; ``mount_accessor`` asks for one."""
+        asked = str(request.data.get("mount_accessor", ""))
+        rows = [
+            {"mount_accessor": accessor, "alias_identifiers": [name for _, name in users]}
+            for accessor, users in groupby(self.server.lockouts.locked(), key=lambda user: user[0])
+            if asked in ("", accessor)
+        ]
+        if asked and not rows:
+            rows = [{"mount_accessor": asked, "alias_identifiers": []}]
+        accessors = [{**row, "counts": len(row["alias_identifiers"])} for row in rows]
+        total = sum(len(row["alias_identifiers"]) for row in rows)
+        root = {"namespace_id": "root", "namespace_path": "", "counts": total, "mount_accessors": accessors}
+        return {"by_namespace": [root], "total": total}
+
+    @write("locked-users/{accessor:segment}/unlock/{name:rest}")
+    async def unlock(self, accessor: Annotated[str, "Accessor of the mount."],
+                     name: Annotated[str, "The user, as the method names it."]) -> None:  # fmt: skip
+        """Let a user in again."""
+        await self.server.lockouts.unlock((accessor, name))
