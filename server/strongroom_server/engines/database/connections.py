@@ -129,7 +129,8 @@ class Connections(Base):
                 raise Internal(f"failed to update user: {error}") from None
             finally:
                 await self._forget(name)  # which of the two passwords holds is found out when it is opened
-            await self._opened(name)
+            if (await self._opened(name)).stored.details.reveal().get("password") != password:
+                raise Internal("failed to update user: the database does not take the new password")
 
     async def has_connection(self, name: str) -> bool:
         """Tell whether there is such a connection."""

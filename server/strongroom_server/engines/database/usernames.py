@@ -11,12 +11,14 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 _ACTION = re.compile(r"(?:\s+(?={{-\s))?{{(-\s)?(.*?)(\s-)?}}", re.DOTALL)
 _TOKEN = re.compile(r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|`[^`]*`)|(?P<number>-?\d+)|(?P<field>\.\w+)|(?P<name>\w+)"""
                     r"""|(?P<sign>[|()]))""", re.ASCII)  # fmt: skip
 _VERB = re.compile(r"%[sdvq%]")
+_LAYOUT = {"%": "%%", "2006": "%Y", "01": "%m", "02": "%d", "15": "%H", "04": "%M", "05": "%S"}
 _ESCAPES = {"n": "\n", "t": "\t"}
 
 
@@ -172,10 +174,18 @@ def _truncate(_: Facts, length: int, text: str) -> str:
 
 
 def _truncate_sha256(_: Facts, length: int, text: str) -> str:
-    """Cut a text, its end replaced by the first eight digits of its digest."""
+    """Cut a text; what is cut off leaves the first eight digits of its digest."""
     if length <= 8:
         raise ValueError
-    return text if len(text) <= length else text[: length - 8] + hashlib.sha256(text.encode()).hexdigest()[:8]
+    kept, cut = text[: length - 8], text[length - 8 :]
+    return text if len(text) <= length else kept + hashlib.sha256(cut.encode()).hexdigest()[:8]
+
+
+def _timestamp(facts: Facts, layout: str) -> str:
+    """Print the time, in UTC, as a layout of Go's shows its own moment: 2006-01-02 15:04:05."""
+    for part, directive in _LAYOUT.items():
+        layout = layout.replace(part, directive)
+    return datetime.fromtimestamp(facts.now, UTC).strftime(layout)
 
 
 def _printf(_: Facts, text: str, *operands: Any) -> str:
@@ -202,5 +212,6 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "base64": lambda _, text: base64.b64encode(text.encode()).decode(),
     "unix_time": lambda facts: int(facts.now),
     "unix_time_millis": lambda facts: int(facts.now * 1000),
+    "timestamp": _timestamp,
     "uuid": lambda _: str(uuid.uuid4()),
 }

@@ -49,8 +49,6 @@ class Users(Roles):
         if not connection.allows(name):
             raise InvalidRequest(f'"{name}" is not an allowed role')
         credentials.supported(role, connection.plugin.CREDENTIALS)
-        if not role.creation_statements:
-            raise InvalidRequest("empty creation statements")
         username = self._username(connection, role, name, request)
         credential = await credentials.make(self.system, role, connection.stored.config.password_policy, username)
         user = User(username, credential.password, credential.public_key, self._end(role))

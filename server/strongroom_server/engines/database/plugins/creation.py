@@ -15,7 +15,7 @@ _CREATE = re.compile(
     r"""\A\s*create\s+(?:role|user)\s+"{{(?:name|username)}}"(?:[^;'"$/-]|-(?!-)|/(?!\*)|'[^'$]*'|"[^"$]*")*(?:;|\Z)""",
     re.IGNORECASE,
 )
-_PASSWORD = re.compile(r"\bpassword\s+'{{password}}'", re.IGNORECASE)
+_PASSWORD = re.compile(r"\b(?:encrypted\s+)?password\s+'{{password}}'", re.IGNORECASE)
 
 
 def arranged(statements: Sequence[str], *, direct: bool) -> list[str]:

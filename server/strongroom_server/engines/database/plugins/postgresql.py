@@ -53,7 +53,7 @@ BEGIN
 END $strongroom$"""
 _ASK = """SELECT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
     current_setting('password_encryption'), current_setting('scram_iterations', true),
-    current_setting('shared_preload_libraries') || current_setting('session_preload_libraries')"""
+    (SELECT coalesce(string_agg(setting, ','), '') FROM pg_catalog.pg_settings WHERE name LIKE '%_preload_libraries')"""
 _BATCH = 32  # roles dropped in one transaction
 _TRIES = 4  # where a transaction meets another that changes the same row of a catalog
 _CONFLICTS = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
@@ -64,7 +64,7 @@ _DIALECT = Dialect(
           | (?P<identifier>"[^"]*(?:"|\Z))
           | (?P<comment>--[^\n]*|/\*(?:[^*/]|\*(?!/)|/(?!\*)|/\*.*?\*/)*(?:\*/|\Z))
           | (?P<body>(?P<tag>\$(?:[^\W\d]\w*)?\$).*?(?:(?P=tag)|\Z))
-          | (?P<code>[^'"$/eE-]+|.)""",
+          | (?P<code>{{\w+}}|[^'"$/eE{-]+|.)""",
         re.VERBOSE | re.DOTALL,
     ),
     {
@@ -135,6 +135,8 @@ class PostgreSQL:
 
     async def create(self, user: User, statements: Sequence[str]) -> None:
         """Run the creation statements in one transaction."""
+        if not statements:
+            raise DatabaseError("empty creation statements")
         await self._fill_and_run(arranged(statements, direct=await self._stores_verifiers(user)), user)
 
     async def update(self, user: User, statements: Sequence[str]) -> None:
