@@ -14,6 +14,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -34,10 +35,12 @@ class RsaKeys:
         self._ready: dict[int, deque[RSAPrivateKey]] = {}
         self._waiting: deque[tuple[int, asyncio.Future[RSAPrivateKey]]] = deque()
         self._children: set[asyncio.Task[None]] = set()
+        self._processes: set[asyncio.subprocess.Process] = set()
+        self._closing = False
 
-    async def take(self, bits: int) -> RSAPrivateKey:
-        """Return a key that nobody else has."""
-        ready = self._ready.setdefault(bits, deque())
+    async def take(self, bits: int, *, ahead: bool = True) -> RSAPrivateKey:
+        """Return a key that nobody else has; with ``ahead`` more of that size are made for those who come next."""
+        ready = self._ready.setdefault(bits, deque()) if ahead else self._ready.get(bits)
         if ready:
             key = ready.popleft()
             self._call()
@@ -53,9 +56,11 @@ class RsaKeys:
 
     async def close(self) -> None:
         """End the children and forget all keys."""
-        for child in self._children:
-            child.cancel()
+        self._closing = True
+        for process in self._processes:
+            _kill(process)
         await asyncio.gather(*self._children, return_exceptions=True)
+        self._give_up()
         self._ready.clear()
 
     def _call(self) -> None:
@@ -67,7 +72,9 @@ class RsaKeys:
             task.add_done_callback(self._children.discard)
 
     def _next(self) -> int:
-        """Return the size to make next: those waited for first, then the emptiest pool; 0 where all is full."""
+        """Return the size to make next: those waited for first, then the emptiest pool; 0 for nothing."""
+        if self._closing:
+            return 0
         while self._waiting and self._waiting[0][1].cancelled():
             self._waiting.popleft()
         if self._waiting:
@@ -77,24 +84,32 @@ class RsaKeys:
         return min(short)[1] if short else 0
 
     async def _child(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "strongroom_server.lib.rsa_worker",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "strongroom_server.lib.rsa_worker",
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+        except OSError:
+            log.exception("the process that makes RSA keys did not start")
+            self._give_up()
+            return
+        self._processes.add(process)
         try:
             await self._serve(process)
         except (OSError, asyncio.IncompleteReadError):
-            log.exception("the process that makes RSA keys ended")
-            for _, waiter in self._waiting:
-                if not waiter.done():
-                    waiter.set_exception(RuntimeError("RSA keys cannot be made"))
-            self._waiting.clear()
+            if not self._closing:
+                log.exception("the process that makes RSA keys ended")
+            self._give_up()
         finally:
-            if process.stdin is not None:
-                process.stdin.close()
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            self._processes.discard(process)
+            _kill(process)
+            await process.communicate()
+
+    def _give_up(self) -> None:
+        for _, waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_exception(RuntimeError("RSA keys cannot be made"))
+        self._waiting.clear()
 
     async def _serve(self, process: asyncio.subprocess.Process) -> None:
         if process.stdin is None or process.stdout is None:
@@ -128,3 +143,8 @@ class RsaKeys:
                 other.set_result(key)
                 return
         self._ready.setdefault(bits, deque()).append(key)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()

@@ -1,7 +1,7 @@
 """Certificates as Vault's API shows them: PEM without its last newline, serial numbers in pairs of hex digits."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -19,7 +19,9 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Pri
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
-_CURVES = {224: ec.SECP224R1, 256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1}
+_CURVES: Mapping[int, Callable[[], ec.EllipticCurve]] = {
+    224: ec.SECP224R1, 256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1,
+}  # fmt: skip
 
 
 
@@ -40,9 +42,7 @@ def pem_blocks(text: str) -> list[tuple[str, str]]:
 
 def serial_text(number: int) -> str:
     """Print a serial number as "0a:1b:…"."""
-    digits = f"{number:x}"
-    digits = digits if len(digits) % 2 == 0 else "0" + digits
-    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
+    return number.to_bytes(max(1, (number.bit_length() + 7) // 8)).hex(":")
 
 
 def normal_serial(text: str) -> str:
@@ -53,7 +53,7 @@ def normal_serial(text: str) -> str:
     digits = re.sub(r"[:\s-]", "", text.strip().lower())
     if not re.fullmatch(r"[0-9a-f]+", digits):
         return text.strip().lower()
-    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2)) if len(digits) % 2 == 0 else digits
+    return bytes.fromhex(digits).hex(":") if len(digits) % 2 == 0 else digits
 
 
 def colons(raw: bytes) -> str:

@@ -36,7 +36,7 @@ def certificate_facts(certificate: x509.Certificate, issuer: Issuer, form: str) 
     return {
         "certificate": shown(certificate, form),
         "expiration": int(certificate.not_valid_after_utc.timestamp()),
-        "issuing_ca": shown(issuer.x509, form),
+        "issuing_ca": shown_issuer(issuer, form),
         "serial_number": serial_text(certificate.serial_number),
     }
 

@@ -60,8 +60,8 @@ def sign(draft: Draft, issuer: x509.Name, key: PrivateKey, signing: Signing) -> 
     try:
         builder = x509.CertificateBuilder(
             issuer, draft.subject, draft.key, draft.serial or x509.random_serial_number(),
-            moment(draft.start), moment(draft.end), [x509.Extension(extension.oid, critical, extension)
-                                                     for extension, critical in draft.extensions],
+            moment(draft.start), moment(draft.end),
+            [x509.Extension(extension.oid, critical, extension) for extension, critical in draft.extensions],
         )  # fmt: skip
         return builder.sign(key, hash_for(key, signing.bits), rsa_padding=padding_for(key, signing))
     except (ValueError, OverflowError) as error:
@@ -84,7 +84,7 @@ def authority_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifie
 
 def alternatives(names: Names) -> list[Extension]:
     """Return the extension of alternative names; it is critical where there is no subject (RFC 5280, 4.2.1.6)."""
-    return [(alternatives_of(names), not subject_of(names))] if names.has_alternatives else []
+    return [(alternatives_of(names), not names.has_subject)] if names.has_alternatives else []
 
 
 def ca_extensions(max_path_length: int, permitted_domains: Sequence[str]) -> list[Extension]:

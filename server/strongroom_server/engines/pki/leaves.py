@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from cryptography import x509
 
-from strongroom_common.fields import Names as NameList
 from strongroom_server.engines.pki import building, lifetimes, names, subject, usages
 from strongroom_server.engines.pki.building import Draft, Extension
 from strongroom_server.engines.pki.lifetimes import Lifetime
@@ -81,6 +81,13 @@ def _asked(body: LeafInput) -> Names:
 
 def draft(found: Names, key: PublicKey, span: Lifetime, role: Role, signer: Signer) -> Draft:
     """Return the certificate of a role for ``found``."""
+    extensions = [*of_role(role), *signer.identifiers(key), *signer.pointers, *building.alternatives(found)]
+    return Draft(subject.subject_of(found), key, span.start, span.end, extensions=extensions)
+
+
+@lru_cache(maxsize=256)
+def of_role(role: Role) -> tuple[Extension, ...]:
+    """Return the extensions that are the same in all certificates of a role."""
     extensions: list[Extension] = []
     if (usage := usages.key_usage(role.key_usage)) is not None:
         extensions.append((usage, True))
@@ -88,11 +95,7 @@ def draft(found: Names, key: PublicKey, span: Lifetime, role: Role, signer: Sign
         extensions.append((extended, False))
     if role.basic_constraints_valid_for_non_ca:
         extensions.append((x509.BasicConstraints(ca=False, path_length=None), True))
-    extensions += signer.identifiers(key)
-    extensions += signer.pointers
-    extensions += building.alternatives(found)
-    extensions += building.policies(parsed_policies(role.policy_identifiers or NameList(())))
-    return Draft(subject.subject_of(found), key, span.start, span.end, extensions=extensions)
+    return (*extensions, *building.policies(parsed_policies(role.policy_identifiers)))
 
 
 def verbatim_draft(csr: x509.CertificateSigningRequest, key: PublicKey, span: Lifetime, body: VerbatimInput,

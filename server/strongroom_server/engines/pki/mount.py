@@ -74,9 +74,9 @@ class Mount(Engine):
             raise InvalidRequest(f"unknown role: {name}")
         return role
 
-    async def make_key(self, kind: str, bits: int) -> PrivateKey:
-        """Make a private key; RSA in another process, perhaps ahead."""
-        return await self.rsa_keys.take(bits) if kind == "rsa" else new_key(kind, bits)
+    async def make_key(self, kind: str, bits: int, *, ahead: bool = False) -> PrivateKey:
+        """Make a private key, RSA in another process; with ``ahead`` more will be asked for."""
+        return await self.rsa_keys.take(bits, ahead=ahead) if kind == "rsa" else new_key(kind, bits)
 
     async def identity_values(self, request: Request) -> Mapping[str, str]:
         """Return the caller's values for identity templates."""

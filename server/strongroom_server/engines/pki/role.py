@@ -2,12 +2,13 @@
 
 import ipaddress
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from cryptography import x509
 
-from strongroom_common.fields import Names, Seconds
+from strongroom_common.fields import Names, Seconds, Strings
 from strongroom_server.engines.pki.subject import parse_other
 from strongroom_server.sdk.errors import InvalidRequest
 
@@ -63,7 +64,7 @@ class Role:
     not_before_duration: Annotated[Seconds, "How long ago certificates start."] = Seconds(30)
     organization: Annotated[Names, "O of the subject."] = Names(())
     ou: Annotated[Names, "OU of the subject."] = Names(())
-    policy_identifiers: Annotated[Names | None, "Policy OIDs, or JSON with oid, cps and notice."] = None
+    policy_identifiers: Annotated[Strings, "Policy OIDs, or JSON with oid, cps and notice."] = Strings(())
     postal_code: Annotated[Names, "Postal code of the subject."] = Names(())
     province: Annotated[Names, "ST of the subject."] = Names(())
     require_cn: Annotated[bool, "Whether a common name is required."] = True
@@ -89,7 +90,7 @@ def normal_role(role: Role) -> tuple[Role, list[str]]:
         role,
         key_bits=checked_bits(role.key_type, role.key_bits),
         issuer_ref=role.issuer_ref or "default",
-        policy_identifiers=_policies(role.policy_identifiers or Names(())),
+        policy_identifiers=_policies(role.policy_identifiers),
     )
     if role.max_ttl and role.ttl > role.max_ttl:
         raise InvalidRequest('"ttl" value must be less than "max_ttl" value')
@@ -158,8 +159,8 @@ def _check_network(text: str) -> None:
         raise InvalidRequest(f"allowed_ip_sans_cidr: {text!r} is not a network such as 10.0.0.0/8") from None
 
 
-def _policies(given: Names) -> Names:
-    """Return each policy as its OID or as one JSON object; a JSON list may have been split at its commas."""
+def _policies(given: Strings) -> Strings:
+    """Return each policy as its OID or as one JSON object; given are these, or a JSON list, or OIDs with commas."""
     text = ",".join(given)
     if text.startswith(("[", "{")):
         try:
@@ -168,12 +169,12 @@ def _policies(given: Names) -> Names:
         except ValueError:
             raise InvalidRequest("policy_identifiers is neither a list of OIDs nor JSON") from None
     else:
-        policies = [{"oid": oid} for oid in given]
+        policies = [{"oid": oid.strip()} for oid in text.split(",") if oid.strip()]
     for policy in policies:
         if not isinstance(policy.get("oid"), str) or not is_oid(policy["oid"]):
             named = policy.get("oid", "")
             raise InvalidRequest(f'policy identifier "{named}" is neither a valid OID nor JSON with one')
-    return Names(tuple(_policy_text(policy) for policy in policies))
+    return Strings(tuple(_policy_text(policy) for policy in policies))
 
 
 def _policy_text(policy: dict[str, str]) -> str:
@@ -181,6 +182,6 @@ def _policy_text(policy: dict[str, str]) -> str:
     return known["oid"] if set(known) == {"oid"} else json.dumps(known, separators=(",", ":"))
 
 
-def parsed_policies(texts: Names) -> list[dict[str, str]]:
+def parsed_policies(texts: Sequence[str]) -> list[dict[str, str]]:
     """Return stored policy identifiers as maps with ``oid`` and perhaps ``cps`` and ``notice``."""
     return [json.loads(text) if text.startswith("{") else {"oid": text} for text in texts]

@@ -51,6 +51,11 @@ class Names:
     fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
+    def has_subject(self) -> bool:
+        """Tell whether there is anything for the subject."""
+        return bool(self.common_name or self.serial_number or self.user_ids or any(self.fields.values()))
+
+    @property
     def has_alternatives(self) -> bool:
         """Tell whether there is anything for the alternative names."""
         return bool(self.dns or self.emails or self.ips or self.uris or self.others)
@@ -137,17 +142,20 @@ def parse_others(texts: Iterable[str]) -> tuple[OtherName, ...]:
 
 def subject_of(names: Names) -> x509.Name:
     """Return the distinguished name: a field with several values is one relative name of several attributes."""
-    parts = [_relative(oid, names.fields.get(field, ())) for field, oid in _FIELDS.items()]
-    parts.append(_relative(NameOID.COMMON_NAME, (names.common_name,) if names.common_name else ()))
-    parts.append(_relative(NameOID.SERIAL_NUMBER, (names.serial_number,) if names.serial_number else ()))
-    parts += [_relative(NameOID.USER_ID, (user,)) for user in names.user_ids]
-    return x509.Name([part for part in parts if part is not None])
+    parts = [_relative(oid, values) for field, oid in _FIELDS.items() if any(values := names.fields.get(field, ()))]
+    if names.common_name:
+        parts.append(_relative(NameOID.COMMON_NAME, (names.common_name,)))
+    if names.serial_number:
+        parts.append(_relative(NameOID.SERIAL_NUMBER, (names.serial_number,)))
+    parts += [_relative(NameOID.USER_ID, (user,)) for user in names.user_ids if user]
+    return x509.Name(parts)
 
 
-def _relative(oid: x509.ObjectIdentifier, values: Sequence[str]) -> x509.RelativeDistinguishedName | None:
+def _relative(oid: x509.ObjectIdentifier, values: Sequence[str]) -> x509.RelativeDistinguishedName:
     # Lengths are the caller's concern, as with the peer: a country of three letters is issued.
-    attributes = [x509.NameAttribute(oid, value, _validate=False) for value in dict.fromkeys(values) if value]
-    return x509.RelativeDistinguishedName(attributes) if attributes else None
+    return x509.RelativeDistinguishedName([
+        x509.NameAttribute(oid, value, _validate=False) for value in dict.fromkeys(values) if value
+    ])  # fmt: skip
 
 
 def alternatives_of(names: Names) -> x509.SubjectAlternativeName:

@@ -92,7 +92,7 @@ class IssuePaths(Mount):
         signer = await self.signers.find(issuer_ref)
         names = leaves.leaf_names(body, role, None, await self.allowed(role, request))
         span = leaves.span_of(body, role, self.frame(signer))
-        key = await self.make_key(kind, bits)
+        key = await self.make_key(kind, bits, ahead=True)
         draft = leaves.draft(names, key.public_key(), span, role, signer)
         certificate = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
         await self._keep(name, role, signer, certificate, body)

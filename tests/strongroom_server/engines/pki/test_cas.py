@@ -1,0 +1,207 @@
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from strongroom_server.engines.pki import Engine
+from strongroom_server.lib.x509 import key_pem, new_key
+from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
+from tests.strongroom_server.engines.pki.mounted import certificate, issue, mounted, role
+from tests.strongroom_server.fakes import Mounted
+
+
+async def data(pki: Mounted, path: str, /, **body: Any) -> dict[str, Any]:
+    answer = (await pki("update", path, **body)).data
+    assert answer is not None
+    return answer
+
+
+async def chained() -> tuple[Mounted, dict[str, Any]]:
+    """Return a mount with a root and an intermediate below it, and the answer to set-signed."""
+    pki = await mounted(issuer_name="root", key_name="rootkey")
+    request = await data(pki, "intermediate/generate/internal", common_name="Int", key_type="ec", key_name="intkey")
+    signed = await data(pki, "root/sign-intermediate", csr=request["csr"], common_name="Int", ttl="1000h",
+                        max_path_length=0, permitted_dns_domains=".test")  # fmt: skip
+    taken = await data(pki, "intermediate/set-signed", certificate=signed["certificate"])
+    assert taken["imported_issuers"] is not None
+    await pki("update", f"issuer/{taken['imported_issuers'][0]}", issuer_name="int")
+    return pki, taken
+
+
+async def test_a_root_is_a_ca_with_its_identifiers() -> None:
+    pki = await Mounted(Engine).start()
+    made = await data(pki, "root/generate/exported", common_name="R", key_type="ec", organization="O1,O2",
+                      max_path_length=1, issuer_name="ra", key_name="ka")  # fmt: skip
+    found = certificate(made)
+    constraints = found.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (constraints.critical, constraints.value.ca, constraints.value.path_length) == (True, True, 1)
+    usage = found.extensions.get_extension_for_class(x509.KeyUsage).value
+    assert (usage.key_cert_sign, usage.crl_sign, usage.digital_signature) == (True, True, False)
+    found.verify_directly_issued_by(found)
+    assert made["private_key"].startswith("-----BEGIN EC PRIVATE KEY-----")
+    assert (made["issuer_name"], made["key_name"]) == ("ra", "ka")
+    assert (await pki.data("issuer/ra"))["revocation_signature_algorithm"] == "ECDSAWithSHA256"
+    again = await data(pki, "root/generate/existing", common_name="R2", key_ref="ka")
+    assert again["key_id"] == made["key_id"]
+    assert "private_key" not in again
+    assert (await pki.data("config/issuers"))["default"] == made["issuer_id"]
+
+
+@pytest.mark.parametrize(("exported", "body", "message"), [
+    pytest.param("foo", {}, 'the "exported" path parameter must be', id="no_such_way"),
+    pytest.param("internal", {"key_type": "foo"}, "unknown key type foo", id="no_such_key"),
+    pytest.param("internal", {"signature_bits": 33, "key_type": "rsa"}, "unsupported hash", id="no_such_hash"),
+    pytest.param("internal", {"issuer_name": "default"}, "reserved keyword", id="a_reserved_name"),
+    pytest.param("internal", {"issuer_name": "a b"}, "invalid characters", id="no_name"),
+    pytest.param("internal", {"issuer_name": "root"}, "issuer name already in use", id="a_name_that_is_taken"),
+    pytest.param("existing", {"key_ref": "none"}, "failed to lookup public key", id="no_such_existing_key"),
+])  # fmt: skip
+async def test_roots_that_cannot_be_are_refused(exported: str, body: dict[str, Any], message: str) -> None:
+    pki = await mounted(issuer_name="root")
+    with pytest.raises(InvalidRequest, match=message):
+        await pki("update", f"root/generate/{exported}", **({"common_name": "x", "key_type": "ec"} | body))
+    assert len(await pki.keys("issuers")) == len(await pki.keys("keys")) == 1
+    await pki.engine.close()
+
+
+async def test_an_intermediate_issues_with_the_whole_chain() -> None:
+    pki, taken = await chained()
+    await role(pki, issuer_ref="int")
+    made = await issue(pki)
+    leaf, intermediate, root = (x509.load_pem_x509_certificate(text.encode())
+                                for text in (made["certificate"], *made["ca_chain"]))  # fmt: skip
+    leaf.verify_directly_issued_by(intermediate)
+    intermediate.verify_directly_issued_by(root)
+    limits = intermediate.extensions.get_extension_for_class(x509.NameConstraints)
+    assert (limits.critical, limits.value.permitted_subtrees) == (True, [x509.DNSName(".test")])
+    assert len((await issue(pki, remove_roots_from_chain=True))["ca_chain"]) == 1
+    assert (await pki.data("key/intkey"))["key_id"] == taken["mapping"][taken["imported_issuers"][0]]
+    by_root = (await pki("update", "issuer/root/issue/r", common_name="x.test")).data or {}
+    assert by_root["ca_chain"] == [by_root["issuing_ca"]]
+
+
+async def test_a_request_does_not_make_itself_a_wider_ca() -> None:
+    pki = await mounted()
+    request = await data(pki, "intermediate/generate/internal", common_name="I", key_type="ec", alt_names="x.test",
+                         add_basic_constraints=True)  # fmt: skip
+    signed = await data(pki, "root/sign-intermediate", csr=request["csr"], use_csr_values=True, max_path_length=0)
+    found = certificate(signed)
+    assert found.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 0
+    assert found.subject.rfc4514_string() == "CN=I"
+
+
+async def test_issuers_are_changed_and_deleted() -> None:
+    pki, _ = await chained()
+    patched = (await pki("patch", "issuer/int", leaf_not_after_behavior="permit", manual_chain="self,root")).data or {}
+    assert (patched["issuer_name"], patched["leaf_not_after_behavior"]) == ("int", "permit")
+    assert len(patched["manual_chain"]) == 2
+    for body, message in (({"issuer_name": "root"}, "already in use"), ({"usage": "foo"}, "Unable to parse"),
+                          ({"leaf_not_after_behavior": "foo"}, "Unknown value"), ({"manual_chain": "root"}, "self"),
+                          ({"issuing_certificates": "foo"}, "invalid URL")):  # fmt: skip
+        with pytest.raises(InvalidRequest, match=message):
+            await pki("patch", "issuer/int", **body)
+    with pytest.raises(Internal, match="unable to use issuer"):
+        await pki("patch", "issuer/int", revocation_signature_algorithm="SHA256WithRSA")
+    await role(pki, issuer_ref="int")
+    assert (await pki("delete", "issuer/int")).warnings[0] == "1 roles reference int"
+    assert "was configured as the default issuer" in (await pki("delete", "issuer/root")).warnings[0]
+    with pytest.raises(NotFound):
+        await pki.keys("issuers")
+
+
+async def test_a_revoked_issuer_issues_no_more_and_is_on_its_parent_s_crl() -> None:
+    pki, _ = await chained()
+    await role(pki, issuer_ref="int")
+    revoked = (await pki("update", "issuer/int/revoke")).data or {}
+    assert revoked["revoked"] is True
+    with pytest.raises(Internal, match="requested usage issuing-certificates"):
+        await issue(pki)
+    crl = await pki("read", "crl")
+    assert crl.raw is not None
+    assert len(x509.load_der_x509_crl(crl.raw.body)) == 1
+
+
+async def test_what_is_imported_twice_is_there_once() -> None:
+    outside = await Mounted(Engine).start()
+    made = await data(outside, "root/generate/exported", common_name="O", key_type="ec")
+    pki = await mounted()
+    bundle = f"{made['certificate']}\n{made['private_key']}\n"
+    with pytest.raises(InvalidRequest, match="private keys found"):
+        await data(pki, "issuers/import/cert", pem_bundle=bundle)
+    first = await data(pki, "issuers/import/cert", pem_bundle=made["certificate"])
+    second = await data(pki, "issuers/import/bundle", pem_bundle=bundle)
+    assert second["existing_issuers"] == first["imported_issuers"]
+    assert second["imported_keys"] is not None
+    issuer = await pki.data(f"issuer/{first['imported_issuers'][0]}")
+    assert issuer["key_id"] == second["imported_keys"][0]
+    await role(pki, issuer_ref=issuer["issuer_id"])
+    assert (await issue(pki, ttl="1h"))["issuing_ca"] == made["certificate"]
+    leaf = await issue(pki)
+    for text, message in (("x", "too short"), ("junk" * 30, "invalid PEM data"), (leaf["certificate"], "non-CA")):
+        with pytest.raises(InvalidRequest, match=message):
+            await data(pki, "config/ca", pem_bundle=text)
+
+
+async def test_keys_by_themselves() -> None:
+    pki = await mounted(key_name="rootkey")
+    made = await data(pki, "keys/generate/exported", key_type="ec", key_name="k")
+    assert made["private_key"].startswith("-----BEGIN EC PRIVATE KEY-----")
+    assert "private_key" not in await data(pki, "keys/generate/internal", key_type="ed25519")
+    assert "private_key" not in await pki.data("key/k")
+    assert await data(pki, "key/k", key_name="k2") == {"key_id": made["key_id"], "key_name": "k2", "key_type": "ec"}
+    imported = await data(pki, "keys/import", pem_bundle=key_pem(new_key("ec", 384), pkcs8=True), key_name="i")
+    assert await data(pki, "config/keys", default="i") == {"default": imported["key_id"]}
+    assert "was configured as the default key" in (await pki("delete", "key/i")).warnings[0]
+    assert (await pki("delete", "key/k2")).data is None
+    for path, body, message in (("key/rootkey", {"key_name": "default"}, "reserved"),
+                                ("keys/import", {"pem_bundle": "x"}, "too short"),
+                                ("keys/generate/kms", {}, "no way to make a key"),
+                                ("keys/generate/internal", {"key_type": "any"}, "Validation for key_type"),
+                                ("config/keys", {"default": "none"}, "unable to find PKI key")):  # fmt: skip
+        with pytest.raises(InvalidRequest, match=message):
+            await data(pki, path, **body)
+
+
+async def test_a_default_is_chosen_and_everything_is_deleted() -> None:
+    pki, taken = await chained()
+    intermediate = taken["imported_issuers"][0]
+    assert (await data(pki, "config/issuers", default="int"))["default"] == intermediate
+    assert (await data(pki, "root/replace", default="root"))["default"] != intermediate
+    for body in ({}, {"default": "default"}, {"default": "none"}):
+        with pytest.raises(InvalidRequest):
+            await data(pki, "config/issuers", **body)
+    await pki("delete", "root")
+    with pytest.raises(NotFound):
+        await pki.keys("keys")
+
+
+async def test_trust_leads_from_one_ca_to_another() -> None:
+    other, pki = await mounted(), await mounted()
+    theirs = (await other("read", "ca/pem")).raw
+    assert theirs is not None
+    signed = certificate(await data(pki, "root/sign-self-issued", certificate=theirs.body.decode()))
+    original = x509.load_pem_x509_certificate(theirs.body)
+    assert signed.serial_number == original.serial_number
+    ours = (await pki("read", "ca")).raw
+    assert ours is not None
+    signed.verify_directly_issued_by(x509.load_der_x509_certificate(ours.body))
+    with pytest.raises(InvalidRequest, match="could not be PEM-decoded"):
+        await data(pki, "root/sign-self-issued", certificate="x")
+
+
+async def test_urls_with_templates() -> None:
+    pki = await mounted()
+    await role(pki)
+    warned = await pki("update", "config/urls", issuing_certificates="{{cluster_aia_path}}/issuer/{{issuer_id}}/der",
+                       enable_templating=True)  # fmt: skip
+    assert "lack local cluster address information (aia_path)" in warned.warnings[0]
+    with pytest.raises(Internal, match="unable to fetch AIA URL information"):
+        await issue(pki)
+    await pki.ask("update", "config/cluster", {"path": "http://h/v1/pki", "aia_path": "http://cdn/pki"})
+    access = certificate(await issue(pki)).extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    issuer_id = (await pki.data("config/issuers"))["default"]
+    assert access[0].access_location.value == f"http://cdn/pki/issuer/{issuer_id}/der"
+    with pytest.raises(InvalidRequest, match="invalid URL found"):
+        await data(pki, "config/urls", issuing_certificates="nonsense", enable_templating=False)
+    with pytest.raises(Internal, match="non-URL"):
+        await pki.ask("update", "config/cluster", {"path": "foo"})

@@ -1,0 +1,41 @@
+import asyncio
+
+import pytest
+
+from strongroom_server.lib.rsa_keys import RsaKeys
+
+
+async def filled(keys: RsaKeys, bits: int, count: int) -> None:
+    while keys.ready(bits) < count:  # noqa: ASYNC110 - what is waited for happens in another process
+        await asyncio.sleep(0.02)
+
+
+async def test_keys_are_made_when_asked_for_and_then_ahead() -> None:
+    keys = RsaKeys({2048: 3}, children=1)
+    first, second = await asyncio.gather(keys.take(2048), keys.take(2048))
+    assert first.key_size == second.key_size == 2048
+    assert first.private_numbers() != second.private_numbers()
+    await filled(keys, 2048, 3)
+    assert (await asyncio.wait_for(keys.take(2048), 0.05)).key_size == 2048
+    await keys.close()
+    assert keys.ready(2048) == 0
+
+
+async def test_another_size_is_made_but_not_kept() -> None:
+    keys = RsaKeys({}, children=1)
+    assert (await keys.take(2048)).key_size == 2048
+    await keys.close()
+    assert keys.ready(2048) == 0
+
+
+@pytest.mark.slow
+async def test_the_loop_goes_on_while_keys_are_made() -> None:
+    keys = RsaKeys({2048: 10}, children=1)
+    loop, longest = asyncio.get_running_loop(), 0.0
+    taken = asyncio.ensure_future(keys.take(4096))
+    while not taken.done():
+        start = loop.time()
+        await asyncio.sleep(0.001)
+        longest = max(longest, loop.time() - start)
+    await keys.close()
+    assert longest < 0.2
