@@ -84,6 +84,12 @@ def _jwt(_: Session, client: Client, mount: str, given: dict[str, str]) -> Respo
     return client.write(f"auth/{mount}/login", given)
 
 
+def _oidc(session: Session, client: Client, mount: str, given: dict[str, str]) -> Response:
+    from strongroom_cli import oidclogin
+
+    return oidclogin.login(session, client, mount, given)
+
+
 def _certificate(_: Session, client: Client, mount: str, given: dict[str, str]) -> Response:
     return client.write(f"auth/{mount}/login", given)
 
@@ -114,6 +120,19 @@ METHODS: dict[str, Method] = {
         "Logs in with a signed token of another issuer.",
         [("role", "Role; the auth method's default if not given."), ("jwt", "The signed token.")],
         _jwt,
+    ),
+    "oidc": Method(
+        "Logs in with the browser at an OpenID provider.",
+        [
+            ("role", "Role; the auth method's default if not given."),
+            ("port", "Port to listen on for the browser; 8250 if not given."),
+            ("listenaddress", "Address to listen on; localhost if not given."),
+            ("callbackhost", "Host that the provider sends the browser back to; localhost if not given."),
+            ("callbackport", "Port of that host; the one that is listened on if not given."),
+            ("callbackmethod", "http, or https where something in front of this program speaks TLS."),
+            ("skip_browser", "true: print the address and start no browser."),
+        ],
+        _oidc,
     ),
     "cert": Method(
         "Logs in with the client certificate of -client-cert and -client-key.",
