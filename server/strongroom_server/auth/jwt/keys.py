@@ -50,11 +50,10 @@ def public_key(pem: str) -> PublicKey:
     return key
 
 
-def published_keys(document: Mapping[str, Any]) -> list[jwt.PyJWK]:
+def published_keys(listed: Sequence[Any]) -> list[jwt.PyJWK]:
     """Return the keys of a JWK set that can verify signatures; others are passed over (RFC 7517, section 5)."""
-    listed = document.get("keys")
     found = []
-    for one in listed if isinstance(listed, list) else []:
+    for one in listed:
         if not isinstance(one, dict) or one.get("use", "sig") != "sig":  # 4.2: a key for encryption signs nothing
             continue
         try:

@@ -74,10 +74,10 @@ class Provider:
     async def keys(self, config: "Config") -> "Sequence[jwt.PyJWK]":
         """Return the keys that the issuer publishes."""
         url = config.jwks_url or (await self.discover(config)).jwks_uri
-        keys = published_keys(await self._get(config, url))
-        if not keys:
-            raise UpstreamError(f"{url} has no usable keys")
-        return keys
+        document = await self._get(config, url)
+        if not isinstance(document.get("keys"), list):
+            raise UpstreamError(f"{url} is no set of keys")
+        return published_keys(document["keys"])
 
     async def redeem(self, config: "Config", found: Discovered, form: Mapping[str, str]) -> dict[str, Any]:
         """Return the tokens that a code is worth (RFC 6749, 4.1.3)."""
