@@ -66,6 +66,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "operator step-down": ("operator_cluster", "Have the active node hand over"),
     "operator unseal": ("operator_seal", "Give an unseal key"),
     "policy delete": ("policy", "Delete a policy"),
+    "policy explain": ("policy", "Tell why a request is allowed or refused"),
     "policy fmt": ("policy", "Format a policy file"),
     "policy list": ("policy", "List the policies"),
     "policy read": ("policy", "Print a policy"),

@@ -18,6 +18,7 @@ from tests.bao import Peer, dev_server, program
 from tests.strongroom_cli.running import masked, our_server, ran, sealed_server
 
 _SCRIPTS = sorted(Path(__file__).parent.glob("scripts/*.txt"))
+_OURS = sorted(Path(__file__).parent.glob("scripts/ours/*.txt"))  # what the peer does not have
 _SEALED = sorted(Path(__file__).parent.glob("scripts/sealed/*.txt"))
 
 
@@ -66,6 +67,13 @@ def server(request, tmp_path_factory):
 def test_script(script, server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _play(script, {"VAULT_ADDR": server.address, "VAULT_TOKEN": "root", "HOME": str(tmp_path)})
+
+
+@pytest.mark.parametrize("script", [pytest.param(path, id=path.stem) for path in _OURS])
+def test_script_of_ours_alone(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with our_server(tmp_path) as address:
+        _play(script, {"VAULT_ADDR": address, "VAULT_TOKEN": "root", "HOME": str(tmp_path)})
 
 
 @pytest.mark.parametrize("whose", ["ours", pytest.param("peer", marks=pytest.mark.peer)])

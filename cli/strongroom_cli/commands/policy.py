@@ -1,8 +1,12 @@
-"""policy list, read, write, delete, fmt."""
+"""policy list, read, write, delete, fmt, explain."""
+
+from collections.abc import Iterator
+from typing import Any
 
 from strongroom_cli import data, output
 from strongroom_cli.command import FIELD, Command
 from strongroom_cli.errors import CommandError, UsageError, trouble
+from strongroom_cli.flags import Flag
 from strongroom_cli.session import Session
 from strongroom_client import NotFound
 
@@ -80,6 +84,44 @@ def fmt(session: Session) -> int:
     return 0
 
 
+def explain(session: Session) -> int:
+    """Print why a request is allowed or refused; returns 0 where it is allowed, 2 where not."""
+    options = session.options
+    body: dict[str, Any] = {"path": session.arguments[0], "operation": options.text("operation") or "read"}
+    others = {name: value for name in ("accessor", "policies") if (value := options.text(name))}
+    target = "sys/policies/explain" if others else "sys/policies/explain-self"
+    with trouble("Error explaining"):
+        response = session.call("write", target, body | others)
+    found = response.data or {}
+    output.document(session, found, lambda: "\n".join(_explanation(found)))
+    return 0 if found.get("allowed") else 2
+
+
+def _explanation(found: dict[str, Any]) -> Iterator[str]:
+    yield f"{found['operation']} {found['path']}: {'allowed' if found['allowed'] else 'denied'}"
+    yield f"  because {found['reason']}"
+    yield f"  with the policies {', '.join(found['policies']) or 'none'}"
+    if rule := found.get("rule"):
+        yield "\nThe rule that decides:"
+        yield from _rule(rule)
+    if others := found.get("also_matched"):
+        yield "\nRules that fit too, and stand behind it:"
+        for rule in others:
+            yield from _rule(rule)
+    for hint in found.get("hints") or ():
+        yield f"\nHint: {hint}"
+    if advice := found.get("advice"):
+        yield f"\n{advice}"
+    if snippet := found.get("add"):
+        yield f"\n{snippet.rstrip()}"
+
+
+def _rule(rule: dict[str, Any]) -> Iterator[str]:
+    yield f'  path "{rule["path"]}" [{", ".join(rule["capabilities"])}]'
+    for source in rule["sources"]:
+        yield f"    in policy {source['policy']}, line {source['line']}"
+
+
 COMMANDS = {
     "policy list": Command(list_policies, "[options]", "Lists the names of all policies."),
     "policy read": Command(read, "[options] NAME", "Prints a policy.", (FIELD,), 1, 1),
@@ -93,5 +135,15 @@ COMMANDS = {
     ),
     "policy fmt": Command(
         fmt, "[options] PATH", "Formats a policy file in place, and refuses one with errors.", (), 1, 1, (), local=True,
+    ),
+    "policy explain": Command(
+        explain, "[options] PATH",
+        "Tells why a request is allowed or refused: which rule of which policy decides, what else fits, and what would "
+        "have to be added. It is about the token in use, or another by -accessor, or a set of -policies. Exits with 0 "
+        "where the request is allowed and 2 where it is not.\n\n"
+        "  {program} policy explain -operation=update secret/data/app/db",
+        (Flag("operation", "read, list, create, update, write, delete or patch. Default read."),
+         Flag("accessor", "Accessor of the token that it is about."),
+         Flag("policies", "Policies that it is about, with commas between them.")), 1, 1,
     ),
 }  # fmt: skip

@@ -10,6 +10,7 @@ path "auth/token/lookup-self"  { capabilities = ["read"] }
 path "auth/token/renew-self"   { capabilities = ["update"] }
 path "auth/token/revoke-self"  { capabilities = ["update"] }
 path "sys/capabilities-self"   { capabilities = ["update"] }
+path "sys/policies/explain-self" { capabilities = ["update"] }
 path "sys/internal/ui/resultant-acl" { capabilities = ["read"] }
 
 # The entity that it acts for.

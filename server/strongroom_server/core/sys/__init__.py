@@ -5,6 +5,7 @@ from strongroom_server.core.sys.audit import Audit
 from strongroom_server.core.sys.capabilities import Capabilities
 from strongroom_server.core.sys.config import ServerConfig
 from strongroom_server.core.sys.counters import Counters
+from strongroom_server.core.sys.explain import Explain
 from strongroom_server.core.sys.generate_root import GenerateRoot
 from strongroom_server.core.sys.in_flight import InFlight
 from strongroom_server.core.sys.inspect import Inspect
@@ -33,5 +34,5 @@ class Sys(Composed):
     AREAS = (
         Status, Sealing, Mounts, Policies, PasswordPolicyArea, Capabilities, Leases, Audit, Wrapping, Internal, Keys,
         Metrics, Rekey, GenerateRoot, ServerConfig, InFlight, Tools, Loggers, Plugins, Unlicensed, Counters, Inspect,
-        QuotaArea, LockedUsers,
+        QuotaArea, LockedUsers, Explain,
     )  # fmt: skip
