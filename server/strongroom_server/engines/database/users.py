@@ -8,7 +8,7 @@ from typing import Any
 
 from strongroom_server.engines.database import credentials, passwords, usernames
 from strongroom_server.engines.database.connections import Open
-from strongroom_server.engines.database.plugins.protocol import DatabaseError, User
+from strongroom_server.engines.database.plugins.protocol import DatabaseError, Interrupted, User
 from strongroom_server.engines.database.roles import Roles
 from strongroom_server.engines.database.schemas import Role
 from strongroom_server.engines.database.wal import Entry, WriteAheadLog
@@ -35,9 +35,13 @@ class Users(Roles):
         await self.sweep()
 
     async def sweep(self) -> None:
-        """Drop the users whose lease was never stored; those that cannot be dropped now are tried again."""
+        """Drop the users whose lease was never stored.
+
+        They stay on record for a while: the database may only then get to making them.
+        """
         for key, entry in await self._wal.stale():
-            await self._take_back(key, entry)
+            if await self._take_back(entry) and self._wal.over(entry):
+                await self._wal.drop(key)
 
     @read("creds/{name}")
     async def make_user(self, name: str, request: Request) -> Response:
@@ -52,11 +56,14 @@ class Users(Roles):
         username = self._username(connection, role, name, request)
         credential = await credentials.make(self.system, role, connection.stored.config.password_policy, username)
         user = User(username, credential.password, credential.public_key, self._end(role))
-        key = await self._wal.begin(role.db_name, username, role.rollback_statements)
+        key, entry = await self._wal.begin(role.db_name, username, role.rollback_statements)
         try:
             await connection.database.create(user, role.creation_statements)
+        except Interrupted as error:
+            raise Internal(str(error)) from None
         except DatabaseError as error:
-            await self._take_back(key, Entry(role.db_name, username, role.rollback_statements, 0, ""))
+            if await self._take_back(entry):
+                await self._wal.drop(key)
             raise Internal(str(error)) from None
         internal = {"username": username, "role": name, "db_name": role.db_name,
                     "revocation_statements": role.revocation_statements}  # fmt: skip
@@ -108,16 +115,17 @@ class Users(Roles):
         longest = min(limit for limit in (role.max_ttl, self.system.max_lease_ttl, ttl) if limit)
         return self.system.clock.now() + min(ttl, longest) + _GRACE
 
-    async def _take_back(self, key: str, entry: Entry) -> None:
-        """Drop a user that has no lease, then its record; where that fails the record stays for the next round."""
+    async def _take_back(self, entry: Entry) -> bool:
+        """Drop a user that has no lease, if it is there; tell whether that was done."""
         try:
             connection = await self.connection(entry.db_name)
             if entry.statements:
                 await connection.database.revoke(entry.username, entry.statements)
             await connection.database.revoke(entry.username, ())
-            await self._wal.drop(key)
         except (DatabaseError, RequestError) as error:
             log.warning("a user without a lease could not be dropped yet", extra={"fields": _fields(entry, error)})
+            return False
+        return True
 
 
 def _fields(entry: Entry, error: Exception) -> dict[str, Any]:

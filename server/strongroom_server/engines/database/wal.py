@@ -1,7 +1,8 @@
 """Write-ahead entries: a user is on record before it is made, until its lease is.
 
 The entry goes in the very commit that stores the lease (``Lease.beside``). One that is still there when its run of the
-engine is over, or after ``LONGEST``, is of a user without a lease: it is dropped, the entry after it.
+engine is over, or after ``LONGEST``, is of a user without a lease: the user is dropped at once, and again until the
+entry is as old as that, for a database may finish what it was asked after we have gone.
 """
 
 import secrets
@@ -34,11 +35,12 @@ class WriteAheadLog:
         self._clock = clock
         self._run = secrets.token_hex(8)
 
-    async def begin(self, db_name: str, username: str, statements: tuple[str, ...]) -> str:
-        """Put a user on record, durably; return the entry's key."""
+    async def begin(self, db_name: str, username: str, statements: tuple[str, ...]) -> tuple[str, Entry]:
+        """Put a user on record, durably; return the entry with its key."""
         key = f"{_FOLDER}{secrets.token_hex(16)}"
-        await self._storage.commit([put(key, Entry(db_name, username, statements, self._clock.now(), self._run))])
-        return key
+        entry = Entry(db_name, username, statements, self._clock.now(), self._run)
+        await self._storage.commit([put(key, entry)])
+        return key, entry
 
     def end(self, key: str) -> Change:
         """Return the change that takes an entry off the record."""
@@ -46,13 +48,16 @@ class WriteAheadLog:
 
     async def stale(self) -> list[tuple[str, Entry]]:
         """Return the entries of users whose lease will not be stored any more, with their keys."""
-        before = self._clock.now() - LONGEST
         found = []
         for name in await self._storage.list(_FOLDER):
             entry = await load(self._storage, _FOLDER + name, Entry)
-            if entry is not None and (entry.run != self._run or entry.created < before):
+            if entry is not None and (entry.run != self._run or self.over(entry)):
                 found.append((_FOLDER + name, entry))
         return found
+
+    def over(self, entry: Entry) -> bool:
+        """Tell whether nothing that belongs to an entry can be under way any more."""
+        return entry.created < self._clock.now() - LONGEST
 
     async def drop(self, key: str) -> None:
         """Take an entry off the record."""

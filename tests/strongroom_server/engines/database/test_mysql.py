@@ -95,6 +95,7 @@ async def test_a_connection_that_cannot_be_is_refused(db: Mounted, maria: MariaD
         await db.ask("update", "config/my", maria.config(**change))
 
 
+@pytest.mark.slow
 async def test_a_database_that_was_away_is_used_again(app: Mounted, maria: MariaDB) -> None:
     _, lease = await creds(app)
     maria.stop()

@@ -361,6 +361,7 @@ async def test_a_rotation_that_changes_nothing_is_told(db: Mounted, pg: PostgreS
         await db("update", "rotate-root/pg")
 
 
+@pytest.mark.slow
 async def test_a_database_that_was_away_is_used_again(db: Mounted) -> None:
     from tests.databases import postgresql
 

@@ -31,14 +31,6 @@ def is_there(pg: PostgreSQL, name: str) -> bool:
     return pg.sql(f"SELECT count(*) FROM pg_roles WHERE rolname = '{name}'") == "1"
 
 
-async def swept(app: Mounted) -> None:
-    for _ in range(500):
-        if not await app.store.list("wal/"):
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("there are records left")
-
-
 async def gone(pg: PostgreSQL, name: str) -> None:
     for _ in range(500):
         if not is_there(pg, name):
@@ -50,8 +42,14 @@ async def gone(pg: PostgreSQL, name: str) -> None:
 async def test_a_user_whose_lease_was_never_stored_is_dropped_after_a_restart(app: Mounted, pg: PostgreSQL) -> None:
     name, _ = await make(app)
     again = await Mounted(Engine, app.store).start()
-    await swept(app)
+    again.clock.time = app.clock.time
+    await gone(pg, name)
+    pg.sql(f'CREATE ROLE "{name}"')  # as if the database had been slow to make it
+    await again.engine.tick()
     assert not is_there(pg, name)
+    await again.clock.advance(LONGEST + 1)
+    await again.engine.tick()
+    assert await app.store.list("wal/") == []
     await again.engine.close()
 
 
@@ -75,6 +73,7 @@ async def test_one_that_is_being_made_is_left_alone_for_a_while(app: Mounted, pg
     assert not is_there(pg, name)
 
 
+@pytest.mark.slow
 async def test_one_that_cannot_be_dropped_yet_stays_on_record(db: Mounted) -> None:
     with postgresql() as pg:
         await db.ask("update", "config/pg", pg.config())
@@ -89,6 +88,15 @@ async def test_one_that_cannot_be_dropped_yet_stays_on_record(db: Mounted) -> No
         await db.engine.tick()
         assert not is_there(pg, name)
         assert await db.store.list("wal/") == []
+
+
+async def test_a_creation_whose_connection_is_ended_leaves_no_user(app: Mounted, pg: PostgreSQL) -> None:
+    before = pg.sql("SELECT count(*) FROM pg_roles")
+    end = "SELECT pg_terminate_backend(pg_backend_pid())"
+    await app("update", "roles/r", creation_statements=[LOGIN, end])
+    with pytest.raises(Internal, match="terminat"):
+        await make(app)
+    assert pg.sql("SELECT count(*) FROM pg_roles") == before
 
 
 async def test_rollback_statements_clean_up_first(app: Mounted, pg: PostgreSQL) -> None:

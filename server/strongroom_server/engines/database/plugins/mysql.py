@@ -20,8 +20,9 @@ from strongroom_common.fields import Seconds
 from strongroom_common.secret import Secret
 from strongroom_server.engines.database.plugins.memfile import MemoryFile
 from strongroom_server.engines.database.plugins.pool import Driver, Pool
-from strongroom_server.engines.database.plugins.protocol import DatabaseError, Unverified, User
+from strongroom_server.engines.database.plugins.protocol import DatabaseError, Interrupted, Unverified, User
 from strongroom_server.engines.database.statements import Dialect, UnsafeValue, double, fill, without
+from strongroom_server.lib.trust import trust
 
 if TYPE_CHECKING:
     from pymysql import Connection
@@ -36,6 +37,7 @@ _WAIT = 10  # seconds for a connection
 _UPDATE = ("ALTER USER '{{name}}'@'%' IDENTIFIED BY '{{password}}'",)
 _REVOKE = ("DROP USER IF EXISTS '{{name}}'@'%'",)
 _EMPTY = 1065  # ER_EMPTY_QUERY: a comment is no statement
+_LOST = frozenset({2006, 2013, 2055})  # CR_SERVER_GONE_ERROR, CR_SERVER_LOST, CR_SERVER_LOST_EXTENDED
 _DSN = re.compile(
     r"(?:(?P<user>[^:]*?)(?::(?P<password>.*))?@)?(?:(?P<net>\w+)(?:\((?P<address>[^)]*)\))?)?/(?P<name>[^?]*)"
     r"(?:\?(?P<options>.*))?"
@@ -143,7 +145,8 @@ class MySQL:
                         await asyncio.to_thread(_execute, connection, statements)
                         return
         except (pymysql.Error, OSError) as error:
-            raise DatabaseError(without(f"failed to execute query: {_message(error)}", secrets)) from None
+            kind = Interrupted if isinstance(error, OSError) or error.args[0] in _LOST else DatabaseError
+            raise kind(without(f"failed to execute query: {_message(error)}", secrets)) from None
 
     async def _connect(self) -> "Connection[Any]":
         import pymysql
@@ -246,7 +249,7 @@ def _tls(settings: Settings) -> ssl.SSLContext:
     context = _Context(ssl.PROTOCOL_TLS_CLIENT)
     context.name = settings.tls_server_name
     if settings.tls_ca:
-        context.load_verify_locations(cadata=settings.tls_ca)
+        trust(context, settings.tls_ca)
     else:
         context.load_default_certs()
     if settings.tls_skip_verify or _options(settings).get("tls") in {"skip-verify", "preferred"}:

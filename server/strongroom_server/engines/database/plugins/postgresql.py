@@ -19,7 +19,7 @@ from strongroom_server.engines.database.plugins.batches import Batches
 from strongroom_server.engines.database.plugins.creation import LOCK, arranged
 from strongroom_server.engines.database.plugins.memfile import MemoryFile
 from strongroom_server.engines.database.plugins.pool import Driver, Pool
-from strongroom_server.engines.database.plugins.protocol import DatabaseError, Unverified, User
+from strongroom_server.engines.database.plugins.protocol import DatabaseError, Interrupted, Unverified, User
 from strongroom_server.engines.database.plugins.url import fill_url
 from strongroom_server.engines.database.statements import Dialect, UnsafeValue, double, fill, without
 
@@ -207,7 +207,8 @@ class PostgreSQL:
             except psycopg.Error as error:
                 if attempt + 1 < _TRIES and _conflict(error):
                     continue
-                raise DatabaseError(without(_message(error), secrets)) from None
+                kind = DatabaseError if error.sqlstate else Interrupted
+                raise kind(without(_message(error), secrets)) from None
         raise AssertionError("the last attempt returns or raises")
 
     # -- connections --------------------------------------------------------------------------------------------------

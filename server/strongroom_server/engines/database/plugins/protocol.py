@@ -13,6 +13,10 @@ class Unverified(DatabaseError):
     """No connection could be made."""
 
 
+class Interrupted(DatabaseError):
+    """The connection broke while the database was at work: what was asked may yet come to pass."""
+
+
 @dataclass(frozen=True)
 class User:
     """A user with what it gets. ``expires`` is in epoch seconds; what a call does not need is left empty."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from strongroom_common.clock import Clock
 from strongroom_common.secret import Secret
-from strongroom_server.engines.database.plugins.protocol import DatabaseError, Unverified, User
+from strongroom_server.engines.database.plugins.protocol import DatabaseError, Interrupted, Unverified, User
 from strongroom_server.engines.database.statements import without
 
 if TYPE_CHECKING:
@@ -99,15 +99,17 @@ class Redis:
             await self._run(["CONFIG", "REWRITE"])
 
     async def _run(self, words: Sequence[str], user: User | None = None) -> Any:
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisError, ResponseError
 
         secrets = (self._settings.password.reveal(), user.password if user else "")
         try:
             if self._client is None:
                 self._client = self._open()
             return await self._client.execute_command(*words)  # type: ignore[no-untyped-call]
-        except (RedisError, OSError, ValueError) as error:
+        except ResponseError as error:
             raise DatabaseError(without(str(error), secrets)) from None
+        except (RedisError, OSError, ValueError) as error:
+            raise Interrupted(without(str(error), secrets)) from None
 
     def _open(self) -> "Client":
         from redis.asyncio import Redis as Client
