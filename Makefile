@@ -9,7 +9,7 @@ test: setup ; @$(PYTHON) -m tools.databases && $(PYTHON) -m tools.cluster prepar
 test-fast: setup ; $(PYTHON) -m pytest -m "not slow and not e2e"
 check: setup ; .venv/bin/ruff check && .venv/bin/mypy && .venv/bin/mypy tools && .venv/bin/lint-imports
 bench: setup ; $(PYTHON) -m tests.bench
-generate: setup ; $(PYTHON) -m strongroom_operator.crds crds && $(PYTHON) -m strongroom_operator.crds charts/strongroom/files/crds
+generate: setup ; $(PYTHON) -m strongroom_operator.crds crds && $(PYTHON) -m strongroom_operator.crds charts/strongroom/files/crds && $(PYTHON) -m tools.reference docs/reference
 images: setup ; @$(PYTHON) -m tools.images
 cluster-up: setup ; @$(PYTHON) -m tools.cluster up
 cluster-down: setup ; @$(PYTHON) -m tools.cluster down
