@@ -5,7 +5,6 @@ Where a server is not installed the test that asks for it is skipped: ``python -
 
 import contextlib
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -48,6 +47,11 @@ class Database:
             self.process.send_signal(self.stop_by)
             self.process.wait(30)
             self.process = None
+
+    def give(self, file: Path) -> None:
+        """Make a file the server's own."""
+        if not os.geteuid():
+            shutil.chown(file, "nobody", "nogroup")
 
     def _listens(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
@@ -136,8 +140,7 @@ def _home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="database-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         if not os.geteuid():
-            nobody = pwd.getpwnam("nobody")
-            os.chown(home, nobody.pw_uid, nobody.pw_gid)
+            shutil.chown(home, "nobody", "nogroup")
         yield home
 
 

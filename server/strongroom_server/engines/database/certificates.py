@@ -6,7 +6,8 @@ from typing import Any
 
 from strongroom_server.engines.database import usernames
 
-_BITS = {"rsa": ("2048", "3072", "4096"), "ec": ("224", "256", "384", "521"), "ed25519": ("",)}
+# The first is what holds where none is said.
+_BITS = {"rsa": ("2048", "3072", "4096"), "ec": ("256", "224", "384", "521"), "ed25519": ("",)}
 _SIGNATURE_BITS = ("256", "384", "512")
 
 
