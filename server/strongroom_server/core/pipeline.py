@@ -264,12 +264,12 @@ async def call_engine(exchange: Exchange) -> None:
         mount.running()
         return
     if request.operation is Operation.HELP and not request.path:
-        exchange.response = help_of_mount(engine)
+        exchange.response = help_of_mount(engine, mount.entry.type if mount else "")
         return
     if exchange.path is None:
         raise UnsupportedPath
     if request.operation is Operation.HELP:
-        exchange.response = help_of_path(engine, exchange.path, request.path)
+        exchange.response = help_of_path(engine, exchange.path, request.path, mount.entry.type if mount else "")
         return
     if exchange.route is None:
         raise UnsupportedOperation

@@ -19,6 +19,6 @@ def access_of(listener: Listener) -> Access:
     return Access(
         public=frozenset(path for path, given in public.items() if given),
         closed=closed,
-        guarded=("sys/rekey/",) if listener.disable_unauthed_rekey_endpoints else (),
+        guarded=("sys/rekey/", "sys/rekey-recovery-key/") if listener.disable_unauthed_rekey_endpoints else (),
         redacted=frozenset(name for name, hidden in redacted.items() if hidden),
     )

@@ -16,6 +16,7 @@ from strongroom_server.core.sys.locked_users import LockedUsers
 from strongroom_server.core.sys.loggers import Loggers
 from strongroom_server.core.sys.metrics import Metrics
 from strongroom_server.core.sys.mounts import Mounts
+from strongroom_server.core.sys.openapi import OpenApi
 from strongroom_server.core.sys.password_policies import PasswordPolicyArea
 from strongroom_server.core.sys.plugins import Plugins
 from strongroom_server.core.sys.policies import Policies
@@ -34,5 +35,5 @@ class Sys(Composed):
     AREAS = (
         Status, Sealing, Mounts, Policies, PasswordPolicyArea, Capabilities, Leases, Audit, Wrapping, Internal, Keys,
         Metrics, Rekey, GenerateRoot, ServerConfig, InFlight, Tools, Loggers, Plugins, Unlicensed, Counters, Inspect,
-        QuotaArea, LockedUsers, Explain,
+        QuotaArea, LockedUsers, Explain, OpenApi,
     )  # fmt: skip
