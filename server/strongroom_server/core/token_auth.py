@@ -334,10 +334,11 @@ class TokenAuth(Engine):
         return None
 
     @write("revoke-orphan", sudo=True)
-    async def revoke_orphan(self, body: Given[Named], request: Request) -> None:
+    async def revoke_orphan(self, body: Given[Named]) -> None:
         """End a token; its children live on without a parent."""
-        text = body.value.token or request.token
-        token = await self.server.tokens.lookup(text) if text else None
+        if not body.value.token:
+            raise InvalidRequest("missing token ID")
+        token = await self.server.tokens.lookup(body.value.token)
         if token is None:
             raise InvalidRequest("token to revoke not found")
         _refuse_batch(token)

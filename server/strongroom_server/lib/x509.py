@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
+_FIRST_YEAR = 1950
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 _CURVES: Mapping[int, Callable[[], ec.EllipticCurve]] = {
     224: ec.SECP224R1, 256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1,
@@ -128,8 +129,14 @@ def _form(key: PrivateKey, pkcs8: bool) -> PrivateFormat:
 
 
 def moment(seconds: float) -> datetime:
-    """Return epoch seconds as certificates count them: UTC, no fractions."""
-    return datetime.fromtimestamp(int(seconds), UTC)
+    """Return epoch seconds as certificates count them: UTC, no fractions.
+
+    Raises ValueError for a time that they cannot hold (RFC 5280, section 4.1.2.5: 1950 to 9999).
+    """
+    found = datetime.fromtimestamp(int(seconds), UTC)
+    if found.year < _FIRST_YEAR:
+        raise ValueError(f"{zulu(found)} is before {_FIRST_YEAR}, where the time of certificates begins")
+    return found
 
 
 def zulu(when: datetime) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from urllib.parse import quote_plus
 
 from strongroom_common.clock import Clock
 from strongroom_server.auth.jwt.keys import FRESH, published_keys
+from strongroom_server.lib.trust import trusting
 from strongroom_server.sdk.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Provider:
         from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
         if self._session is None or trusted != self._trusted:
-            context = ssl.create_default_context(cadata=trusted) if trusted else True
+            context = trusting(trusted) if trusted else True
             old, self._session = self._session, ClientSession(
                 connector=TCPConnector(ssl=context), timeout=ClientTimeout(total=TIMEOUT)
             )

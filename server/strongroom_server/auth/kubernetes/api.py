@@ -6,10 +6,10 @@ In a pod, its certificates and token are read anew for each call that needs them
 import asyncio
 import json
 import logging
-import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from strongroom_server.lib.trust import trusting
 from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied, UpstreamError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class ApiServer:
 
         trusted = self._certificates(config)
         if self._session is None or trusted != self._trusted:
-            context = ssl.create_default_context(cadata=trusted) if trusted else True
+            context = trusting(trusted) if trusted else True
             connector = TCPConnector(ssl=context, limit=PARALLEL)
             old, self._session = self._session, ClientSession(connector=connector, timeout=ClientTimeout(total=TIMEOUT))
             self._trusted = trusted

@@ -1,7 +1,6 @@
 """Configuration and roles of the kubernetes method (api-docs/auth/kubernetes)."""
 
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -11,6 +10,7 @@ from strongroom_common.secret import Secret
 from strongroom_server.auth.kubernetes import selectors
 from strongroom_server.auth.kubernetes.keys import public_key
 from strongroom_server.lib.tokenparams import TokenParams, shown
+from strongroom_server.lib.trust import trusting
 from strongroom_server.sdk.errors import InvalidRequest
 
 UID, NAME = "serviceaccount_uid", "serviceaccount_name"
@@ -67,8 +67,8 @@ def check_config(config: Config) -> list[str]:
     if not config.kubernetes_ca_cert:
         return []
     try:
-        ssl.create_default_context(cadata=config.kubernetes_ca_cert)
-    except (ssl.SSLError, ValueError):
+        trusting(config.kubernetes_ca_cert)
+    except ValueError:
         return ["kubernetes_ca_cert holds no certificates in PEM form: no login will succeed"]
     return []
 

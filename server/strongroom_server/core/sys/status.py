@@ -11,11 +11,14 @@ from strongroom_common.clock import rfc3339
 from strongroom_common.fields import Given
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import list_, read
+from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Request, Response
 from strongroom_server.sdk.version import BUILD_DATE, VERSION
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
+
+_FINAL, _LAST = 200, 999  # a status of one hundred and more says that the answer is still to come
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Status(Area):
             status = asked.uninitcode
         elif server.sealed:
             status = asked.sealedcode
+        if not _FINAL <= status <= _LAST:
+            raise InvalidRequest(f"expected a status code between {_FINAL} and {_LAST}")
         data: dict[str, Any] = {
             "initialized": initialized,
             "sealed": server.sealed,
