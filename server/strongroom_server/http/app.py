@@ -92,12 +92,14 @@ class App:
             if self._cors.enabled or self._server.cors.enabled:
                 return await self._handle_origin(message, request_id, flight)
             return await self._handle(message, request_id, flight)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and only the log the cause
-            return self._failed(error, request_id)
         except asyncio.CancelledError:
             if not flight.forgive():
                 raise
             return self._failed(SlowBody("http: the request body took too long to arrive"), request_id)
+        except (GeneratorExit, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, be it the panic of a library in Rust, which is
+            return self._failed(error, request_id)  # no Exception: the client gets an answer, the log alone the cause
         finally:
             del self._server.in_flight[request_id]
 
@@ -144,7 +146,7 @@ class App:
         answer.headers.update(allowing.answer_headers(origin, preflight=preflight and answer.status != 405))
         return answer
 
-    def _failed(self, error: Exception, request_id: str) -> web.Response:
+    def _failed(self, error: BaseException, request_id: str) -> web.Response:
         status, body = answer(error, request_id)
         for kind, limit in _REFUSALS:
             if isinstance(error, kind):
