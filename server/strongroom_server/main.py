@@ -9,6 +9,7 @@ import signal
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from strongroom_common import logs
@@ -22,7 +23,7 @@ from strongroom_server.core import dev
 from strongroom_server.core.server import Options, Server
 from strongroom_server.http.app import App
 from strongroom_server.http.listeners import Bound, bind_tcp, bind_unix, close_all
-from strongroom_server.http.tls import make_context
+from strongroom_server.http.tls import follows_mounts, make_context, trust_clients
 from strongroom_server.lib import memory
 from strongroom_server.sdk.errors import BackendError, SealError
 from strongroom_server.sdk.seal import Seal
@@ -165,6 +166,8 @@ async def _bind(server: Server, listener: Listener, context: ssl.SSLContext | No
         return await bind_unix(app, listener.address, int(listener.socket_mode, 8) if listener.socket_mode else None)
     host, _, port = listener.address.rpartition(":")
     files = (listener.tls_cert_file, listener.tls_key_file)
+    if context is not None and follows_mounts(listener):
+        server.client_trust.follow(partial(trust_clients, context))
     try:
         return await bind_tcp(app, host.strip("[]"), int(port), context, files)
     except OSError as error:

@@ -1,7 +1,7 @@
 """What an engine needs around it, in memory."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ class FakeSystem:
     max_lease_ttl: int = 2764800
     options: Mapping[str, str] = field(default_factory=dict)
     local_mount: bool = False
+    trusted: frozenset[bytes] = frozenset()
 
     async def generate_password(self, policy: str) -> str:
         raise NotImplementedError(policy)
@@ -31,6 +32,9 @@ class FakeSystem:
 
     async def groups(self, entity_id: str) -> list[Mapping[str, Any]]:
         raise NotImplementedError(entity_id)
+
+    def trust_clients(self, certificates: Iterable[bytes]) -> None:
+        self.trusted = frozenset(certificates)
 
     async def run_blocking(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.to_thread(function, *arguments)

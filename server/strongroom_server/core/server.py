@@ -15,7 +15,9 @@ from strongroom_server.barrier import Barrier
 from strongroom_server.config import Config
 from strongroom_server.core.areas import Composed
 from strongroom_server.core.audit_broker import AuditBroker
+from strongroom_server.core.client_trust import ClientTrust
 from strongroom_server.core.cors import Cors
+from strongroom_server.core.gauges import Gauges
 from strongroom_server.core.identity.engine import IdentityEngine
 from strongroom_server.core.identity.store import Identity
 from strongroom_server.core.in_flight import Flights
@@ -29,6 +31,7 @@ from strongroom_server.core.pipeline import serve
 from strongroom_server.core.policy_store import PolicyStore
 from strongroom_server.core.quotas import Quotas
 from strongroom_server.core.renewal import Renewal
+from strongroom_server.core.request_timings import RequestTimings
 from strongroom_server.core.revocation import Revocation
 from strongroom_server.core.sealing import Sealing
 from strongroom_server.core.sys import Sys
@@ -74,13 +77,16 @@ class Server:
         self.clock = clock
         self.options = options
         self.backend = backend
-        self.barrier = Barrier(backend, clock=clock)
+        self.metrics = Metrics(options.config.telemetry.metrics_prefix or "vault")
+        self.timings = RequestTimings(self.metrics)
+        self.gauges = Gauges(self)
+        self.barrier = Barrier(backend, clock=clock, observe=self.metrics.observe)
         self.sealing = Sealing(backend, self.barrier, seal, self._open, self._close)
         self.default_lease_ttl = options.default_lease_ttl
         self.max_lease_ttl = options.max_lease_ttl
-        self.metrics = Metrics()
         self.in_flight: Flights = {}
         self.cors = Cors()
+        self.client_trust = ClientTrust()
         self.quotas = Quotas()
         self.rotation = Rotation()
         self.metrics_enabled = True
@@ -99,10 +105,10 @@ class Server:
         view = self.barrier.view
         self.identity = Identity(view("core/identity/"), self.clock, self._forget_entity)
         self.tokens = TokenStore(view("sys/token/"), self.clock, self._clear_cubbyhole)
-        self.policies = PolicyStore(view("sys/policy/"), self.identity, self.clock)
+        self.policies = PolicyStore(view("sys/policy/"), self.identity, self.clock, self.metrics)
         self.leases = LeaseStore(view("sys/expire/"), self.clock, self.revocation.take_back)
         self.mounts = Mounts(view("core/"), self._start_engine)
-        self.audit = AuditBroker(view("core/audit/"), self.clock)
+        self.audit = AuditBroker(view("core/audit/"), self.clock, self.metrics)
         self.settings = view("core/settings/")
         self.lockouts = Lockouts(self.settings, self.clock, self.options.config.user_lockout)
         self.passwords = PasswordPolicies(view("sys/policy-password/"))
@@ -169,15 +175,6 @@ class Server:
     def seal_soon(self) -> None:
         """Seal once the answer to the present request is on its way."""
         self._sealing = asyncio.get_running_loop().create_task(self.sealing.seal())
-
-    def refresh_metrics(self) -> None:
-        """Bring the gauges up to date: they are read from their owners when someone looks."""
-        self.metrics.gauge("vault.core.unsealed", 0 if self.sealed else 1)
-        self.metrics.gauge("vault.core.active", 0 if self.sealed else 1)
-        self.metrics.gauge("vault.expire.num_leases", self.leases.count())
-        self.metrics.gauge("vault.expire.num_irrevocable_leases", len(self.leases.irrevocable()))
-        self.metrics.gauge("vault.identity.num_entities", len(self.identity.index.entities))
-        self.metrics.gauge("vault.audit.failures", self.audit.failures)
 
     async def _identify(self) -> None:
         storage = self.barrier.view("core/cluster/")

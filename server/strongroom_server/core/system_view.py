@@ -1,7 +1,7 @@
 """The server as one mount's engine sees it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from strongroom_server.core.mounts import MountEntry, Table
@@ -57,6 +57,10 @@ class MountSystem:
     async def groups(self, entity_id: str) -> list[Mapping[str, Any]]:
         """Return the entity's groups, for templates."""
         return await self._server.identity.groups(entity_id)
+
+    def trust_clients(self, certificates: Iterable[bytes]) -> None:
+        """Say whose certificates (DER) clients may show at the listeners."""
+        self._server.client_trust.trust(self.mount_uuid, certificates)
 
     async def run_blocking(self, function: Any, *arguments: Any) -> Any:
         """Run CPU-heavy or blocking work off the event loop."""

@@ -25,6 +25,7 @@ from strongroom_server.http.answer_headers import AnswerHeaders
 from strongroom_server.http.errors import answer
 from strongroom_server.http.forwarded import Forwarding
 from strongroom_server.http.limits import JsonLimits, TooComplex
+from strongroom_server.http.tls import client_certificates
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import (
     InvalidRequest,
@@ -220,8 +221,8 @@ class App:
             address = self._forwarding.address(address, message.headers.getall("X-Forwarded-For", ()))
         connection = Connection(address, port, access=self._access)
         secured = transport.get_extra_info("ssl_object") if transport else None
-        if secured is not None and (certificate := secured.getpeercert(binary_form=True)):
-            connection.certificates = (certificate,)
+        if secured is not None:
+            connection.certificates = client_certificates(secured)
         return connection
 
     async def _body(self, message: web.BaseRequest, method: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What an engine may ask of the server around it: limits, time, randomness, other keepers' facts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from strongroom_common.clock import Clock
@@ -44,6 +44,13 @@ class System(Protocol):
 
     async def groups(self, entity_id: str) -> list[Mapping[str, Any]]:
         """Return the entity's groups, for templates."""
+        ...
+
+    def trust_clients(self, certificates: Iterable[bytes]) -> None:
+        """Say whose certificates (DER) clients may show when they connect; replaces what this mount said before.
+
+        Listeners let connections through that show a certificate of these, or issued by them. It proves nothing more.
+        """
         ...
 
     async def run_blocking(self, function: Any, *arguments: Any) -> Any:

@@ -1,0 +1,120 @@
+"""Roles, revocation lists and the configuration of logins by TLS certificate (api-docs/auth/cert)."""
+
+import base64
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from cryptography import x509
+
+from strongroom_common.fields import Names
+from strongroom_server.auth.cert.names import extension_rule
+from strongroom_server.lib import tokenparams
+from strongroom_server.lib.tokenparams import TokenParams
+from strongroom_server.lib.x509 import load_certificates, pem_blocks
+from strongroom_server.sdk.errors import InvalidRequest
+
+
+@dataclass(frozen=True)
+class Role(TokenParams):
+    """Whose certificates may log in, and what they get."""
+
+    certificate: Annotated[str, "PEM certificates: authorities, or those of the clients themselves."] = ""
+    display_name: Annotated[str, "Display name of the tokens; else the role's name."] = ""
+    allowed_names: Annotated[Names, "Globs, of which one must fit the common name or an alternative name."] = Names(())
+    allowed_common_names: Annotated[Names, "Globs, of which one must fit the common name."] = Names(())
+    allowed_dns_sans: Annotated[Names, "Globs, of which one must fit a DNS name."] = Names(())
+    allowed_email_sans: Annotated[Names, "Globs, of which one must fit an e-mail address."] = Names(())
+    allowed_uri_sans: Annotated[Names, "Globs, of which one must fit a URI."] = Names(())
+    allowed_organizational_units: Annotated[Names, "Globs, of which one must fit an organizational unit."] = Names(())
+    required_extensions: Annotated[Names, 'Extensions that must be there: "OID:glob" or "hex:OID:glob".'] = Names(())
+    allowed_metadata_extensions: Annotated[Names, "OIDs of extensions that become metadata."] = Names(())
+    ocsp_enabled: Annotated[bool, "Kept; OCSP responders are not asked."] = False
+    ocsp_ca_certificates: Annotated[str, "Kept."] = ""
+    ocsp_servers_override: Annotated[Names, "Kept."] = Names(())
+    ocsp_fail_open: Annotated[bool, "Kept."] = False
+    ocsp_query_all_servers: Annotated[bool, "Kept."] = False
+
+
+def trusted_certificates(role: Role) -> tuple[x509.Certificate, ...]:
+    """Return the certificates that a role trusts; raises InvalidRequest where there are none."""
+    try:
+        found = load_certificates([block for label, block in pem_blocks(role.certificate) if label == "CERTIFICATE"])
+    except ValueError:
+        found = []
+    if not found:
+        raise InvalidRequest("failed to parse certificate")
+    return tuple(found)
+
+
+def check_role(role: Role) -> list[str]:
+    """Refuse a role that cannot work; return warnings."""
+    trusted_certificates(role)
+    for text in role.required_extensions:
+        extension_rule(text)
+    for oid in role.allowed_metadata_extensions:
+        try:
+            x509.ObjectIdentifier(oid)
+        except ValueError:
+            raise InvalidRequest(f"allowed_metadata_extensions: {oid!r} is no object identifier") from None
+    if not role.ocsp_enabled:
+        return []
+    return ["ocsp_enabled is kept, but no OCSP responder is asked: use crls/ to refuse revoked certificates"]
+
+
+_NONE_IF_EMPTY = (
+    "allowed_names", "allowed_common_names", "allowed_dns_sans", "allowed_email_sans", "allowed_uri_sans",
+    "allowed_organizational_units", "required_extensions", "allowed_metadata_extensions", "ocsp_servers_override",
+)  # fmt: skip
+
+
+def role_facts(role: Role) -> dict[str, Any]:
+    """Return what a read of a role shows."""
+    facts = tokenparams.shown(role)
+    return facts | {name: facts[name] or None for name in _NONE_IF_EMPTY}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What holds for the whole mount."""
+
+    disable_binding: Annotated[bool, "Whether a token may be renewed without the certificate of its login."] = False
+    enable_identity_alias_metadata: Annotated[bool, "Whether metadata goes to the identity's alias too."] = False
+    ocsp_cache_size: Annotated[int, "Kept; OCSP responders are not asked."] = 100
+
+
+@dataclass(frozen=True)
+class CrlInput:
+    """Body of a write of a revocation list."""
+
+    crl: Annotated[str, "The list, in PEM or base64 DER."] = ""
+    url: Annotated[str, "Not served: give the list itself."] = ""
+
+
+@dataclass(frozen=True)
+class Crl:
+    """The serial numbers, in decimal, of one list."""
+
+    serials: frozenset[str]
+
+
+def parse_crl(given: CrlInput) -> Crl:
+    """Return what a list revokes; raises InvalidRequest. When it ends does not matter, as in Vault."""
+    if given.url:
+        raise InvalidRequest("lists are not fetched from a 'url' here: provide the list itself as 'crl'")
+    if not given.crl:
+        raise InvalidRequest("'crl' must be provided")
+    try:
+        if "-----BEGIN" in given.crl:
+            crl = x509.load_pem_x509_crl(given.crl.encode())
+        else:
+            crl = x509.load_der_x509_crl(base64.b64decode(given.crl, validate=True))
+    except ValueError:
+        raise InvalidRequest("failed to parse CRL: expected PEM, or DER in base64") from None
+    return Crl(frozenset(str(revoked.serial_number) for revoked in crl))
+
+
+@dataclass(frozen=True)
+class Login:
+    """Body of a login."""
+
+    name: Annotated[str, "Role to log in with; else all are tried."] = ""

@@ -1,0 +1,439 @@
+"""Login by certificate: whose is taken, what a role demands of it, and what a listener lets through."""
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from strongroom_server.auth.cert import Engine
+from strongroom_server.auth.cert.names import text_of
+from strongroom_server.config import Listener
+from strongroom_server.http.app import App
+from strongroom_server.http.listeners import Bound, bind_tcp
+from strongroom_server.http.tls import follows_mounts, make_context, trust_clients
+from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied
+from strongroom_server.sdk.request import Auth, Connection, Operation, Request
+from tests.strongroom_server.auth.authority import Holder, issue
+from tests.strongroom_server.fakes import Mounted
+from tests.strongroom_server.live import Live
+
+UNKNOWN, UNFIT = "^invalid certificate or no client certificate supplied$", "^no chain matching all constraints"
+
+
+class Cert:
+    """The method, with an authority that the role "app" trusts."""
+
+    def __init__(self, mounted: Mounted) -> None:
+        self.mounted, self.clock = mounted, mounted.clock
+        self.root = issue("root", self.clock.now(), authority=True)
+
+    def request(self, holder: Holder | None, address: str = "127.0.0.1", **body: Any) -> Request:
+        connection = Connection(address, certificates=holder.shown if holder else ())
+        return Request(Operation.UPDATE, "login", body, connection=connection)
+
+    async def login(self, holder: Holder | None, **more: Any) -> Auth:
+        response = await self.mounted.engine.handle(self.request(holder, **more))
+        assert response.auth is not None
+        return response.auth
+
+    async def role(self, name: str = "app", **settings: Any) -> None:
+        await self.mounted("delete", f"certs/{name}")
+        given = {"certificate": self.root.pem, "token_policies": "app"} | settings
+        await self.mounted.ask("update", f"certs/{name}", given)
+
+    def client(self, name: str = "client", **more: Any) -> Holder:
+        return self.root.issue(name, self.clock.now(), **more)
+
+
+@pytest.fixture
+async def cert() -> Cert:
+    cert = Cert(await Mounted(Engine).start())
+    await cert.role()
+    return cert
+
+
+async def test_a_certificate_becomes_a_login(cert: Cert) -> None:
+    await cert.role(token_ttl="5m")
+    client = cert.client()
+    auth = await cert.login(client)
+    assert (auth.policies, auth.ttl, auth.display_name) == (("app",), 300, "app")
+    assert auth.alias is not None
+    assert (auth.alias.name, auth.alias.metadata) == ("client", {})
+    assert auth.metadata["cert_name"] == "app"
+    assert auth.metadata["serial_number"] == str(client.certificate.serial_number)
+    assert len(auth.metadata["subject_key_id"]) == 59
+    await cert.mounted("update", "config", enable_identity_alias_metadata=True)
+    again = await cert.login(client)
+    assert again.alias is not None
+    assert again.alias.metadata == auth.metadata
+
+
+async def test_issuers_on_the_way_may_be_shown_or_trusted(cert: Cert) -> None:
+    middle = cert.client("middle", authority=True)
+    await cert.login(middle.issue("client", cert.clock.now(), shows=True))
+    hidden = middle.issue("client", cert.clock.now())
+    with pytest.raises(InvalidRequest, match=UNKNOWN):
+        await cert.login(hidden)
+    await cert.role("middle", certificate=cert.root.pem + middle.pem)
+    assert (await cert.login(hidden)).metadata["cert_name"] == "middle"
+    await cert.role("middle", certificate=middle.pem)
+    assert (await cert.login(hidden)).metadata["cert_name"] == "middle"
+
+
+def stranger(cert: Cert) -> Holder:
+    return issue("stranger", cert.clock.now())
+
+
+def of_a_namesake(cert: Cert) -> Holder:
+    return issue("root", cert.clock.now(), authority=True).issue("client", cert.clock.now(), shows=True)
+
+
+def over(cert: Cert) -> Holder:
+    return cert.client(lasts=-1)
+
+
+def by_no_authority(cert: Cert) -> Holder:
+    return cert.client("other").issue("client", cert.clock.now(), shows=True)
+
+
+def too_far_below(cert: Cert) -> Holder:
+    near = cert.client("near", authority=True, path_length=0)
+    far = near.issue("far", cert.clock.now(), authority=True, shows=True)
+    return far.issue("client", cert.clock.now(), shows=True)
+
+
+def usage(*oids: Any) -> tuple[Any, ...]:
+    return (x509.ExtendedKeyUsage(oids),)
+
+
+def for_servers(cert: Cert) -> Holder:
+    return cert.client(extensions=usage(ExtendedKeyUsageOID.SERVER_AUTH))
+
+
+def by_an_authority_for_servers(cert: Cert) -> Holder:
+    middle = cert.client("middle", authority=True, extensions=usage(ExtendedKeyUsageOID.SERVER_AUTH))
+    return middle.issue("client", cert.clock.now(), shows=True)
+
+
+def key_usage(**used: bool) -> x509.KeyUsage:
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+             "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")  # fmt: skip
+    return x509.KeyUsage(**dict.fromkeys(names, False) | used)
+
+
+def by_a_key_that_signs_none(cert: Cert) -> Holder:
+    middle = cert.client("middle", authority=True, extensions=(key_usage(digital_signature=True),))
+    return middle.issue("client", cert.clock.now(), shows=True)
+
+
+def that_cannot_sign(cert: Cert) -> Holder:
+    return cert.client(extensions=(key_usage(key_encipherment=True),))
+
+
+REFUSED = (stranger, of_a_namesake, over, by_no_authority, too_far_below, for_servers, by_an_authority_for_servers,
+           by_a_key_that_signs_none, that_cannot_sign)  # fmt: skip
+
+
+@pytest.mark.parametrize("make", REFUSED)
+async def test_certificates_that_are_not_taken(cert: Cert, make: Any) -> None:
+    with pytest.raises(InvalidRequest, match=UNKNOWN):
+        await cert.login(make(cert))
+
+
+async def test_none_and_nonsense(cert: Cert) -> None:
+    with pytest.raises(InvalidRequest, match=r"^no client certificate found$"):
+        await cert.login(None)
+    request = cert.request(None)
+    request.connection.certificates = (b"junk",)
+    with pytest.raises(InvalidRequest, match=UNKNOWN):
+        await cert.mounted.engine.handle(request)
+    with pytest.raises(InvalidRequest, match="no common name"):
+        await cert.login(cert.client(""))
+
+
+async def test_a_client_can_be_trusted_itself_and_only_itself(cert: Cert) -> None:
+    client = issue("pinned", cert.clock.now(), key=ed25519.Ed25519PrivateKey.generate())
+    namesake = issue("pinned", cert.clock.now())
+    await cert.role("pin", certificate=client.pem)
+    assert (await cert.login(client)).metadata["cert_name"] == "pin"
+    for other in (namesake, client.issue("below", cert.clock.now(), shows=True)):
+        with pytest.raises(InvalidRequest, match=UNKNOWN):
+            await cert.login(other)
+    await cert.clock.advance(3601)
+    with pytest.raises(InvalidRequest, match=UNKNOWN):
+        await cert.login(client)
+
+
+OID = "1.3.6.1.4.1.99999.1"
+
+
+def own(value: bytes) -> tuple[Any, ...]:
+    return (x509.UnrecognizedExtension(x509.ObjectIdentifier(OID), value),)
+
+
+SANS = (x509.SubjectAlternativeName([x509.DNSName("a.example"), x509.RFC822Name("u@example"),
+                                     x509.UniformResourceIdentifier("spiffe://t/x")]),)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("demand", "value", "fits"),
+    [
+        pytest.param("allowed_names", "cli*", True, id="a_name"),
+        pytest.param("allowed_names", "x,*.example", True, id="a_name_among_the_alternatives"),
+        pytest.param("allowed_names", "u@*", True, id="an_address_among_them"),
+        pytest.param("allowed_names", "CLIENT", False, id="case_matters"),
+        pytest.param("allowed_common_names", "client", True, id="a_common_name"),
+        pytest.param("allowed_common_names", "a.example", False, id="an_alternative_is_no_common_name"),
+        pytest.param("allowed_dns_sans", "*.example", True, id="a_dns_name"),
+        pytest.param("allowed_dns_sans", "client", False, id="a_common_name_is_no_dns_name"),
+        pytest.param("allowed_email_sans", "u@example", True, id="an_address"),
+        pytest.param("allowed_uri_sans", "spiffe://t/*", True, id="a_uri"),
+        pytest.param("allowed_uri_sans", "spiffe://u/*", False, id="another_uri"),
+        pytest.param("allowed_organizational_units", "ops", True, id="a_unit"),
+        pytest.param("allowed_organizational_units", "dev", False, id="another_unit"),
+        pytest.param("required_extensions", f"{OID}:b*", True, id="an_extension"),
+        pytest.param("required_extensions", f"{OID}:c*", False, id="another_value"),
+        pytest.param("required_extensions", [f"{OID}:b*", "1.2.3:x"], False, id="all_are_needed"),
+        pytest.param("required_extensions", f"hex:{OID}:0C04*", True, id="a_value_in_hex"),
+    ],
+)
+async def test_what_a_role_demands(cert: Cert, demand: str, value: Any, fits: bool) -> None:
+    client = cert.client(units=("ops", "x"), extensions=SANS + own(b"\x0c\x04blue"))
+    await cert.role(**{demand: value})
+    if fits:
+        await cert.login(client)
+        return
+    with pytest.raises(InvalidRequest, match=UNFIT):
+        await cert.login(client)
+
+
+async def test_extensions_can_become_metadata(cert: Cert) -> None:
+    await cert.role(allowed_metadata_extensions=f"{OID},1.2.3")
+    auth = await cert.login(cert.client(extensions=own(b"\x0c\x04blue")))
+    assert auth.metadata["1-3-6-1-4-1-99999-1"] == "blue"
+    assert "1-2-3" not in auth.metadata
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        pytest.param(b"\x0c\x02\xc3\xbc", "ü", id="utf8"),
+        pytest.param(b"\x13\x81\x02ab", "ab", id="a_long_length"),
+        pytest.param(b"\x0c\x05ab", None, id="too_short"),
+        pytest.param(b"\x0c\x01ab", None, id="too_long"),
+        pytest.param(b"\x04\x02ab", None, id="bytes_are_no_text"),
+        pytest.param(b"", None, id="nothing"),
+    ],
+)
+def test_texts_in_extensions(raw: bytes, text: str | None) -> None:
+    assert text_of(raw) == text
+
+
+async def test_a_role_can_be_named(cert: Cert) -> None:
+    await cert.role("other", certificate=issue("x", cert.clock.now()).pem)
+    assert (await cert.login(cert.client(), name="APP")).metadata["cert_name"] == "app"
+    for name in ("other", "none"):
+        with pytest.raises(InvalidRequest, match=UNKNOWN):
+            await cert.login(cert.client(), name=name)
+
+
+async def test_networks(cert: Cert) -> None:
+    await cert.role(token_bound_cidrs="10.0.0.0/8")
+    with pytest.raises(PermissionDenied):
+        await cert.login(cert.client())
+    assert (await cert.login(cert.client(), address="10.0.0.1")).bound_cidrs == ("10.0.0.0/8",)
+
+
+async def test_revoked_certificates_do_not_log_in(cert: Cert) -> None:
+    good, bad = cert.client(), cert.client()
+    middle = cert.client("middle", authority=True)
+    below = middle.issue("client", cert.clock.now(), shows=True)
+    await cert.login(bad)
+    await cert.mounted("update", "crls/C", crl=cert.root.revoke(bad, middle))
+    await cert.login(good)
+    for revoked in (bad, below):
+        with pytest.raises(InvalidRequest, match=UNFIT):
+            await cert.login(revoked)
+    serials = await cert.mounted.data("crls/c")
+    assert set(serials["serials"]) == {str(one.certificate.serial_number) for one in (bad, middle)}
+    assert await cert.mounted.keys("crls") == ["c"]
+    await cert.mounted("delete", "crls/c")
+    await cert.login(bad)
+    for operation in ("read", "delete"):
+        with pytest.raises(InvalidRequest, match="no such CRL c"):
+            await cert.mounted(operation, "crls/c")
+
+
+async def test_renewal_needs_the_certificate_of_the_login(cert: Cert) -> None:
+    client, engine = cert.client(), cert.mounted.engine
+    auth = await cert.login(client)
+    await cert.mounted("update", "certs/app", token_ttl="1h")
+    assert (await engine.renew_login(auth, cert.request(client))).ttl == 3600
+    with pytest.raises(InvalidRequest, match="client identity during renewal not matching"):
+        await engine.renew_login(auth, cert.request(cert.client()))
+    with pytest.raises(InvalidRequest, match="no client certificate found"):
+        await engine.renew_login(auth, cert.request(None))
+    await cert.mounted("update", "crls/c", crl=cert.root.revoke(client))
+    with pytest.raises(InvalidRequest, match=UNFIT):
+        await engine.renew_login(auth, cert.request(client))
+    await cert.mounted("update", "config", disable_binding=True)
+    assert (await engine.renew_login(auth, cert.request(None))).ttl == 3600
+    await cert.mounted("update", "certs/app", token_policies="other")
+    with pytest.raises(InvalidRequest, match="policies have changed"):
+        await engine.renew_login(auth, cert.request(None))
+    await cert.mounted("delete", "certs/app")
+    with pytest.raises(InvalidRequest, match="does not exist during renewal"):
+        await engine.renew_login(auth, cert.request(None))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param({}, "failed to parse certificate", id="no_certificate"),
+        pytest.param({"certificate": "junk"}, "failed to parse certificate", id="a_certificate_that_is_none"),
+        pytest.param({"required_extensions": "junk"}, "required_extensions: 'junk'", id="a_demand_that_is_none"),
+        pytest.param({"required_extensions": "x:y"}, "required_extensions: 'x:y'", id="an_oid_that_is_none"),
+        pytest.param({"allowed_metadata_extensions": "x"}, "no object identifier", id="the_same_for_metadata"),
+    ],
+)
+async def test_roles_that_cannot_be(cert: Cert, body: dict[str, Any], message: str) -> None:
+    given = body if "certificate" in body or not body else {"certificate": cert.root.pem} | body
+    with pytest.raises(InvalidRequest, match=message):
+        await cert.mounted.ask("update", "certs/bad", given)
+    with pytest.raises(NotFound):
+        await cert.mounted.data("certs/bad")
+
+
+async def test_a_role_is_read_as_it_was_written(cert: Cert) -> None:
+    written = await cert.mounted("update", "certs/APP", display_name="D", ocsp_enabled=True, allowed_names=["a", "b"])
+    assert "no OCSP responder is asked" in written.warnings[0]
+    assert await cert.mounted.data("certs/app") == {
+        "allowed_common_names": None, "allowed_dns_sans": None, "allowed_email_sans": None,
+        "allowed_metadata_extensions": None, "allowed_names": ("a", "b"), "allowed_organizational_units": None,
+        "allowed_uri_sans": None, "certificate": cert.root.pem, "display_name": "D", "ocsp_ca_certificates": "",
+        "ocsp_enabled": True, "ocsp_fail_open": False, "ocsp_query_all_servers": False, "ocsp_servers_override": None,
+        "required_extensions": None, "token_bound_cidrs": (), "token_explicit_max_ttl": 0, "token_max_ttl": 0,
+        "token_no_default_policy": False, "token_num_uses": 0, "token_period": 0, "token_policies": ("app",),
+        "token_strictly_bind_ip": False, "token_ttl": 0, "token_type": "default",
+    }  # fmt: skip
+    assert await cert.mounted.keys("certs") == ["app"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param({}, "'crl' must be provided", id="nothing"),
+        pytest.param({"crl": "junk"}, "failed to parse CRL", id="junk"),
+        pytest.param({"url": "http://x"}, "not fetched from a 'url'", id="an_address"),
+    ],
+)
+async def test_lists_that_cannot_be(cert: Cert, body: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        await cert.mounted.ask("update", "crls/c", body)
+
+
+async def test_listeners_are_told_whom_to_trust(cert: Cert) -> None:
+    system = cert.mounted.system
+    assert system.trusted == set(cert.root.shown)
+    other = issue("other", cert.clock.now(), authority=True)
+    await cert.role("other", certificate=other.pem)
+    assert system.trusted == {*cert.root.shown, *other.shown}
+    again = await Mounted(Engine, cert.mounted.store).start()
+    assert again.system.trusted == system.trusted
+    await cert.mounted("delete", "certs/other")
+    assert system.trusted == set(cert.root.shown)
+    await cert.mounted.engine.close()
+    assert system.trusted == set()
+
+
+# -- over TLS -------------------------------------------------------------------------------------------------------
+
+
+class Wire:
+    """A listener with TLS in front of a running server, whose clock stands where real certificates are good."""
+
+    def __init__(self, live: Live, folder: Path, bound: Bound) -> None:
+        self.live, self.folder, self.bound = live, folder, bound
+
+    async def ask(self, path: str, holder: Holder | None = None, **body: Any) -> tuple[int, Any]:
+        if holder:
+            context = holder.context(self.folder)
+        else:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.bound.port, ssl=context)
+        raw = json.dumps(body).encode()
+        head = f"POST /v1/{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(raw)}\r\n\r\n"
+        writer.write(head.encode() + raw)
+        try:
+            answer = (await reader.read()).decode()
+        finally:
+            writer.transport.abort()
+        if not answer:
+            raise ConnectionResetError
+        return int(answer.split()[1]), json.loads(answer.partition("\r\n\r\n")[2])
+
+
+@pytest.fixture
+async def wire(live: Live, tmp_path: Path) -> AsyncIterator[Wire]:
+    live.clock.time = time.time()  # OpenSSL has no other
+    certificate, key = issue("server", live.clock.now()).files(tmp_path, "server")
+    listener = Listener(tls_cert_file=str(certificate), tls_key_file=str(key))
+    assert follows_mounts(listener)
+    context = make_context(listener)
+    live.server.client_trust.follow(lambda trusted: trust_clients(context, trusted))
+    bound = await bind_tcp(App(live.server, listener), "127.0.0.1", 0, context)
+    yield Wire(live, tmp_path, bound)
+    await bound.close()
+
+
+async def test_clients_log_in_over_tls(wire: Wire) -> None:
+    live, now = wire.live, wire.live.clock.now()
+    root = issue("root", now, authority=True)
+    pinned, late = issue("pinned", now), issue("late", now, lasts=-1)
+    below = root.issue("middle", now, authority=True).issue("client", now, shows=True)
+    assert (await wire.ask("auth/cert/login", below))[0] == 403  # nobody asks for certificates yet
+    assert (await live.post("sys/auth/cert", {"type": "cert"})).status == 204
+    for name, holder in (("ca", root), ("pin", pinned), ("late", late)):
+        assert (await live.post(f"auth/cert/certs/{name}", {"certificate": holder.pem})).status == 204
+    for holder, name in ((below, "ca"), (pinned, "pin")):
+        status, answer = await wire.ask("auth/cert/login", holder)
+        assert (status, answer["auth"]["metadata"]["cert_name"]) == (200, name)
+    status, answer = await wire.ask("auth/cert/login")
+    assert (status, answer["errors"]) == (400, ["no client certificate found"])
+    status, answer = await wire.ask("auth/cert/login", late)
+    assert (status, answer["errors"]) == (400, ["invalid certificate or no client certificate supplied"])
+    with pytest.raises(ConnectionError):
+        await wire.ask("auth/cert/login", issue("stranger", now))
+
+
+async def test_listeners_stop_asking_when_no_mount_wants_certificates(wire: Wire) -> None:
+    live, now = wire.live, wire.live.clock.now()
+    await live.post("sys/auth/cert", {"type": "cert"})
+    await live.post("auth/cert/certs/ca", {"certificate": issue("root", now, authority=True).pem})
+    stranger = issue("stranger", now)
+    with pytest.raises(ConnectionError):
+        await wire.ask("auth/cert/login", stranger)
+    assert (await live.delete("sys/auth/cert")).status == 204
+    assert (await wire.ask("auth/cert/login", stranger))[0] == 403
+
+
+async def test_a_token_is_renewed_with_its_certificate_alone(wire: Wire) -> None:
+    live, now = wire.live, wire.live.clock.now()
+    root = issue("root", now, authority=True)
+    await live.post("sys/auth/cert", {"type": "cert"})
+    await live.post("auth/cert/certs/ca", {"certificate": root.pem, "token_policies": "default"})
+    client = root.issue("client", now)
+    token = (await wire.ask("auth/cert/login", client))[1]["auth"]["client_token"]
+    live.token = token
+    refused = await live.post("auth/token/renew-self", {})
+    assert refused.status == 400
+    assert "no client certificate found" in refused.errors[0]
