@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography import x509
@@ -78,6 +78,7 @@ class Engine(Base):
         """Create or update a role."""
         async with self._changing:
             role = tokenparams.updated(given, await self._role(name), request)
+            role = replace(role, display_name=role.display_name or name.lower())
             warnings = schemas.check_role(role)
             await save(self.storage, _key(name), role)
             self._roles = None
@@ -145,7 +146,7 @@ class Engine(Base):
         auth = tokenparams.login(role, request)
         told = facts if (await self._config()).enable_identity_alias_metadata else {}
         auth.alias = Alias(_user(shown[0]), told)
-        auth.display_name = role.display_name or name
+        auth.display_name = role.display_name
         auth.metadata = facts
         auth.internal = {"role": name, "fingerprint": _fingerprint(shown[0])}
         return Response(auth=auth)
