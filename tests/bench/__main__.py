@@ -39,6 +39,8 @@ ROWS: tuple[Row, ...] = (
     Row("token create, in memory", "/s", cases.token_create, 2.0),
     Row("transit encrypt, one item", "/s", cases.transit_encrypt, 1.5),
     Row("transit encrypt, batch of 400", "/s", cases.transit_batch, 3.0),
+    Row("database/creds, PostgreSQL", "/s", cases.database_creds, 2.0),
+    Row("1,000 database leases revoked", "/s", cases.database_revocation, 5.0),
     Row("memory after the load, dev", "MB", cases.memory, 0.5, less_is_better=True),
     Row("KV v2 read, durable store", "/s", cases.kv_read, 1.5, durable=True),
     Row("KV v2 write, durable store", "/s", cases.kv_write, 2.0, durable=True),

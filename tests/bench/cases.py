@@ -1,12 +1,22 @@
 """What is measured, each as a function from a running server to one figure."""
 
+import contextlib
 import json
+import time
 import urllib.error
+from collections.abc import Iterator
 
 from tests.bench.load import rate
 from tests.bench.servers import Running
+from tests.databases import PostgreSQL, postgresql
 
 _SECRET = {"data": {"username": "app", "password": "P@ssw0rd!2026", "host": "postgres.internal", "port": "5432"}}
+
+_USERS = 1000
+_MAKE = (
+    "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; "
+    'GRANT SELECT ON shared TO "{{name}}";'
+)
 
 
 def memory(server: Running) -> float:
@@ -62,6 +72,40 @@ def _transit(server: Running) -> None:
         server.call("POST", "transit/keys/bench", {})
     except urllib.error.HTTPError as error:  # the second round finds it mounted
         error.close()
+
+
+def database_creds(server: Running) -> float:
+    """Make PostgreSQL users that may read one table, by 8 clients at once."""
+    with _database(server):
+        return rate(server, "db/creds/r", connections=8)
+
+
+def database_revocation(server: Running) -> float:
+    """Return how many of about 1,000 users are dropped a second when their leases are revoked by prefix."""
+    with _database(server) as pg:
+        while _users(pg) < _USERS:
+            rate(server, "db/creds/r", connections=8)
+        time.sleep(1)  # requests that the load was cut off from come to their end
+        users, begin = _users(pg), time.perf_counter()
+        server.call("PUT", "sys/leases/revoke-prefix/db/creds/r", {"sync": True})
+        return (users - _users(pg)) / (time.perf_counter() - begin)
+
+
+def _users(pg: PostgreSQL) -> int:
+    return int(pg.sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'v-%'"))
+
+
+@contextlib.contextmanager
+def _database(server: Running) -> Iterator[PostgreSQL]:
+    with postgresql() as pg:
+        pg.sql("CREATE TABLE shared (n int)")
+        server.call("POST", "sys/mounts/db", {"type": "database"})
+        server.call("POST", "db/config/pg", pg.config())
+        server.call("POST", "db/roles/r", {"db_name": "pg", "creation_statements": _MAKE})
+        try:
+            yield pg
+        finally:
+            server.call("DELETE", "sys/mounts/db")
 
 
 def _posting(path: str, body: str) -> str:

@@ -17,7 +17,8 @@ def checked(config: Mapping[str, str]) -> dict[str, str]:
     if config["key_type"] not in _BITS:
         raise ValueError("invalid key_type")
     bits = _BITS[config["key_type"]]
-    config["key_bits"] = "" if config["key_type"] == "ed25519" else config["key_bits"].removeprefix("0") or bits[0]
+    if config["key_bits"] in {"", "0"}:
+        config["key_bits"] = bits[0]
     if config["key_bits"] not in bits:
         raise ValueError("invalid key_bits")
     if config["signature_bits"] not in _SIGNATURE_BITS:

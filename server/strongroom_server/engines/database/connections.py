@@ -10,7 +10,7 @@ from typing import Any
 from strongroom_common.fields import FieldError, Given, fields, parse
 from strongroom_common.secret import Secret
 from strongroom_server.engines.database import passwords, usernames
-from strongroom_server.engines.database.plugins import load_plugin
+from strongroom_server.engines.database.plugins import load_plugin, username_template
 from strongroom_server.engines.database.plugins.protocol import Database, DatabaseError, Unverified, User
 from strongroom_server.engines.database.schemas import Config, Connection
 from strongroom_server.lib.folders import Page, keys
@@ -199,8 +199,8 @@ def _open(stored: Connection, system: Any) -> Open:
     plugin = load_plugin(stored.config.plugin_name)
     details: Mapping[str, Any] = stored.details.reveal()
     settings = parse(plugin.Settings, details).value
-    template = str(details.get("username_template") or "")
-    return Open(stored, plugin, plugin.open_database(settings, system.clock), template or plugin.USERNAME)
+    template = str(details.get("username_template") or "") or username_template(stored.config.plugin_name)
+    return Open(stored, plugin, plugin.open_database(settings, system.clock), template)
 
 
 async def _works(stored: Connection, system: Any) -> bool:

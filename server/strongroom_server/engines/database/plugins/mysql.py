@@ -31,6 +31,8 @@ USERNAME = (
     '{{ printf "v-%s-%s-%s-%s" (.DisplayName | truncate 10) (.RoleName | truncate 10) (random 20) (unix_time) '
     "| truncate 32 }}"
 )
+_SHORT = '{{ printf "v-%s-%s-%s" (.RoleName | truncate 4) (random 20) (unix_time) | truncate 16 }}'
+VARIANTS = {"aurora": _SHORT, "legacy": _SHORT, "rds": _SHORT}  # names had 16 characters before MySQL 5.7
 CREDENTIALS = frozenset({"password"})
 
 _WAIT = 10  # seconds for a connection
