@@ -6,7 +6,7 @@ stored as they are, values never.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from strongroom_server.barrier.view import View
 from strongroom_server.sdk.backend import Backend, Change
 from strongroom_server.sdk.errors import BackendError, Sealed, SealError
 
+Observe = Callable[[str, float], None]
 KEYRING: Final = "core/keyring"
 """Where the keyring lies in the store."""
 
@@ -40,8 +41,11 @@ class Barrier:
     A value that does not decrypt raises BackendError; nothing of it is returned.
     """
 
-    def __init__(self, backend: Backend, clock: Clock | None = None, cache: EntryCache | None = None) -> None:
+    def __init__(self, backend: Backend, clock: Clock | None = None, cache: EntryCache | None = None,
+                 observe: Observe | None = None) -> None:  # fmt: skip
+        """``observe`` is told how long each call of the store took, in milliseconds, as "vault.barrier.get"."""
         self._backend = backend
+        self._observe = observe or _ignore
         self._clock = clock or SystemClock()
         self._cache = cache or EntryCache()
         self._open: _Open | None = None
@@ -123,6 +127,11 @@ class Barrier:
         """Describe the active key."""
         return self._now_open().keyring.info()
 
+    def cache_counts(self) -> dict[str, int]:
+        """Return how often decrypted entries were at hand ("hit"), were not ("miss"), and changed ("write")."""
+        cache = self._now_open().cache
+        return {"hit": cache.hits, "miss": cache.misses, "write": cache.writes}
+
     def view(self, prefix: str) -> View:
         """Return the storage below ``prefix``, which is "" or ends in a slash."""
         return View(self, prefix)
@@ -155,12 +164,13 @@ class Barrier:
         encrypt = current.keyring.encrypt
         sealed = [Change(key, None if value is None else encrypt(key, value)) for key, value in values.items()]
         current.cache.begin_write(values)
-        done = False
+        done, started = False, self._clock.now()
         try:
             await self._backend.commit(sealed)
             done = True
         finally:
             current.cache.end_write(values, done=done)
+        self._observe("vault.barrier.put", (self._clock.now() - started) * 1000)
         if current.keyring.encryptions - current.counted >= _COUNT_EVERY and not self._keys.locked():
             with contextlib.suppress(BackendError, Sealed):  # the changes are stored; the count waits for the next
                 await self.save_count()
@@ -168,9 +178,13 @@ class Barrier:
     async def list(self, prefix: str) -> list[str]:
         """Return the names directly below ``prefix``, sorted; folders end in a slash."""
         self._now_open()
-        return await self._backend.list(prefix)
+        started = self._clock.now()
+        names = await self._backend.list(prefix)
+        self._observe("vault.barrier.list", (self._clock.now() - started) * 1000)
+        return names
 
     async def _read(self, current: _Open, key: str) -> bytes | None:
+        started = self._clock.now()
         reading = current.cache.begin_read(key)
         found: object = ABSENT
         try:
@@ -180,6 +194,7 @@ class Barrier:
             found = value = None if entry is None else _decrypt(current.keyring, key, entry)
         finally:
             current.cache.end_read(key, reading, found)
+        self._observe("vault.barrier.get", (self._clock.now() - started) * 1000)
         return value
 
     def _now_open(self) -> _Open:
@@ -199,6 +214,10 @@ class Barrier:
     async def _store(self, keyring: Keyring, root_key: bytes | bytearray, beside: Sequence[Change] = ()) -> None:
         entry = keyring.sealed(bytes(root_key), KEYRING)
         await self._backend.commit([Change(KEYRING, entry), *beside])
+
+
+def _ignore(name: str, milliseconds: float) -> None:
+    del name, milliseconds
 
 
 def _decrypt(keyring: Keyring, key: str, entry: bytes) -> bytes:

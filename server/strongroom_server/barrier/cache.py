@@ -25,6 +25,7 @@ class EntryCache:
         self._reading: dict[str, object] = {}
         self._writing: dict[str, int] = {}
         self._contended: set[str] = set()
+        self.hits = self.misses = self.writes = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -43,10 +44,12 @@ class EntryCache:
         value = self._entries.get(key, ABSENT)
         if value is not ABSENT:
             self._entries.move_to_end(key)
+            self.hits += 1
         return value
 
     def begin_read(self, key: str) -> object:
         """Note that ``key`` is being read; the result goes to ``end_read``."""
+        self.misses += 1
         reading = self._reading[key] = object()
         return reading
 
@@ -60,6 +63,7 @@ class EntryCache:
     def begin_write(self, keys: Iterable[str]) -> None:
         """Note that ``keys`` are being changed."""
         for key in keys:
+            self.writes += 1
             others = self._writing.get(key, 0)
             self._writing[key] = others + 1
             if others:

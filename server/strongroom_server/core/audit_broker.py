@@ -16,6 +16,7 @@ from strongroom_server.audit.entries import Event, Target, Verdict, probe_entry,
 from strongroom_server.audit.entries import Token as ShownToken
 from strongroom_server.audit.redaction import Redaction
 from strongroom_server.core.leases import fresh_nonce
+from strongroom_server.core.metrics import Metrics
 from strongroom_server.sdk.audit import Device
 from strongroom_server.sdk.errors import AuditError, InvalidRequest
 from strongroom_server.sdk.storage import Storage, load, save
@@ -55,13 +56,17 @@ async def _opened(entry: DeviceEntry) -> OpenDevice:
 class AuditBroker:
     """The enabled devices."""
 
-    def __init__(self, storage: Storage, clock: Clock) -> None:
+    def __init__(self, storage: Storage, clock: Clock, metrics: Metrics | None = None) -> None:
         self._storage = storage
         self._clock = clock
+        self._metrics = metrics = metrics or Metrics()
+        for call in ("request", "response"):
+            metrics.count(f"vault.audit.log_{call}_failure", by=0)
+        self._requests = metrics.summary("vault.audit.log_request")
+        self._responses = metrics.summary("vault.audit.log_response")
         self.devices: dict[str, OpenDevice] = {}
         self.headers: dict[str, bool] = {}
         """Request headers that entries show: lower-case name to whether the value is hashed."""
-        self.failures = 0
 
     async def start(self) -> None:
         """Open every enabled device; one that cannot be opened leaves a device that refuses."""
@@ -130,28 +135,32 @@ class AuditBroker:
 
     async def request(self, exchange: "Exchange") -> None:
         """Record a request and the decision on it; raises AuditError where no device took it."""
-        event = _event(exchange, self._clock.now())
+        started = self._clock.now()
+        event = _event(exchange, started)
         decision = exchange.decision
         event.error = "" if decision is not None and decision.allowed else "permission denied"
-        await self._write([request_entry(opened.redaction, event) for opened in self.devices.values()])
+        await self._write("request", [request_entry(opened.redaction, event) for opened in self.devices.values()])
+        self._requests.observe((self._clock.now() - started) * 1000)
 
     async def response(self, exchange: "Exchange") -> None:
         """Record an answer; raises AuditError where no device took it."""
-        event = _event(exchange, self._clock.now())
+        started = self._clock.now()
+        event = _event(exchange, started)
         if exchange.error is None:
             event.response = exchange.response
         else:
             event.error = str(exchange.error)
-        await self._write([response_entry(opened.redaction, event) for opened in self.devices.values()])
+        await self._write("response", [response_entry(opened.redaction, event) for opened in self.devices.values()])
+        self._responses.observe((self._clock.now() - started) * 1000)
 
-    async def _write(self, lines: list[bytes]) -> None:
+    async def _write(self, call: str, lines: list[bytes]) -> None:
         devices = [opened.device for opened in self.devices.values()]
         results = await asyncio.gather(
             *(device.write(line) for device, line in zip(devices, lines, strict=True)), return_exceptions=True
         )
         failed = [result for result in results if isinstance(result, BaseException)]
         for error in failed:
-            self.failures += 1
+            self._metrics.count(f"vault.audit.log_{call}_failure")
             log.error("an audit device failed", extra={"fields": {"error": type(error).__name__}})
         if results and len(failed) == len(results):
             raise AuditError("no audit device took the entry")

@@ -48,6 +48,7 @@ _NO_TOKEN = Decision(allowed=False, reason="no valid token")
 async def serve(server: "Server", request: Request) -> Response:
     """Return the answer to a request; raises RequestError."""
     exchange = Exchange(server, request)
+    started = server.clock.now()
     try:
         for step in STEPS:
             if (pending := step(exchange)) is not None:
@@ -64,6 +65,7 @@ async def serve(server: "Server", request: Request) -> Response:
             await server.audit.response(exchange)
         except AuditError as error:
             raise Internal("internal error: no audit device took the answer") from error
+    server.timings.add(exchange, started)
     if exchange.spent and exchange.token is not None:
         await server.revocation.end_token(exchange.token)
     if exchange.error is not None:

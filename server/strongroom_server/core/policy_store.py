@@ -6,6 +6,7 @@ from typing import Protocol
 from strongroom_common.clock import Clock
 from strongroom_server.core.acl import Acl, compile_acl
 from strongroom_server.core.builtin_policies import DEFAULT_POLICY, RESPONSE_WRAPPING, RESPONSE_WRAPPING_POLICY, ROOT
+from strongroom_server.core.metrics import Metrics
 from strongroom_server.core.policies import Policy, parse_policy
 from strongroom_server.core.policy_templates import UnsafeTemplateValue
 from strongroom_server.core.tokens import Token
@@ -31,7 +32,10 @@ class PolicySource(Protocol):
 class PolicyStore:
     """Named policies in storage, parsed ones in memory, compiled sets of them beside (dropped at every change)."""
 
-    def __init__(self, storage: Storage, identity: PolicySource, clock: Clock) -> None:
+    def __init__(
+        self, storage: Storage, identity: PolicySource, clock: Clock, metrics: Metrics | None = None
+    ) -> None:
+        self._metrics = metrics or Metrics()
         self._storage = storage
         self._identity = identity
         self._clock = clock
@@ -49,13 +53,16 @@ class PolicyStore:
 
     async def names(self) -> list[str]:
         """Return the names of all policies, sorted, root last as it is not stored."""
-        return [*sorted({*await self._storage.list()} - {RESPONSE_WRAPPING, ROOT}), ROOT]
+        with self._metrics.timed("vault.policy.list_policies", self._clock):
+            stored = await self._storage.list()
+        return [*sorted({*stored} - {RESPONSE_WRAPPING, ROOT}), ROOT]
 
     async def text(self, name: str) -> str | None:
         """Return a policy's text as it was written."""
         if name == "root":
             return ""
-        raw = await self._storage.get(name)
+        with self._metrics.timed("vault.policy.get_policy", self._clock):
+            raw = await self._storage.get(name)
         return None if raw is None else raw.decode()
 
     async def write(self, name: str, text: str) -> None:
@@ -63,7 +70,8 @@ class PolicyStore:
         if name in IMMUTABLE:
             raise InvalidRequest(f"cannot update {name!r} policy")
         _parse(name, text)
-        await self._storage.commit([Change(name, text.encode())])
+        with self._metrics.timed("vault.policy.set_policy", self._clock):
+            await self._storage.commit([Change(name, text.encode())])
         self._parsed.pop(name, None)
         self.forget()
 
@@ -71,7 +79,8 @@ class PolicyStore:
         """Remove a policy; removing none is fine."""
         if name in (*IMMUTABLE, "default"):
             raise InvalidRequest(f"cannot delete {name!r} policy")
-        await self._storage.commit([Change(name, None)])
+        with self._metrics.timed("vault.policy.delete_policy", self._clock):
+            await self._storage.commit([Change(name, None)])
         self._parsed.pop(name, None)
         self.forget()
 

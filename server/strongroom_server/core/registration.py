@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from strongroom_server.core.exchange import Exchange
+from strongroom_server.core.gauges import lifetime
 from strongroom_server.core.identity.logins import attach
 from strongroom_server.core.leases import LeaseEntry, token_lease
+from strongroom_server.core.metrics import Labels
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import BATCH, Token
 from strongroom_server.core.ttl import Limits, grant
@@ -84,6 +86,7 @@ async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, k
     """Make and store a token from ``auth`` (its TTL granted), fill in its text and accessor, watch its end."""
     auth.token_type = kind
     auth.orphan = not parent
+    server.metrics.count("vault.token.creation", _creation_labels(server, auth, mount, kind))
     auth.identity_policies = tuple(sorted(server.identity.policies(auth.entity_id)))
     if kind == BATCH:
         auth.client_token, record = server.tokens.issue_batch(auth, path, parent=parent, role=role)
@@ -98,6 +101,14 @@ async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, k
         )  # fmt: skip
     await server.store_token(record, lease)
     return record
+
+
+def _creation_labels(server: "Server", auth: Auth, mount: str, kind: str) -> Labels:
+    found = server.mounts.at(mount)
+    return (
+        ("auth_method", found.entry.type if found else "token"), ("cluster", server.cluster_name),
+        ("creation_ttl", lifetime(auth.ttl)), ("mount_point", mount), ("namespace", "root"), ("token_type", kind),
+    )  # fmt: skip
 
 
 async def register_lease(exchange: Exchange, lease: Lease) -> None:
@@ -128,6 +139,8 @@ async def register_lease(exchange: Exchange, lease: Lease) -> None:
         check_lease_quota(exchange)
         await server.barrier.view("").commit(changes)
         server.leases.track(entry)
+        mount_labels = (("mount_point", mount.point), ("secret_engine", mount.entry.type))
+        server.metrics.count("vault.secret.lease.creation", (*mount_labels, ("creation_ttl", lifetime(lease.ttl))))
     except TooManyRequests:
         await engine.revoke(lease, request)
         raise
