@@ -1,9 +1,12 @@
-"""`python -m tools.databases`: the servers that the tests start, from Debian: databases, and OpenSSH's."""
+"""`python -m tools.databases`: what the tests start, from Debian: databases, OpenSSH's server, a few programs."""
 
 from tools.cluster.packages import install_missing
 from tools.cluster.steps import StepFailed, say
 
-PACKAGES = ("mariadb-client-core", "mariadb-server-core", "openssh-server", "postgresql", "redis-server")
+PACKAGES = (
+    "curl", "jq", "mariadb-client-core", "mariadb-server-core", "openssh-server", "openssl", "postgresql",
+    "redis-server",
+)  # fmt: skip
 
 if __name__ == "__main__":
     try:
