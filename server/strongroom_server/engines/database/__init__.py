@@ -20,7 +20,12 @@ class Engine(Users, StaticRoles):
     async def close(self) -> None:
         """Close all connections."""
         self._sweeping.cancel()
+        await asyncio.gather(self._sweeping, return_exceptions=True)
         await super().close()
+
+    async def on_removed(self) -> None:
+        """Drop what is on record, for the record goes with the mount."""
+        await self.sweep()
 
     async def _sweep(self) -> None:
         try:

@@ -63,8 +63,9 @@ def _value(found: re.Match[str], values: Mapping[str, str], escape: Callable[[st
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """Return a database's message without the secrets that a statement held."""
+    """Return a database's message without the secrets that a statement held, as they are or in quotes."""
     for secret in secrets:
-        if secret:
-            text = text.replace(secret, "[password]")
+        doubled = secret.replace("'", "''")
+        for form in (doubled.replace("\\", "\\\\"), doubled, secret):
+            text = text.replace(form, "[password]") if form else text
     return text

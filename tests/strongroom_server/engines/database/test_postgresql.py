@@ -73,7 +73,7 @@ async def test_what_is_not_sent_again_stays(app: Mounted) -> None:
         pytest.param({"password": "wrong"}, "password authentication failed", id="a_wrong_password"),
         pytest.param({"connection_url": "postgresql://{{username}}:{{password}}@127.0.0.1:1/app"}, "refused",
                      id="nobody_listens"),
-        pytest.param({"connection_url": "nonsense"}, "missing \"=\"", id="no_url_at_all"),
+        pytest.param({"connection_url": "nonsense {{password}}"}, "invalid connection_url", id="no_url_at_all"),
         pytest.param({"username_template": "{{.Nope"}, "unclosed action", id="an_open_template"),
         pytest.param({"password_authentication": "md5"}, "password_authentication", id="no_such_method"),
         pytest.param({"max_open_connections": "many"}, "max_open_connections", id="no_number"),
@@ -261,6 +261,15 @@ async def test_a_role_that_is_gone_can_be_revoked_but_not_renewed(app: Mounted, 
         await app.engine.renew(lease, REVOKE)
     await app.engine.revoke(lease, REVOKE)
     assert not is_there(pg, data["username"])
+
+
+async def test_a_user_that_is_gone_is_revoked_whatever_the_statements_say(app: Mounted, pg: PostgreSQL) -> None:
+    await app("update", "roles/r", revocation_statements=['REVOKE ALL ON DATABASE app FROM "{{name}}"; SELECT 1/0'])
+    data, lease = await creds(app)
+    with pytest.raises(Internal, match="division by zero"):
+        await app.engine.revoke(lease, REVOKE)
+    pg.sql(f'DROP ROLE "{data["username"]}"')
+    await app.engine.revoke(lease, REVOKE)
 
 
 async def test_only_allowed_roles_get_users(app: Mounted) -> None:

@@ -149,10 +149,20 @@ class PostgreSQL:
 
     async def revoke(self, name: str, statements: Sequence[str]) -> None:
         """Drop a role."""
-        if statements:
-            await self._fill_and_run([LOCK, *statements], User(name))
-        else:
+        if not statements:
             await self._revocations.add(name)
+            return
+        try:
+            await self._fill_and_run([LOCK, *statements], User(name))
+        except Unverified:
+            raise
+        except DatabaseError:
+            if await self._is_there(name):
+                raise
+
+    async def _is_there(self, name: str) -> bool:
+        query = fill(["SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = '{{name}}'"], {"name": name}, _DIALECT)
+        return bool(await self._run(query))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -217,11 +227,14 @@ class PostgreSQL:
         import psycopg
 
         try:
-            connection = await psycopg.AsyncConnection.connect(**self._words(), autocommit=True)
-        except (psycopg.Error, ValueError) as error:
+            words = self._words()
+        except (psycopg.ProgrammingError, ValueError):  # which quotes the URL, with the password in it
+            raise Unverified("invalid connection_url: expected postgresql://… or words such as host=… user=…") from None
+        try:
+            return await psycopg.AsyncConnection.connect(**words, autocommit=True)
+        except psycopg.Error as error:
             password = self._settings.password.reveal()
             raise Unverified(without(f"error verifying connection: {str(error).strip()}", (password,))) from None
-        return connection
 
     def _words(self) -> Mapping[str, Any]:
         from psycopg.conninfo import conninfo_to_dict

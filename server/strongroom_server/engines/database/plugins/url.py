@@ -3,7 +3,11 @@
 import re
 from urllib.parse import quote
 
-_PASSWORD = re.compile(r"(?<=://)([^:@/?#\s]*):(?!{{)([^@/?#\s]+)@")
+_PASSWORDS = (
+    re.compile(r"(?P<before>://[^:@/?#\s]*:)(?!{{)[^@/?#\s]+(?P<after>@)"),  # postgresql://me:secret@host
+    re.compile(r"(?P<before>\A[^:@/\s]*:)(?!{{|//)\S+(?P<after>@\w*[(/])"),  # me:secret@tcp(host)/
+    re.compile(r"(?P<before>\bpassword\s*=\s*)(?!'?{{)(?:'(?:[^'\\]|\\.)*'|[^\s&]+)(?P<after>)"),  # password=secret
+)
 _QUOTED = re.compile(r"(['\\])")
 
 
@@ -23,4 +27,6 @@ def _escaped(text: str, *, url: bool) -> str:
 
 def hidden(url: str) -> str:
     """Return a URL for people: a password that stands in it is hidden."""
-    return _PASSWORD.sub(r"\1:xxxxx@", url)
+    for pattern in _PASSWORDS:
+        url = pattern.sub(r"\g<before>xxxxx\g<after>", url)
+    return url
