@@ -1,6 +1,6 @@
 import pytest
 
-from strongroom_server.engines.database.plugins.url import fill_url, hidden
+from strongroom_server.engines.database.plugins.url import fill_url, for_libpq, hidden
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,19 @@ def test_credentials_are_put_in_as_the_url_needs(template: str, escape: bool, fi
 )
 def test_a_password_in_a_url_is_not_shown(url: str, shown: str) -> None:
     assert hidden(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        pytest.param("pg://{{username}}@h/d?sslmode=disable", "pg://{{username}}@h/d?sslmode=disable", id="all_known"),
+        pytest.param("pg://h/d?search_path=a%20b&sslmode=x", "pg://h/d?sslmode=x&options=-c%20search_path%3Da%5C%20b",
+                     id="a_setting_of_the_session"),
+        pytest.param("pg://h/d?options=-c%20x%3D1&y=2", "pg://h/d?options=-c%20x%3D1%20-c%20y%3D2", id="with_others"),
+        pytest.param("pg://h/d?pool_max_conns=4", "pg://h/d?", id="what_is_pgxs_own_goes"),
+        pytest.param("host=h x=1", "host=h x=1", id="words"),
+        pytest.param("pg://h/d", "pg://h/d", id="no_parameters"),
+    ],
+)  # fmt: skip
+def test_libpq_gets_what_it_knows(url: str, taken: str) -> None:
+    assert for_libpq(url, {"sslmode", "options"}) == taken

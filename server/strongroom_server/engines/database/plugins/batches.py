@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from strongroom_server.engines.database.plugins.protocol import DatabaseError
+from strongroom_server.engines.database.plugins.protocol import DatabaseError, Interrupted, Unverified
 
 
 class Batches:
-    """Hands items to ``run``, up to ``most`` at a time; where a batch fails each of its items is tried alone."""
+    """Hands items to ``run``, up to ``most`` at a time; where a batch is refused each of its items is tried alone."""
 
     def __init__(self, run: Callable[[Sequence[str]], Awaitable[None]], most: int) -> None:
         self._run = run
@@ -32,7 +32,8 @@ class Batches:
             outcome = None
         except DatabaseError as error:
             outcome = error
-            for one in batch if len(batch) > 1 else ():
+            alone = len(batch) == 1 or isinstance(error, Interrupted | Unverified)  # a database that is away stays away
+            for one in () if alone else batch:
                 await self._do([one])
         finally:
             for _, done in batch:

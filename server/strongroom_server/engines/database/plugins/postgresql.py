@@ -20,7 +20,7 @@ from strongroom_server.engines.database.plugins.creation import LOCK, arranged
 from strongroom_server.engines.database.plugins.memfile import MemoryFile
 from strongroom_server.engines.database.plugins.pool import Driver, Pool
 from strongroom_server.engines.database.plugins.protocol import DatabaseError, Interrupted, Unverified, User
-from strongroom_server.engines.database.plugins.url import fill_url
+from strongroom_server.engines.database.plugins.url import fill_url, for_libpq
 from strongroom_server.engines.database.statements import Dialect, UnsafeValue, double, fill, without
 
 if TYPE_CHECKING:
@@ -238,9 +238,11 @@ class PostgreSQL:
 
     def _words(self) -> Mapping[str, Any]:
         from psycopg.conninfo import conninfo_to_dict
+        from psycopg.pq import Conninfo
 
         settings = self._settings
-        url = fill_url(settings.connection_url, settings.username, settings.password.reveal(),
+        known = frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
+        url = fill_url(for_libpq(settings.connection_url, known), settings.username, settings.password.reveal(),
                        escape=not settings.disable_escaping)  # fmt: skip
         files = {word: file.path for word, file in self._files.items() if file.path}
         return {"connect_timeout": _WAIT, "client_encoding": "utf8"} | conninfo_to_dict(url) | files
