@@ -49,7 +49,7 @@ SESSIONS: dict[str, list[tuple[str, int, str]]] = {
         ("token create -policy=default -ttl=1h -field=token", 0, r"^hvs\."),
         ("token create -policy=default -period=2h", 0, r"token_duration +2h"),
         ("token create -type=batch -ttl=10m -policy=default -field=token", 0, r"^hvb\."),
-        ("token lookup", 0, r"path +auth/token/root"),
+        ("token lookup", 0, r"path +auth/token/"),
         ("token capabilities secret/data/app", 0, r"root"),
         ("token create -policy=default -id=mine -ttl=1h", 0, r"token +mine"),
         ("token renew -increment=30m mine", 0, r"token_duration +30m"),
