@@ -109,7 +109,8 @@ def _resolve_sealed(exchange: Exchange) -> None:
         exchange.path, exchange.captures = engine.find(request.path)
     except UnsupportedPath:
         raise Sealed from None
-    if not any(route.when_sealed for route in exchange.path.routes.values()):
+    open_here = exchange.full_path in request.connection.access.public
+    if not any(route.when_sealed and (route.public or open_here) for route in exchange.path.routes.values()):
         raise Sealed
     exchange.engine = engine
     exchange.route = exchange.path.routes.get(request.operation)

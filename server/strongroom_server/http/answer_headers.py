@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _ALWAYS = {"Cache-Control": "no-store", "Content-Type": "application/json",
-           "Strict-Transport-Security": "max-age=31536000; includeSubDomains"}  # fmt: skip
+           "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+           "Server": "Strongroom"}  # fmt: skip  # aiohttp would tell its version and Python's
 _STATUS = re.compile(r"default|[1-5]xx|[1-5]\d\d", re.ASCII)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110, "token"
 

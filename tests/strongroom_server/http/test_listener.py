@@ -260,6 +260,15 @@ async def test_some_paths_are_closed_or_guarded(listen: Open) -> None:
     assert (await open_.ask("GET", "sys/rekey/init"))[0] == 200
 
 
+async def test_a_sealed_server_tells_so_where_metrics_need_no_token(listen: Open, live: Live) -> None:
+    wire = await listen(Listener(telemetry=ListenerTelemetry(unauthenticated_metrics_access=True)))
+    other = await listen(Listener())
+    await live.server.sealing.seal()
+    gauges = {row["Name"]: row["Value"] for row in (await wire.ask("GET", "sys/metrics"))[2]["Gauges"]}
+    assert gauges["vault.core.unsealed"] == 0
+    assert (await other.ask("GET", "sys/metrics", X_Vault_Token="root"))[0] == 503
+
+
 async def test_requests_under_way_are_listed(listen: Open) -> None:
     wire = await listen(Listener())
     (flight,) = (await wire.ask("GET", "sys/in-flight-req", X_Vault_Token="root"))[2].values()

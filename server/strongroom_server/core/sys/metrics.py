@@ -12,7 +12,7 @@ from strongroom_server.sdk.request import Raw, Request, Response
 class Metrics(Area):
     """Figures."""
 
-    @read("metrics")
+    @read("metrics", when_sealed=True)
     async def read_metrics(self, request: Request) -> Response:
         """Print all metrics; ``format=prometheus`` for Prometheus."""
         server = self.server
