@@ -1,4 +1,4 @@
-"""Real database servers for tests: each on a free port of loopback, with its own folder, never as root.
+"""Real servers for tests, databases and a directory: each on a free port, with its own folder, never as root.
 
 Where a server is not installed the test that asks for it is skipped: ``python -m tools.databases`` installs them.
 """
@@ -220,4 +220,66 @@ def redis() -> Iterator[Redis]:
         command = [program("valkey-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
                    "--requirepass", PASSWORD]  # fmt: skip
         with _running(Redis(home, command, signal.SIGTERM, port)) as server:
+            yield server
+
+
+SUFFIX = "dc=example,dc=com"
+_SLAPD = """
+include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+include /etc/ldap/schema/nis.schema
+attributetype ( 1.2.840.113556.1.4.656 NAME 'userPrincipalName' EQUALITY caseIgnoreMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.2.102 NAME 'memberOf' EQUALITY distinguishedNameMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.12 )
+objectclass ( 1.3.6.1.4.1.99999.1 NAME 'principal' AUXILIARY MAY ( userPrincipalName $ memberOf ) )
+modulepath /usr/lib/ldap
+moduleload back_mdb
+sizelimit size.soft=unlimited size.hard=unlimited size.pr=10
+{tls}
+database mdb
+maxsize 16777216
+suffix {suffix}
+rootdn cn=admin,{suffix}
+rootpw admin
+directory {home}/data
+access to attrs=userPassword by self =xw by anonymous auth by * none
+access to dn.subtree=ou=open,{suffix} by * read
+access to * by users read
+"""
+
+
+class OpenLDAP(Database):
+    """A directory at ``SUFFIX``; ``cn=admin`` has the password "admin". ``secure_port`` speaks TLS from the start."""
+
+    secure_port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"ldap://127.0.0.1:{self.port}"
+
+    @property
+    def secure_url(self) -> str:
+        return f"ldaps://127.0.0.1:{self.secure_port}"
+
+
+@contextlib.contextmanager
+def openldap(entries: str, tls: str = "") -> Iterator[OpenLDAP]:
+    """Run OpenLDAP with these entries (LDIF); ``tls`` are PEM certificate and key in one."""
+    slapd = program("slapd")
+    with _home() as home:
+        (home / "data").mkdir()
+        (home / "both.pem").write_text(tls)
+        (home / "entries.ldif").write_text(entries)
+        with_tls = f"TLSCertificateFile {home}/both.pem\nTLSCertificateKeyFile {home}/both.pem" if tls else ""
+        (home / "slapd.conf").write_text(_SLAPD.format(home=home, suffix=SUFFIX, tls=with_tls))
+        server = OpenLDAP(home, (), signal.SIGTERM, free_port())
+        server.secure_port = free_port()
+        for file in ("data", "both.pem", "slapd.conf"):
+            server.give(home / file)
+        _make([slapd, "-T", "add", "-f", f"{home}/slapd.conf", "-l", f"{home}/entries.ldif"], home)
+        listen = f"{server.url} {server.secure_url}" if tls else server.url
+        server.command = [slapd, "-d", "0", "-f", f"{home}/slapd.conf", "-h", listen]
+        with _running(server):
             yield server

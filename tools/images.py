@@ -17,7 +17,7 @@ from tools.cluster.target import PROJECT, Target, provide
 # Image, the packages of the project in it, the extras of pyproject.toml whose dependencies it holds.
 COMPONENTS = {
     "agent": (("common", "client", "agent", "cli"), ()),
-    "server": (("common", "client", "agent", "cli", "server"), ("server", "postgresql", "mysql", "redis")),
+    "server": (("common", "client", "agent", "cli", "server"), ("server", "postgresql", "mysql", "redis", "ldap")),
     "injector": (("common", "client", "injector"), ("injector",)),
     "operator": (("common", "client", "operator"), ("operator",)),
 }
