@@ -7,6 +7,7 @@ from strongroom_server.sdk.system import System
 
 LENGTH = 20
 _KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-")
+_SETS = tuple(frozenset(kind) for kind in _KINDS)
 _ALL = "".join(_KINDS)
 _NAMES = string.ascii_letters + string.digits
 
@@ -19,11 +20,20 @@ async def make(system: System, policy: str) -> str:
 def default() -> str:
     """Return a password by the policy that holds where none is configured: about 119 bits."""
     while True:  # most have all kinds; choosing again keeps each of those as likely as the other
-        password = "".join(secrets.choice(_ALL) for _ in range(LENGTH))
-        if all(set(password) & set(kind) for kind in _KINDS):
+        password = _random(_ALL, LENGTH)
+        if all(not kind.isdisjoint(password) for kind in _SETS):
             return password
 
 
 def letters(length: int) -> str:
     """Return random letters and digits, for names."""
-    return "".join(secrets.choice(_NAMES) for _ in range(length))
+    return _random(_NAMES, length)
+
+
+def _random(alphabet: str, length: int) -> str:
+    """Return random characters, each as likely as the other: bytes beyond a multiple of their number are left out."""
+    count = len(alphabet)
+    limit, text = 256 // count * count, ""
+    while len(text) < length:  # one call to the system for many characters
+        text += "".join(alphabet[byte % count] for byte in secrets.token_bytes(length + 16) if byte < limit)
+    return text[:length]

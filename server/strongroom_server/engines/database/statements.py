@@ -8,6 +8,7 @@ place needs. Pure.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 _PLACEHOLDER = re.compile(r"{{(\w+)}}", re.ASCII)
 _PLAIN = re.compile(r"[\w .:+/=@,-]*")
@@ -18,7 +19,10 @@ class UnsafeValue(ValueError):
     """A value cannot be put where a statement has its placeholder. The message names the placeholder only."""
 
 
-@dataclass(frozen=True)
+Escape = Callable[[str], str]
+
+
+@dataclass(frozen=True, eq=False)
 class Dialect:
     """A database's way of quoting.
 
@@ -27,10 +31,10 @@ class Dialect:
     """
 
     pieces: re.Pattern[str]
-    escapes: Mapping[str, Callable[[str], str]]
+    escapes: Mapping[str, Escape]
 
 
-def double(quote: str) -> Callable[[str], str]:
+def double(quote: str) -> Escape:
     """Return the escape that doubles a quote (SQL-92, 5.3)."""
     return lambda value: value.replace(quote, quote * 2)
 
@@ -46,14 +50,23 @@ def fill(texts: Iterable[str], values: Mapping[str, str], dialect: Dialect) -> l
 
 
 def _fill(text: str, values: Mapping[str, str], dialect: Dialect) -> str:
-    def piece(match: re.Match[str]) -> str:
-        escape = dialect.escapes.get(match.lastgroup or "")
-        return _PLACEHOLDER.sub(lambda found: _value(found, values, escape), match[0])
-
-    return dialect.pieces.sub(piece, text)
+    return "".join(part if isinstance(part, str) else _value(*part, values) for part in _read(text, dialect))
 
 
-def _value(found: re.Match[str], values: Mapping[str, str], escape: Callable[[str], str] | None) -> str:
+@lru_cache(maxsize=1024)
+def _read(text: str, dialect: Dialect) -> tuple[str | tuple[re.Match[str], Escape | None], ...]:
+    """Return the pieces of a text, its placeholders each with the escape of the place that they stand in."""
+    parts: list[str | tuple[re.Match[str], Escape | None]] = []
+    for piece in dialect.pieces.finditer(text):
+        escape, end = dialect.escapes.get(piece.lastgroup or ""), piece.start()
+        for found in _PLACEHOLDER.finditer(text, piece.start(), piece.end()):
+            parts += [text[end : found.start()], (found, escape)]
+            end = found.end()
+        parts.append(text[end : piece.end()])
+    return tuple(parts)
+
+
+def _value(found: re.Match[str], escape: Escape | None, values: Mapping[str, str]) -> str:
     value = values.get(found[1])
     if value is None:
         return found[0]

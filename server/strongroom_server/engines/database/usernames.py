@@ -12,9 +12,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 _ACTION = re.compile(r"(?:\s+(?={{-\s))?{{(-\s)?(.*?)(\s-)?}}", re.DOTALL)
+_LONGEST = 4096
 _TOKEN = re.compile(r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|`[^`]*`)|(?P<number>-?\d+)|(?P<field>\.\w+)|(?P<name>\w+)"""
                     r"""|(?P<sign>[|()]))""", re.ASCII)  # fmt: skip
 _VERB = re.compile(r"%[sdvq%]")
@@ -53,18 +55,9 @@ class Field:
 
 def render(template: str, facts: Facts) -> str:
     """Return the name that a template makes; raises BadTemplate."""
-    parts: list[str] = []
-    end, trim = 0, False
-    for match in _ACTION.finditer(template):
-        literal = template[end : match.start()]
-        parts.append(literal.lstrip() if trim else literal)
-        trim = bool(match[3])
-        parts.append(_text(_evaluate(_parse(match[2]), facts)))
-        end = match.end()
-    rest = template[end:]
-    if "{{" in rest:
-        raise BadTemplate("unable to parse template: unclosed action")
-    return "".join([*parts, rest.lstrip() if trim else rest])
+    if len(template) > _LONGEST:  # reading takes the square of it
+        raise BadTemplate(f"template is too long: expected at most {_LONGEST} characters")
+    return "".join(_text(_evaluate(part, facts)) for part in _read(template))
 
 
 def check(template: str) -> None:
@@ -74,6 +67,21 @@ def check(template: str) -> None:
 
 
 # -- reading ------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def _read(template: str) -> tuple[Any, ...]:
+    """Return a template's texts and actions in order."""
+    parts: list[Any] = []
+    end, trim = 0, False
+    for match in _ACTION.finditer(template):
+        literal = template[end : match.start()]
+        parts += [literal.lstrip() if trim else literal, _parse(match[2])]
+        trim, end = bool(match[3]), match.end()
+    rest = template[end:]
+    if "{{" in rest:
+        raise BadTemplate("unable to parse template: unclosed action")
+    return (*parts, rest.lstrip() if trim else rest)
 
 
 def _parse(action: str) -> Call:

@@ -97,7 +97,7 @@ class MySQL:
         size = settings.max_open_connections if settings.max_open_connections > 0 else 4
         idle = max(settings.max_idle_connections, 0) if settings.max_idle_connections else size
         self._pool: Pool[Connection[Any]] = Pool(
-            Driver(self._connect, lambda connection: connection.open, _close), clock, size=size, idle=min(idle, size),
+            Driver(self._connect, _open, _open, _close), clock, size=size, idle=min(idle, size),
             lifetime=settings.max_connection_lifetime,
         )  # fmt: skip
 
@@ -170,6 +170,10 @@ class MySQL:
         settings = self._settings
         wanted = _options(settings).get("tls", "false")
         return wanted not in {"false", ""} or bool(settings.tls_ca or settings.tls_certificate_key)
+
+
+def _open(connection: "Connection[Any]") -> bool:
+    return bool(connection.open)
 
 
 def _alive(connection: "Connection[Any]") -> bool:

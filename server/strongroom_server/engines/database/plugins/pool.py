@@ -17,10 +17,11 @@ C = TypeVar("C")
 
 @dataclass(frozen=True)
 class Driver(Generic[C]):
-    """How connections are made, seen to be usable, and closed."""
+    """How connections are made, seen to be at rest when they come back and alive when they are lent, and closed."""
 
     connect: Callable[[], Awaitable[C]]
-    usable: Callable[[C], bool]
+    at_rest: Callable[[C], bool]
+    alive: Callable[[C], bool]
     close: Callable[[C], Awaitable[None]]
 
 
@@ -49,14 +50,14 @@ class Pool(Generic[C]):
     async def _take(self) -> tuple[float, C]:
         while self._idle:
             born, connection = self._idle.pop()
-            if self._fresh(born) and self._driver.usable(connection):
+            if self._fresh(born) and self._driver.alive(connection):
                 return born, connection
             await self._driver.close(connection)
         return self._clock.now(), await self._driver.connect()
 
     async def _give_back(self, born: float, connection: C) -> None:
         keep = not self._closed and len(self._idle) < self._most_idle and self._fresh(born)
-        if keep and self._driver.usable(connection):
+        if keep and self._driver.at_rest(connection):
             self._idle.append((born, connection))
         else:
             await self._driver.close(connection)

@@ -123,7 +123,7 @@ class PostgreSQL:
         size = settings.max_open_connections if settings.max_open_connections > 0 else 4
         idle = max(settings.max_idle_connections, 0) if settings.max_idle_connections else size
         self._pool: Pool[AsyncConnection[Any]] = Pool(
-            Driver(self._connect, _usable, _close), clock, size=size, idle=min(idle, size),
+            Driver(self._connect, _at_rest, _alive, _close), clock, size=size, idle=min(idle, size),
             lifetime=settings.max_connection_lifetime,
         )  # fmt: skip
         self._revocations = Batches(self._drop, _BATCH)
@@ -248,12 +248,15 @@ class PostgreSQL:
         return {"connect_timeout": _WAIT, "client_encoding": "utf8"} | conninfo_to_dict(url) | files
 
 
-def _usable(connection: "AsyncConnection[Any]") -> bool:
-    """Tell whether a connection can be lent: it is at rest, and the server has not closed it meanwhile."""
+def _at_rest(connection: "AsyncConnection[Any]") -> bool:
+    """Tell whether no transaction was left open."""
     from psycopg.pq import TransactionStatus
 
-    if connection.closed or connection.info.transaction_status is not TransactionStatus.IDLE:
-        return False
+    return connection.info.transaction_status is TransactionStatus.IDLE
+
+
+def _alive(connection: "AsyncConnection[Any]") -> bool:
+    """Tell whether the server has not closed a connection while it was idle."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return not poll.poll(0)  # nothing was asked: what there is to read is its end
