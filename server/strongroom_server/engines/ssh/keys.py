@@ -34,6 +34,7 @@ _KINDS = {
     "sk-ecdsa-sha2-nistp256@openssh.com": "ecdsa-sk",
 }  # fmt: skip
 _HARDWARE_PARTS = {"ed25519-sk": 3, "ecdsa-sk": 4}  # type, (curve,) key, application (OpenSSH's PROTOCOL.u2f)
+_LONGEST = 32 * 1024  # characters of a private key; RSA with 16384 bits takes 13,000
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def private_text(key: PrivateKey) -> str:
 
 def load_private(text: str) -> PrivateKey:
     """Return the private key of a PEM text; raises InvalidRequest."""
+    if len(text) > _LONGEST:  # the library's time goes with the square of it
+        raise InvalidRequest(f"could not parse private_key provided value: expected at most {_LONGEST} characters")
     load: Any = load_ssh_private_key if "OPENSSH PRIVATE KEY" in text else load_pem_private_key
     try:
         key = load(text.encode(), None)

@@ -1,7 +1,7 @@
 """Signing keys of clients, and issuing key pairs made here."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from strongroom_common.fields import Given
@@ -14,7 +14,7 @@ from strongroom_server.engines.ssh.rules import Templates, Wish
 from strongroom_server.lib.identity_templates import identity_values
 from strongroom_server.sdk.engine import write
 from strongroom_server.sdk.errors import InvalidRequest
-from strongroom_server.sdk.request import Caller, Request
+from strongroom_server.sdk.request import Caller, Request, Response
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SigningPaths(IssuerPaths, RolePaths):
     @write("sign/{role:at}")
     async def sign(
         self, role: Annotated[str, "Name of the role."], given: Given[SignWish], request: Request
-    ) -> dict[str, str]:
+    ) -> Response:
         """Sign a client's key."""
         known = await self._ca_role(role)
         if not given.value.public_key:
@@ -48,7 +48,7 @@ class SigningPaths(IssuerPaths, RolePaths):
         return await self._signed(role, known, given.value, key, request)
 
     @write("issue/{role:at}")
-    async def issue(self, role: str, given: Given[IssueWish], request: Request) -> dict[str, str]:
+    async def issue(self, role: str, given: Given[IssueWish], request: Request) -> Response:
         """Make a key pair and sign it."""
         known, wish = await self._ca_role(role), given.value
         if wish.key_type not in {"rsa", "ec", "ed25519"}:
@@ -56,8 +56,9 @@ class SigningPaths(IssuerPaths, RolePaths):
         private = await keys.make(wish.key_type, wish.key_bits, self.rsa_keys)
         key = keys.parse_public(keys.public_line(private))
         rules.check_key(known, key)
-        answer = await self._signed(role, known, wish, key, request)
-        return answer | {"private_key": keys.private_text(private), "private_key_type": wish.key_type}
+        response = await self._signed(role, known, wish, key, request)
+        pair = {"private_key": keys.private_text(private), "private_key_type": wish.key_type}
+        return replace(response, data=(response.data or {}) | pair)
 
     async def _ca_role(self, name: str) -> Role:
         role = await self.find_role(name)
@@ -67,7 +68,7 @@ class SigningPaths(IssuerPaths, RolePaths):
             raise InvalidRequest(f"role key type '{role.key_type}' not allowed to issue certificates")
         return role
 
-    async def _signed(self, name: str, role: Role, wish: Wish, key: PublicKey, request: Request) -> dict[str, str]:
+    async def _signed(self, name: str, role: Role, wish: Wish, key: PublicKey, request: Request) -> Response:
         rules.check_type(role, wish.cert_type)
         caller = request.caller or Caller()
         templates = Templates.of(await self._identity(role, caller), role)
@@ -87,7 +88,10 @@ class SigningPaths(IssuerPaths, RolePaths):
         issuer = await self.issuer(role.issuer_ref)
         signer = keys.load_private(issuer.private_key.reveal())
         line = certificate.sign(made, signer, role.algorithm_signer)
-        return {"issuer_id": issuer.issuer_id, "serial_number": f"{made.serial:x}", "signed_key": line}
+        data = {"issuer_id": issuer.issuer_id, "serial_number": f"{made.serial:x}", "signed_key": line}
+        missing = [] if wish.extensions else sorted(role.default_extensions.keys() - made.extensions.keys())
+        left_out = f"left out, as the token has no entity to fill their templates in: extensions {', '.join(missing)}"
+        return Response(data, warnings=[left_out] if missing else [])
 
     async def _identity(self, role: Role, caller: Caller) -> dict[str, str] | None:
         """Return the caller's values for templates, None without an entity or where nothing asks for them."""
