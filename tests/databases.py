@@ -265,18 +265,24 @@ class OpenLDAP(Database):
 
 
 @contextlib.contextmanager
-def openldap(entries: str, tls: str = "") -> Iterator[OpenLDAP]:
-    """Run OpenLDAP with these entries (LDIF); ``tls`` are PEM certificate and key in one."""
+def openldap(entries: str, tls: str = "", authority: str = "") -> Iterator[OpenLDAP]:
+    """Run OpenLDAP with these entries (LDIF); ``tls`` are PEM certificate and key in one.
+
+    With an ``authority`` (PEM) clients must show a certificate of its when they use TLS.
+    """
     slapd = program("slapd")
     with _home() as home:
         (home / "data").mkdir()
         (home / "both.pem").write_text(tls)
         (home / "entries.ldif").write_text(entries)
+        (home / "authority.pem").write_text(authority)
         with_tls = f"TLSCertificateFile {home}/both.pem\nTLSCertificateKeyFile {home}/both.pem" if tls else ""
+        if authority:
+            with_tls += f"\nTLSCACertificateFile {home}/authority.pem\nTLSVerifyClient demand"
         (home / "slapd.conf").write_text(_SLAPD.format(home=home, suffix=SUFFIX, tls=with_tls))
         server = OpenLDAP(home, (), signal.SIGTERM, free_port())
         server.secure_port = free_port()
-        for file in ("data", "both.pem", "slapd.conf"):
+        for file in ("data", "both.pem", "authority.pem", "slapd.conf"):
             server.give(home / file)
         _make([slapd, "-T", "add", "-f", f"{home}/slapd.conf", "-l", f"{home}/entries.ldif"], home)
         listen = f"{server.url} {server.secure_url}" if tls else server.url

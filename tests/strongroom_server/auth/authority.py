@@ -28,6 +28,15 @@ class Holder:
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
     @property
+    def key_pem(self) -> str:
+        raw: bytes = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return raw.decode()
+
+    @property
+    def both(self) -> str:
+        return self.pem + self.key_pem
+
+    @property
     def shown(self) -> tuple[bytes, ...]:
         return tuple(one.public_bytes(Encoding.DER) for one in (self.certificate, *self.above))
 
@@ -49,7 +58,7 @@ class Holder:
         certificates, key = folder / f"{name}.pem", folder / f"{name}.key"
         pem = b"".join(one.public_bytes(Encoding.PEM) for one in (self.certificate, *self.above))
         certificates.write_bytes(pem)
-        key.write_bytes(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        key.write_text(self.key_pem)
         return certificates, key
 
     def context(self, folder: Path) -> ssl.SSLContext:

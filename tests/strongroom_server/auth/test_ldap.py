@@ -4,7 +4,6 @@ import base64
 import ipaddress
 import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,8 @@ from strongroom_server.sdk.errors import (
 )
 from strongroom_server.sdk.request import Auth, Operation, Request, Response
 from tests.databases import SUFFIX, OpenLDAP, openldap
-from tests.strongroom_server.auth.authority import issue
+from tests.strongroom_server.auth import principals
+from tests.strongroom_server.auth.authority import Holder, issue
 from tests.strongroom_server.fakes import Mounted, client
 from tests.strongroom_server.live import Live
 
@@ -68,17 +68,19 @@ SEARCH = {"binddn": f"cn=reader,{SUFFIX}", "bindpass": "pw", "userattr": "uid"}
 
 
 @pytest.fixture(scope="module")
-def authority() -> Any:
+def authority() -> Holder:
     return issue("authority", time.time(), authority=True)
 
 
 @pytest.fixture(scope="module")
-def server(authority: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLDAP]:
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    holder = authority.issue("directory", time.time(), extensions=(names,))
-    certificate, key = holder.files(tmp_path_factory.mktemp("tls"), "ldap")
-    with openldap(ENTRIES, certificate.read_text() + key.read_text()) as server:
+def server(authority: Holder) -> Iterator[OpenLDAP]:
+    with openldap(ENTRIES, for_loopback(authority).both) as server:
         yield server
+
+
+def for_loopback(authority: Holder) -> Holder:
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    return authority.issue("directory", time.time(), extensions=(names,))
 
 
 class Ldap:
@@ -151,6 +153,19 @@ async def test_principal_names_are_searched_for_and_groups_by_the_users_own_name
     assert [alias.name for alias in auth.group_aliases] == ["dev"]
     assert auth.alias is not None
     assert auth.alias.name == "bob"
+
+
+async def test_a_principal_binds_without_a_search(ldap: Ldap) -> None:
+    with principals.directory({"ann@example.com": "pw", "a*n@example.com": "pw"}) as server:
+        await ldap.configure(url=server.url, upndomain="example.com", groupdn=GROUPS, groupfilter="(m={{.UserDN}})")
+        auth = await ldap("ann")
+        assert auth.alias is not None
+        assert auth.alias.name == "alias"
+        assert server.filters == ["userPrincipalName=ann@example.com", "m=cn=ann@example.com,dc=example"]
+        await ldap("a*n")
+        assert server.filters[2] == "userPrincipalName=a*n@example.com"  # a value, not a pattern
+        with pytest.raises(InvalidCredentials):
+            await ldap("ann", "no")
 
 
 @pytest.mark.parametrize("settings", [pytest.param({}, id="by_template"), pytest.param(SEARCH, id="by_search")])
@@ -300,7 +315,7 @@ async def test_renewal_asks_the_directory_again(ldap: Ldap) -> None:
 
 
 @pytest.mark.parametrize("way", [pytest.param("ldaps", id="tls_at_once"), pytest.param("starttls", id="starttls")])
-async def test_tls(ldap: Ldap, authority: Any, way: str) -> None:
+async def test_tls(ldap: Ldap, authority: Holder, way: str) -> None:
     wire = {"url": ldap.server.secure_url} if way == "ldaps" else {"starttls": True}
     await ldap.configure(**wire, certificate=authority.pem)
     await ldap("ann")
@@ -314,6 +329,17 @@ async def test_tls(ldap: Ldap, authority: Any, way: str) -> None:
     elsewhere = ldap.server.secure_url if way == "ldaps" else ldap.server.url
     await ldap.configure(**wire | {"url": elsewhere.replace("127.0.0.1", "localhost")}, certificate=authority.pem)
     with pytest.raises(UpstreamError):  # its certificate is for another name
+        await ldap("ann")
+
+
+async def test_a_certificate_is_shown_where_the_server_asks_for_one(ldap: Ldap, authority: Holder) -> None:
+    shown = authority.issue("vault", time.time())
+    with openldap(ENTRIES, for_loopback(authority).both, authority.pem) as strict:
+        wire = {"url": strict.secure_url, "certificate": authority.pem}
+        await ldap.configure(**wire)
+        with pytest.raises(UpstreamError):
+            await ldap("ann")
+        await ldap.configure(**wire, client_tls_cert=shown.pem, client_tls_key=shown.key_pem)
         await ldap("ann")
 
 
@@ -443,7 +469,7 @@ def test_group_names_of_old() -> None:
     assert group_name("cn=a,CN=b", exact_case=True) == "b"
 
 
-async def test_logins_reach_identity(live: Live, server: OpenLDAP, tmp_path: Path) -> None:
+async def test_logins_reach_identity(live: Live, server: OpenLDAP) -> None:
     assert (await live.post("sys/auth/ldap", {"type": "ldap"})).status == 204
     config = {"url": server.url, "userdn": USERS, "groupdn": GROUPS, **SEARCH, "token_ttl": 60}
     assert (await live.post("auth/ldap/config", config)).status == 204
