@@ -55,6 +55,9 @@ async def serve(server: "Server", request: Request) -> Response:
                 await pending
     except RequestError as error:
         exchange.error = error
+    except RecursionError as error:  # JSON within a field, a token's claims: readers have no bounds of their own
+        exchange.error = InvalidRequest("the request holds something that is nested too deeply")
+        exchange.error.__cause__ = error
     except asyncio.CancelledError:
         flight = server.in_flight.get(request.id)
         if flight is None or not flight.forgive():

@@ -12,7 +12,8 @@ entity belongs to ``identity.groups.ids.ID.`` and ``identity.groups.names.NAME.`
 import re
 from collections.abc import Mapping
 
-_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+from strongroom_server.lib.braces import braced
+
 _UNSAFE = re.compile(r"[*+/]")
 
 
@@ -26,12 +27,13 @@ def resolve(path: str, values: Mapping[str, str]) -> str | None:
     Raises UnsafeTemplateValue for a value that must not be put in.
     """
     resolved, end = "", 0
-    for match in _TEMPLATE.finditer(path):
-        value = values.get(match[1].strip())
+    for template in braced(path):
+        value = values.get(template.content)
         if value is None:
             return None
         if _UNSAFE.search(value):
-            raise UnsafeTemplateValue(f'the value of {match[0]} in "{path}" holds "*", "+" or "/"')
-        resolved += path[end : match.start()] + value
-        end = match.end()
+            name = path[template.start : template.end]
+            raise UnsafeTemplateValue(f'the value of {name} in "{path}" holds "*", "+" or "/"')
+        resolved += path[end : template.start] + value
+        end = template.end
     return (resolved + path[end:]).removeprefix("/")

@@ -11,7 +11,8 @@ from typing import Any
 from strongroom_server.config import Listener
 from strongroom_server.sdk.errors import InvalidRequest
 
-_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, or one that never ends: without that each quote in it would be tried to the end of the body."""
 _SIGNS = (b",", b":", b"[", b"{")
 _VALUE = 64
 """Bytes that a parsed value takes beside its text, about."""

@@ -1,10 +1,9 @@
 """Identity templates in the settings of engines: ``{{identity.entity.name}}.example.com`` for whoever asks."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+from strongroom_server.lib.braces import braced
 
 
 def identity_values(entity: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -34,10 +33,10 @@ def fill(text: str, values: Mapping[str, str], *, globs: bool) -> str | None:
     counts as missing: it would widen what the setting allows.
     """
     filled, end = "", 0
-    for match in _TEMPLATE.finditer(text):
-        value = values.get(match[1].strip())
+    for template in braced(text):
+        value = values.get(template.content)
         if not value or ("*" in value and not globs):
             return None
-        filled += text[end : match.start()] + value
-        end = match.end()
+        filled += text[end : template.start] + value
+        end = template.end
     return filled + text[end:]

@@ -19,7 +19,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Pri
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 _FIRST_YEAR = 1950
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_MARK = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]+)-----")
 _CURVES: Mapping[int, Callable[[], ec.EllipticCurve]] = {
     224: ec.SECP224R1, 256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1,
 }  # fmt: skip
@@ -38,7 +38,16 @@ def der(thing: x509.Certificate | x509.CertificateSigningRequest | x509.Certific
 
 def pem_blocks(text: str) -> list[tuple[str, str]]:
     """Return the (label, whole block) pairs in ``text``, in order."""
-    return [(match[1], match[0]) for match in _BLOCK.finditer(text)]
+    blocks: list[tuple[str, str]] = []
+    begun: dict[str, int] = {}
+    for mark in _MARK.finditer(text):
+        label = mark[2]
+        if mark[1] == "BEGIN":
+            begun.setdefault(label, mark.start())
+        elif label in begun:
+            blocks.append((label, text[begun[label] : mark.end()]))
+            begun.clear()
+    return blocks
 
 
 def serial_text(number: int) -> str:

@@ -7,10 +7,10 @@ Security 1: what is not allowed by a rule below is refused. Security 2: a wildca
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 from strongroom_server.engines.pki.role import Role
 from strongroom_server.engines.pki.subject import HOSTNAME, Names, OtherName, parse_other, to_ascii
+from strongroom_server.lib.globs import fits
 from strongroom_server.sdk.errors import InvalidRequest
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -32,10 +32,10 @@ def check_names(role: Role, names: Names, domains: Sequence[str]) -> None:
     for email in names.emails:
         if email != names.common_name and not name_passes(role, email, domains):
             raise InvalidRequest(f"email address {email} not allowed by this role")
-    if names.serial_number and not _any(role.allowed_serial_numbers, names.serial_number):
+    if names.serial_number and not fits(role.allowed_serial_numbers, names.serial_number):
         raise InvalidRequest(f"serial_number {names.serial_number} not allowed by this role")
     for user in names.user_ids:
-        if not _any(role.allowed_user_ids, user):
+        if not fits(role.allowed_user_ids, user):
             raise InvalidRequest(f"user_id {user} is not allowed by this role")
     _check_ips(role, names)
 
@@ -73,7 +73,7 @@ def _in_domain(role: Role, name: str, host: str, domain: str, *, email: bool, wi
         return True
     if role.allow_subdomains and (host.endswith("." + domain) or (wildcard and is_it)):
         return True
-    return role.allow_glob_domains and "*" in domain and glob_matches(domain, name)
+    return role.allow_glob_domains and "*" in domain and fits((domain,), name)
 
 
 def _valid_wildcard(host: str) -> bool:
@@ -95,7 +95,7 @@ def check_uris(uris: Sequence[str], allowed: Sequence[str], source: str) -> None
             f"URI Subject Alternative Names are not allowed in this role, but were provided via {source}"
         )
     for uri in uris:
-        if not _any(allowed, uri):
+        if not fits(allowed, uri):
             raise InvalidRequest(
                 f"URI Subject Alternative Names were provided via {source} which are not valid for this role"
             )
@@ -126,19 +126,5 @@ def _check_others(role: Role, others: Iterable[OtherName]) -> None:
         globs = [one.value for one in allowed if one.oid == other.oid]
         if not globs:
             raise InvalidRequest(f"other SAN OID {other.oid} not allowed by this role")
-        if not _any(globs, other.value):
+        if not fits(globs, other.value):
             raise InvalidRequest(f"other SAN {other.value} not allowed for OID {other.oid} by this role")
-
-
-def _any(globs: Iterable[str], text: str) -> bool:
-    return any(glob_matches(glob, text) for glob in globs)
-
-
-def glob_matches(glob: str, text: str) -> bool:
-    """Tell whether ``text`` is ``glob``, where * stands for any text, dots and slashes included."""
-    return _compiled(glob).fullmatch(text) is not None if "*" in glob else glob == text
-
-
-@lru_cache(maxsize=1024)
-def _compiled(glob: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in glob.split("*")), re.DOTALL)

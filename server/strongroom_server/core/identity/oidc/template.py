@@ -7,19 +7,18 @@ token what it is cannot be set by a template.
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from strongroom_common.durations import parse_duration
 from strongroom_server.core.identity.index import Index
 from strongroom_server.core.identity.records import Entity
+from strongroom_server.lib.braces import braced
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import InvalidRequest
 
 RESERVED = ("iat", "aud", "exp", "iss", "sub", "namespace", "nonce", "auth_time", "at_hash", "c_hash")
 
-_DIRECTIVE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _NOBODY = Entity("", "", "", "")
 
 
@@ -43,13 +42,13 @@ def claims(template: str, index: Index, entity: Entity, now: int) -> dict[str, A
     if not template.strip():
         return {}
     text, end = "", 0
-    for match in _DIRECTIVE.finditer(template):
-        text += _literal(template[end : match.start()]) + _json(_value(match[1].strip(), index, entity, now))
-        end = match.end()
+    for directive in braced(template):
+        text += _literal(template[end : directive.start]) + _json(_value(directive.content, index, entity, now))
+        end = directive.end
     text += _literal(template[end:])
     try:
         parsed = codec.loads(text)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise InvalidRequest(f"error parsing template JSON: {error}") from None
     if not isinstance(parsed, dict):
         raise InvalidRequest("error parsing template JSON: expected an object")
