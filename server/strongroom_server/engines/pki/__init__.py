@@ -1,5 +1,6 @@
 """Certificates: a certificate authority, or several, that issue by roles (api-docs/secret/pki)."""
 
+from strongroom_server.engines.pki.acme.revocations import AcmeRevocationPaths
 from strongroom_server.engines.pki.paths.config import ConfigPaths
 from strongroom_server.engines.pki.paths.fetch import FetchPaths
 from strongroom_server.engines.pki.paths.intermediates import IntermediatePaths
@@ -8,12 +9,12 @@ from strongroom_server.engines.pki.paths.keys import KeyPaths
 from strongroom_server.engines.pki.paths.ocsp import OcspPaths
 from strongroom_server.engines.pki.paths.revoke import RevokePaths
 from strongroom_server.engines.pki.paths.roles import RolePaths
-from strongroom_server.engines.pki.paths.tidy import TidyPaths
 
 
 class Engine(
-    RevokePaths, OcspPaths, IntermediatePaths, IssuerPaths, KeyPaths, RolePaths, ConfigPaths, FetchPaths, TidyPaths
-):
+    RevokePaths, OcspPaths, AcmeRevocationPaths, IntermediatePaths, IssuerPaths, KeyPaths, RolePaths, ConfigPaths,
+    FetchPaths,
+):  # fmt: skip
     """Issues certificates."""
 
     async def tick(self) -> None:
@@ -25,4 +26,5 @@ class Engine(
     async def close(self) -> None:
         """End what goes on in the background."""
         await self.stop_tidying()
+        await self.stop_proving()
         await self.rsa_keys.close()

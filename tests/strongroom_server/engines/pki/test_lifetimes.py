@@ -1,8 +1,9 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from strongroom_common.fields import parse
+from strongroom_common.fields import Seconds, parse
 from strongroom_server.engines.pki.lifetimes import Frame, Wish, lifetime, parse_time
 from strongroom_server.engines.pki.role import Role
 from strongroom_server.sdk.errors import InvalidRequest
@@ -52,15 +53,15 @@ def test_what_cannot_be_is_refused(wish: Wish, fields: dict[str, Any], message: 
 
 
 def test_beyond_the_issuer_s_end_it_depends() -> None:
-    near = {"now": NOW, "default_ttl": HOUR, "max_ttl": 8760 * HOUR, "issuer_end": NOW + 2 * HOUR}
-    assert end(Wish(HOUR), Frame(**near, behavior="err")) == HOUR
-    assert end(Wish(5 * HOUR), Frame(**near, behavior="truncate")) == 2 * HOUR
-    assert end(Wish(5 * HOUR), Frame(**near, behavior="permit")) == 5 * HOUR
+    near = replace(FRAME, issuer_end=NOW + 2 * HOUR, behavior="err")
+    assert end(Wish(HOUR), near) == HOUR
+    assert end(Wish(5 * HOUR), replace(near, behavior="truncate")) == 2 * HOUR
+    assert end(Wish(5 * HOUR), replace(near, behavior="permit")) == 5 * HOUR
     with pytest.raises(InvalidRequest, match="TTL would result in notAfter of 2023-11-15T03"):
-        end(Wish(5 * HOUR), Frame(**near, behavior="err"))
+        end(Wish(5 * HOUR), near)
 
 
 def test_a_certificate_starts_a_little_earlier() -> None:
-    role = Role(not_before_duration=30)
+    role = Role(not_before_duration=Seconds(30))
     assert lifetime(Wish(), role, FRAME).start == NOW - 30
     assert lifetime(Wish(not_before="2023-11-14T00:00:00Z"), role, FRAME).start == parse_time("2023-11-14T00:00:00Z")
