@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from strongroom_common.fields import Given
 from strongroom_common.secret import Secret
 from strongroom_server.engines.ssh import keys
+from strongroom_server.engines.ssh.keys import PrivateKey
 from strongroom_server.lib.folders import Page
 from strongroom_server.lib.folders import keys as listed
 from strongroom_server.lib.rsa_keys import RsaKeys
@@ -68,6 +69,12 @@ class IssuerPaths(Engine):
         super().__init__(storage, system)
         self.rsa_keys = RsaKeys({})  # none ahead: keys of this kind are made seldom
         self._changing = asyncio.Lock()
+        self._signers: dict[str, PrivateKey] = {}
+
+    def invalidate(self, key: str) -> None:
+        """Forget the keys: another server changed something."""
+        del key
+        self._signers.clear()
 
     async def close(self) -> None:
         """End the processes that make keys."""
@@ -91,6 +98,7 @@ class IssuerPaths(Engine):
         async with self._changing:
             ids = await self.storage.list("issuer/")
             await self.storage.commit([*(remove(f"issuer/{id_}") for id_ in ids), remove("config/issuers")])
+        self._signers.clear()
         gone = f"Deleted {len(ids)} issuers, including default issuer if configured."
         return Response(warnings=[gone] if len(ids) > 1 else [])
 
@@ -147,6 +155,7 @@ class IssuerPaths(Engine):
             was_default = issuer.issuer_id == await self._default_id()
             changes = [remove(f"issuer/{issuer.issuer_id}")] + ([remove("config/issuers")] if was_default else [])
             await self.storage.commit(changes)
+        self._signers.clear()
         warning = (
             f"Deleted issuer {issuer.issuer_id} (via issuer_ref {issuer_ref}), the default issuer: "
             "what names no other issuer does not work until another is made the default."
@@ -182,6 +191,13 @@ class IssuerPaths(Engine):
         if issuer is None:
             raise InvalidRequest(_NONE if reference == DEFAULT else f"unable to find issuer for reference: {reference}")
         return issuer
+
+    def signer(self, issuer: Issuer) -> PrivateKey:
+        """Return the key of an issuer; an id never gets another one."""
+        key = self._signers.get(issuer.issuer_id)
+        if key is None:
+            key = self._signers[issuer.issuer_id] = keys.load_private(issuer.private_key.reveal(), checked=True)
+        return key
 
     async def _find(self, reference: str) -> Issuer | None:
         id_ = await self._default_id() if reference == DEFAULT else reference
@@ -235,6 +251,7 @@ class IssuerPaths(Engine):
         if not public:
             key = await keys.make(wanted.key_type, wanted.key_bits, self.rsa_keys)
             return keys.public_line(key), keys.private_text(key)
-        if keys.parse_public(public).blob != keys.public_blob(keys.load_private(private)):
+        loaded = await self.system.run_blocking(keys.load_private, private)
+        if keys.parse_public(public).blob != keys.public_blob(loaded):
             raise InvalidRequest("public_key is not the public half of private_key")
         return public, private

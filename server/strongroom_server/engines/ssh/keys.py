@@ -76,13 +76,16 @@ def private_text(key: PrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
 
 
-def load_private(text: str) -> PrivateKey:
-    """Return the private key of a PEM text; raises InvalidRequest."""
+def load_private(text: str, *, checked: bool = False) -> PrivateKey:
+    """Return the private key of a PEM text; raises InvalidRequest.
+
+    ``checked`` is for keys that came through here before: checking a large RSA key takes half a second.
+    """
     if len(text) > _LONGEST:  # the library's time goes with the square of it
         raise InvalidRequest(f"could not parse private_key provided value: expected at most {_LONGEST} characters")
     load: Any = load_ssh_private_key if "OPENSSH PRIVATE KEY" in text else load_pem_private_key
     try:
-        key = load(text.encode(), None)
+        key = load(text.encode(), None, unsafe_skip_rsa_key_validation=checked)
     except TypeError:
         raise InvalidRequest("could not parse private_key provided value: it is protected by a passphrase") from None
     except (ValueError, UnsupportedAlgorithm):

@@ -86,8 +86,7 @@ class SigningPaths(IssuerPaths, RolePaths):
             extensions=rules.extensions(role, wish, templates),
         )
         issuer = await self.issuer(role.issuer_ref)
-        signer = keys.load_private(issuer.private_key.reveal())
-        line = certificate.sign(made, signer, role.algorithm_signer)
+        line = certificate.sign(made, self.signer(issuer), role.algorithm_signer)
         data = {"issuer_id": issuer.issuer_id, "serial_number": f"{made.serial:x}", "signed_key": line}
         missing = [] if wish.extensions else sorted(role.default_extensions.keys() - made.extensions.keys())
         left_out = f"left out, as the token has no entity to fill their templates in: extensions {', '.join(missing)}"
