@@ -100,7 +100,7 @@ def _database(server: Running) -> Iterator[PostgreSQL]:
     with postgresql() as pg:
         pg.sql("CREATE TABLE shared (n int)")
         server.call("POST", "sys/mounts/db", {"type": "database"})
-        server.call("POST", "db/config/pg", pg.config())
+        server.call("POST", "db/config/pg", {**pg.config(), "password_authentication": "scram-sha-256"})
         server.call("POST", "db/roles/r", {"db_name": "pg", "creation_statements": _MAKE})
         try:
             yield pg

@@ -186,7 +186,9 @@ class PostgreSQL:
         await self._run(filled, secrets=(user.password, values.get("verifier", "")))
 
     async def _stores_verifiers(self, user: User) -> bool:
-        return user.password.isascii() and (await self._known()).verifiers
+        """Tell whether a role's verifier may be stored as it is: only where the settings ask for verifiers alone."""
+        asked = self._settings.password_authentication == scram.METHOD
+        return asked and user.password.isascii() and (await self._known()).verifiers
 
     async def _known(self) -> "Server":
         """Find out once what the server does with passwords, and whether we may store their verifiers."""
