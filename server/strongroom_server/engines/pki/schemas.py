@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from strongroom_common.fields import Names, Seconds, Strings
+from strongroom_common.secret import Secret
 from strongroom_server.engines.pki.role import DEFAULT_USAGES
 
 _CERTIFICATE_HELP = "PEM of a certificate."
@@ -146,14 +147,14 @@ class RevokeInput:
 class RevokeWithKeyInput(RevokeInput):
     """Body of revoke-with-key."""
 
-    private_key: Annotated[str, "PEM of the certificate's private key."] = ""
+    private_key: Annotated[Secret[str], "PEM of the certificate's private key."] = Secret("")
 
 
 @dataclass(frozen=True)
 class BundleInput:
     """Body of imports."""
 
-    pem_bundle: Annotated[str, "PEM of certificates and keys."] = ""
+    pem_bundle: Annotated[Secret[str], "PEM of certificates and keys."] = Secret("")
 
 
 @dataclass(frozen=True)

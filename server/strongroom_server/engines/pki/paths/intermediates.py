@@ -42,13 +42,13 @@ class IntermediatePaths(RootPaths):
     @write("issuers/import/cert")
     async def import_certificates(self, given: Given[BundleInput]) -> Response:
         """Take in certificates of issuers."""
-        return await self._import(parse_bundle(_certificates_only(given.value.pem_bundle)))
+        return await self._import(parse_bundle(_certificates_only(given.value.pem_bundle.reveal())))
 
     @write("issuers/import/bundle")
     @write("config/ca")
     async def import_bundle(self, given: Given[BundleInput]) -> Response:
         """Take in issuers and keys."""
-        return await self._import(parse_bundle(given.value.pem_bundle))
+        return await self._import(parse_bundle(given.value.pem_bundle.reveal()))
 
     async def _request(self, exported: str, body: CsrInput) -> Response:
         answers.check_format(body.format)

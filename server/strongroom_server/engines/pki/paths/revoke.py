@@ -48,7 +48,7 @@ class RevokePaths(Mount):
 
         Security 1: the key must be the certificate's own; nothing else entitles to this path.
         """
-        text = given.value.private_key
+        text = given.value.private_key.reveal()
         if not text:
             raise InvalidRequest("Must have private key to revoke via the /revoke-with-key path.")
         if len(text) < _SHORTEST:
