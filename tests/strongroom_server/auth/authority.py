@@ -48,7 +48,7 @@ class Holder:
     def revoke(self, *holders: "Holder") -> str:
         moment = self.certificate.not_valid_before_utc
         builder = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
-        builder = builder.last_update(moment).next_update(moment + datetime.timedelta(hours=1))
+        builder = builder.last_update(moment).next_update(moment + datetime.timedelta(seconds=HOUR + 1))
         for holder in holders:
             revoked = x509.RevokedCertificateBuilder().serial_number(holder.certificate.serial_number)
             builder = builder.add_revoked_certificate(revoked.revocation_date(moment).build())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -272,6 +273,34 @@ async def test_revoked_certificates_do_not_log_in(cert: Cert) -> None:
             await cert.mounted(operation, "crls/c")
 
 
+async def test_lists_are_fetched_when_their_time_is_over(cert: Cert) -> None:
+    first, second = cert.client(), cert.client()
+    published = [cert.root.revoke(first)]
+
+    async def publish(_: web.BaseRequest) -> web.Response:
+        return web.Response(text=published[-1]) if published else web.Response(status=503)
+
+    runner = web.ServerRunner(web.Server(publish))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await cert.mounted("update", "crls/c", url=f"http://127.0.0.1:{runner.addresses[0][1]}/ca.crl")
+    assert (await cert.mounted.data("crls/c"))["cdp"]["url"].endswith("/ca.crl")
+    with pytest.raises(InvalidRequest, match=UNFIT):
+        await cert.login(first)
+    published.append(cert.root.revoke(first, second))
+    await cert.mounted.engine.tick()
+    await cert.login(second)  # the list that is there is still good
+    await cert.clock.advance(1)
+    await cert.mounted.engine.tick()
+    with pytest.raises(InvalidRequest, match=UNFIT):
+        await cert.login(second)
+    published.clear()
+    await cert.mounted.engine.tick()
+    with pytest.raises(InvalidRequest, match=UNFIT):
+        await cert.login(second)
+    await runner.cleanup()
+
+
 async def test_renewal_needs_the_certificate_of_the_login(cert: Cert) -> None:
     client, engine = cert.client(), cert.mounted.engine
     auth = await cert.login(client)
@@ -330,9 +359,12 @@ async def test_a_role_is_read_as_it_was_written(cert: Cert) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        pytest.param({}, "'crl' must be provided", id="nothing"),
+        pytest.param({}, "one of 'crl' or 'url' must be provided", id="nothing"),
+        pytest.param({"crl": "x", "url": "x"}, "one of 'crl' or 'url' must be provided", id="both"),
         pytest.param({"crl": "junk"}, "failed to parse CRL", id="junk"),
-        pytest.param({"url": "http://x"}, "not fetched from a 'url'", id="an_address"),
+        pytest.param({"crl": "-----BEGIN X509 CRL-----"}, "failed to parse CRL", id="a_beginning"),
+        pytest.param({"url": "http://127.0.0.1:1"}, "failed to fetch CRL", id="nobody_there"),
+        pytest.param({"url": "junk"}, "failed to fetch CRL", id="no_address"),
     ],
 )
 async def test_lists_that_cannot_be(cert: Cert, body: dict[str, Any], message: str) -> None:

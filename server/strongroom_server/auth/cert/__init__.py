@@ -1,6 +1,7 @@
 """Login by the certificate that a client shows when it connects (api-docs/auth/cert)."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from cryptography import x509
 from strongroom_common.fields import Given, public
 from strongroom_server.auth.cert import names, schemas
 from strongroom_server.auth.cert.chains import Chain, chain_to
+from strongroom_server.auth.cert.lists import fetch
 from strongroom_server.auth.cert.schemas import Config, Crl, CrlInput, Login, Role
 from strongroom_server.lib import tokenparams
 from strongroom_server.lib.cidr import allows
@@ -55,8 +57,13 @@ class Engine(Base):
         self._roles = self._revoked = None
 
     async def tick(self) -> None:
-        """Tell the listeners of roles that another server changed."""
+        """Tell the listeners of roles that another server changed; fetch revocation lists whose time is over."""
         await self._trusted()
+        now = self.system.clock.now()
+        for name in await self.storage.list("crl/"):
+            crl = await load(self.storage, _crl_key(name), Crl)
+            if crl is not None and crl.url and crl.ends <= now:
+                await self._fetch_again(name, crl.url)
 
     # -- roles --------------------------------------------------------------------------------------------------
 
@@ -103,13 +110,15 @@ class Engine(Base):
     @read("crls/{name}")
     async def read_crl(self, name: str) -> dict[str, Any]:
         """Read the serial numbers of a revocation list."""
-        crl = await self._crl(name)
-        return {"serials": {serial: {} for serial in sorted(crl.serials, key=int)}}
+        return (await self._crl(name)).facts()
 
     @write("crls/{name}")
     async def write_crl(self, name: str, given: Given[CrlInput]) -> None:
         """Store a revocation list; certificates that it names do not log in."""
-        crl = await self.system.run_blocking(schemas.parse_crl, given.value)
+        sent = given.value
+        if bool(sent.crl) == bool(sent.url):
+            raise InvalidRequest("one of 'crl' or 'url' must be provided")
+        crl = await fetch(sent.url) if sent.url else await self.system.run_blocking(schemas.given_crl, sent.crl)
         async with self._changing:
             await save(self.storage, _crl_key(name), crl)
             self._revoked = None
@@ -132,6 +141,14 @@ class Engine(Base):
         """Say what holds for the mount."""
         async with self._changing:
             await save(self.storage, _CONFIG, given.over(await self._config()))
+
+    async def _fetch_again(self, name: str, url: str) -> None:
+        """Replace a list by what is published now; where nothing is, the old one goes on."""
+        with contextlib.suppress(InvalidRequest):  # logged there, and tried again in a minute
+            crl = await fetch(url)
+            async with self._changing:
+                await save(self.storage, _crl_key(name), crl)
+                self._revoked = None
 
     # -- logins -------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Roles, revocation lists and the configuration of logins by TLS certificate (api-docs/auth/cert)."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from cryptography import x509
@@ -9,6 +9,7 @@ from cryptography import x509
 from strongroom_common.fields import Names
 from strongroom_server.auth.cert.names import extension_rule
 from strongroom_server.lib import tokenparams
+from strongroom_server.lib.timestamps import timestamp
 from strongroom_server.lib.tokenparams import TokenParams
 from strongroom_server.lib.x509 import load_certificates, pem_blocks
 from strongroom_server.sdk.errors import InvalidRequest
@@ -87,30 +88,42 @@ class CrlInput:
     """Body of a write of a revocation list."""
 
     crl: Annotated[str, "The list, in PEM or base64 DER."] = ""
-    url: Annotated[str, "Not served: give the list itself."] = ""
+    url: Annotated[str, "Where the list is published; it is fetched anew when its time is over."] = ""
 
 
 @dataclass(frozen=True)
 class Crl:
-    """The serial numbers, in decimal, of one list."""
+    """What one list revokes: serial numbers in decimal. One with a ``url`` is good until ``ends`` (epoch seconds)."""
 
     serials: frozenset[str]
+    url: str = ""
+    ends: float = 0
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a read of the list shows."""
+        serials: dict[str, Any] = {serial: {} for serial in sorted(self.serials, key=int)}
+        if not self.url:
+            return {"serials": serials}
+        return {"serials": serials, "cdp": {"url": self.url, "valid_until": timestamp(self.ends)}}
 
 
-def parse_crl(given: CrlInput) -> Crl:
-    """Return what a list revokes; raises InvalidRequest. When it ends does not matter, as in Vault."""
-    if given.url:
-        raise InvalidRequest("lists are not fetched from a 'url' here: provide the list itself as 'crl'")
-    if not given.crl:
-        raise InvalidRequest("'crl' must be provided")
+def given_crl(text: str) -> Crl:
+    """Return what a given list revokes; raises InvalidRequest. When it ends does not matter, as in Vault."""
     try:
-        if "-----BEGIN" in given.crl:
-            crl = x509.load_pem_x509_crl(given.crl.encode())
-        else:
-            crl = x509.load_der_x509_crl(base64.b64decode(given.crl, validate=True))
+        raw = text.encode() if "-----BEGIN" in text else base64.b64decode(text, validate=True)
     except ValueError:
-        raise InvalidRequest("failed to parse CRL: expected PEM, or DER in base64") from None
-    return Crl(frozenset(str(revoked.serial_number) for revoked in crl))
+        raw = b""
+    return replace(read_crl(raw), ends=0)
+
+
+def read_crl(raw: bytes, url: str = "") -> Crl:
+    """Return what a list in PEM or DER revokes; raises InvalidRequest."""
+    try:
+        crl = x509.load_pem_x509_crl(raw) if b"-----BEGIN" in raw else x509.load_der_x509_crl(raw)
+    except ValueError:
+        raise InvalidRequest("failed to parse CRL: expected PEM or DER") from None
+    ends = crl.next_update_utc
+    return Crl(frozenset(str(revoked.serial_number) for revoked in crl), url, ends.timestamp() if ends else 0)
 
 
 @dataclass(frozen=True)
