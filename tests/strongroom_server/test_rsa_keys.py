@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from strongroom_server.lib.rsa_keys import RsaKeys
+from strongroom_server.sdk.errors import Unavailable
 
 
 async def filled(keys: RsaKeys, bits: int, count: int) -> None:
@@ -19,6 +20,17 @@ async def test_keys_are_made_when_asked_for_and_then_ahead() -> None:
     assert (await asyncio.wait_for(keys.take(2048), 0.05)).key_size == 2048
     await keys.close()
     assert keys.ready(2048) == 0
+
+
+async def test_who_waits_when_the_pool_closes_is_told() -> None:
+    keys = RsaKeys({2048: 3}, children=1)
+    waiting = asyncio.ensure_future(keys.take(4096))
+    await asyncio.sleep(0.05)
+    await keys.close()
+    with pytest.raises(Unavailable):
+        await waiting
+    with pytest.raises(Unavailable):
+        await keys.take(2048)
 
 
 async def test_another_size_is_made_but_not_kept() -> None:

@@ -19,11 +19,13 @@ from contextlib import suppress
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from strongroom_server.lib.x509 import trusted_rsa_key
+from strongroom_server.sdk.errors import Unavailable
 
 log = logging.getLogger("lib.rsa_keys")
 
 READY: Mapping[int, int] = {2048: 128, 3072: 32, 4096: 16}
 """How many keys are kept ready, by size; other sizes are made when they are asked for."""
+_NONE = "RSA keys cannot be made now"
 
 
 class RsaKeys:
@@ -39,7 +41,12 @@ class RsaKeys:
         self._closing = False
 
     async def take(self, bits: int, *, ahead: bool = True) -> RSAPrivateKey:
-        """Return a key that nobody else has; with ``ahead`` more of that size are made for those who come next."""
+        """Return a key that nobody else has; with ``ahead`` more of that size are made for those who come next.
+
+        Raises Unavailable where none can be made (any more).
+        """
+        if self._closing:
+            raise Unavailable(_NONE)
         ready = self._ready.setdefault(bits, deque()) if ahead else self._ready.get(bits)
         if ready:
             key = ready.popleft()
@@ -108,7 +115,7 @@ class RsaKeys:
     def _give_up(self) -> None:
         for _, waiter in self._waiting:
             if not waiter.done():
-                waiter.set_exception(RuntimeError("RSA keys cannot be made"))
+                waiter.set_exception(Unavailable(_NONE))
         self._waiting.clear()
 
     async def _serve(self, process: asyncio.subprocess.Process) -> None:
