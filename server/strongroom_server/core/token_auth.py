@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from strongroom_common.fields import Alias, Cidrs, Given, Names, Pairs, Seconds
+from strongroom_common.secret import Secret
 from strongroom_server.core.identity.logins import attach
 from strongroom_server.core.registration import create_token, mount_limits, normal_policies
 from strongroom_server.core.tokens import BATCH, SERVICE, Token
@@ -28,7 +29,7 @@ Name = Annotated[str, "Name of the role."]
 class Create:
     """What a new token shall be."""
 
-    id: Annotated[str, "The token's own text; root only, and not with a dot in it."] = ""
+    id: Annotated[Secret[str], "The token's own text; root only, and not with a dot in it."] = Secret("")
     policies: Annotated[Names, "Policies; the parent's where left out."] = Names(())
     meta: Annotated[Pairs, "Metadata shown in lookups and audit entries."] = field(default_factory=lambda: Pairs({}))
     no_parent: Annotated[bool, "Make an orphan; needs root or sudo."] = False
@@ -70,7 +71,7 @@ class Role:
 class Named:
     """A token by its text."""
 
-    token: Annotated[str, "The token."] = ""
+    token: Annotated[Secret[str], "The token."] = Secret("")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class ByAccessor:
 class Renew:
     """A token and the time asked for."""
 
-    token: Annotated[str, "The token; the caller's own where left out."] = ""
+    token: Annotated[Secret[str], "The token; the caller's own where left out."] = Secret("")
     accessor: Annotated[str, "The token's accessor."] = ""
     increment: Annotated[Seconds, "Time asked for; the server may grant less."] = Seconds(0)
 
@@ -153,7 +154,7 @@ class TokenAuth(Engine):
             await self._attach_entity(auth, asked.entity_alias, role)
         path = "auth/token/" + request.path.rstrip("/") + (f"/{role.path_suffix}" if role and role.path_suffix else "")
         await create_token(
-            self.server, auth, path, mount="auth/token/", kind=kind, token=asked.id,
+            self.server, auth, path, mount="auth/token/", kind=kind, token=asked.id.reveal(),
             parent="" if orphan else parent.hash, role=role_name,
         )  # fmt: skip
         return Response(auth=auth, warnings=warnings)
@@ -167,7 +168,7 @@ class TokenAuth(Engine):
         if asked.id:
             if not parent.root:
                 raise PermissionDenied("root or sudo privileges required to specify token id")
-            if asked.id.startswith(("hvs.", "hvb.", "s.", "b.")) or "." in asked.id:
+            if asked.id.reveal().startswith(("hvs.", "hvb.", "s.", "b.")) or "." in asked.id.reveal():
                 raise InvalidRequest("custom token ID cannot have a dot in it or begin as the server's own do")
         if asked.no_parent and role is None and not powerful and not may_orphan:
             raise PermissionDenied("root or sudo privileges required to create orphan token")
@@ -243,7 +244,7 @@ class TokenAuth(Engine):
     @write("lookup")
     async def lookup(self, body: Given[Named], request: Request) -> Response:
         """Describe a token."""
-        text = body.value.token or request.token
+        text = body.value.token.reveal() or request.token
         token = await self.server.tokens.lookup(text)
         if token is None:
             raise PermissionDenied("bad token")
@@ -252,7 +253,7 @@ class TokenAuth(Engine):
     @read("lookup")
     async def lookup_by_read(self, request: Request) -> Response:
         """Describe the token given as a query parameter, or the caller's own."""
-        return await self.lookup(Given(Named(str(request.data.get("token", ""))), frozenset()), request)
+        return await self.lookup(Given(Named(Secret(str(request.data.get("token", "")))), frozenset()), request)
 
     @write("lookup-accessor")
     async def lookup_accessor(self, body: Given[ByAccessor]) -> Response:
@@ -282,7 +283,7 @@ class TokenAuth(Engine):
     @write("renew")
     async def renew_token(self, body: Given[Renew], request: Request) -> Response:
         """Renew a token."""
-        text = body.value.token or request.token
+        text = body.value.token.reveal() or request.token
         token = await self.server.tokens.lookup(text)
         if token is None:
             raise InvalidRequest("token not found")
@@ -317,7 +318,7 @@ class TokenAuth(Engine):
         """End a token with its children; an unknown one is ended already."""
         if not body.value.token:
             raise InvalidRequest("missing token ID")
-        token = await self.server.tokens.lookup(body.value.token)
+        token = await self.server.tokens.lookup(body.value.token.reveal())
         if token is not None:
             _refuse_batch(token)
             await self.server.revocation.end_token(token)
@@ -338,7 +339,7 @@ class TokenAuth(Engine):
         """End a token; its children live on without a parent."""
         if not body.value.token:
             raise InvalidRequest("missing token ID")
-        token = await self.server.tokens.lookup(body.value.token)
+        token = await self.server.tokens.lookup(body.value.token.reveal())
         if token is None:
             raise InvalidRequest("token to revoke not found")
         _refuse_batch(token)

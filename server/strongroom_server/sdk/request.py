@@ -72,17 +72,17 @@ class Request:
 
     operation: Operation
     path: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
     mount_point: str = ""
     mount_accessor: str = ""
     token: str = field(default="", repr=False)
     caller: Caller | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     connection: Connection = field(default_factory=Connection)
     id: str = ""
     wrap_ttl: int = 0
     namespace: str = ""
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class Auth:
     no_default_policy: bool = False
     bound_cidrs: tuple[str, ...] = ()
     token_type: str = "default"  # noqa: S105 - a kind, not a password
-    internal: dict[str, Any] = field(default_factory=dict)
+    internal: dict[str, Any] = field(default_factory=dict, repr=False)
     client_token: str = field(default="", repr=False)
     accessor: str = ""
     identity_policies: tuple[str, ...] = ()
@@ -134,12 +134,12 @@ class Lease:
     """
 
     kind: str
-    internal: dict[str, Any]
+    internal: dict[str, Any] = field(repr=False)
     ttl: int = 0
     max_ttl: int = 0
     renewable: bool = True
     id: str = ""
-    beside: list[Change] = field(default_factory=list)
+    beside: list[Change] = field(default_factory=list, repr=False)
 
 
 @dataclass(slots=True)
@@ -158,7 +158,7 @@ class WrapInfo:
 class Raw:
     """A body that is not Vault's JSON envelope: a CRL, a metrics page."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     content_type: str
     status: int = 200
 
@@ -167,7 +167,7 @@ class Raw:
 class Response:
     """One answer. Empty (no data, auth, lease, wrap, warnings) is 204. ``data`` may hold ``msgspec.Raw`` values."""
 
-    data: dict[str, Any] | None = None
+    data: dict[str, Any] | None = field(default=None, repr=False)
     auth: Auth | None = None
     lease: Lease | None = None
     warnings: list[str] = field(default_factory=list)

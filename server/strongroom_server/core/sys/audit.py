@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given, Pairs
+from strongroom_common.secret import Secret
 from strongroom_server.core.audit_broker import DeviceEntry
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import delete, read, write
@@ -35,7 +36,7 @@ class Header:
 class Input:
     """A value to hash."""
 
-    input: Annotated[str, "The value."] = ""
+    input: Annotated[Secret[str], "The value."] = Secret("")
 
 
 class Audit(Area):
@@ -92,4 +93,4 @@ class Audit(Area):
         """Return what a device writes in place of a value."""
         if "input" not in body.sent:
             raise InvalidRequest("the \"input\" parameter is empty")
-        return {"hash": self.server.audit.hash(path.strip("/") + "/", body.value.input)}
+        return {"hash": self.server.audit.hash(path.strip("/") + "/", body.value.input.reveal())}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from strongroom_common.fields import Alias, Given, Strings
+from strongroom_common.secret import Secret
 from strongroom_server.core.sys.area import Area
 from strongroom_server.core.tokens import Token
 from strongroom_server.sdk.engine import write
@@ -16,7 +17,7 @@ class Question:
     """Paths, and whose capabilities at them."""
 
     paths: Annotated[Strings, "Paths to ask about.", Alias("path")] = Strings(())
-    token: Annotated[str, "The token."] = ""
+    token: Annotated[Secret[str], "The token."] = Secret("")
     accessor: Annotated[str, "The token's accessor."] = ""
 
 
@@ -26,7 +27,8 @@ class Capabilities(Area):
     @write("capabilities")
     async def of_token(self, body: Given[Question], request: Request) -> Response:
         """Tell what a token may do at each path."""
-        return await self._answer(await self.server.tokens.lookup(body.value.token or request.token), body.value)
+        token = await self.server.tokens.lookup(body.value.token.reveal() or request.token)
+        return await self._answer(token, body.value)
 
     @write("capabilities-self")
     async def of_self(self, body: Given[Question], request: Request) -> Response:

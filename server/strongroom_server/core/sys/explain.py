@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from strongroom_common.fields import Given, Names, Object, Seconds
+from strongroom_common.secret import Secret
 from strongroom_server.core.acl import Acl
 from strongroom_server.core.explain import Question, explain
 from strongroom_server.core.mounts import Mount
@@ -32,7 +33,7 @@ class OwnQuestion:
 class AnyQuestion(OwnQuestion):
     """A request, and whose: a token's, or that of whoever has these policies."""
 
-    token: Annotated[str, "The token."] = ""
+    token: Annotated[Secret[str], "The token."] = Secret("")
     accessor: Annotated[str, "The token's accessor."] = ""
     policies: Annotated[Names, "Policies, where no token is meant."] = Names(())
 
@@ -51,7 +52,7 @@ class Explain(Area):
             known = {*await self.server.policies.names()}
             answer = await self._answer(await self.server.policies.compile(names), asked)
             return {**answer, "policies": names, "unknown_policies": [name for name in names if name not in known]}
-        return await self._of_token(asked, asked.token or request.token, asked.accessor)
+        return await self._of_token(asked, asked.token.reveal() or request.token, asked.accessor)
 
     @write("policies/explain-self")
     async def explain_self(self, body: Given[OwnQuestion], request: Request) -> dict[str, Any]:

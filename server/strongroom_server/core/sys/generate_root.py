@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given
+from strongroom_common.secret import Secret
 from strongroom_server.core.quorum import Quorum
 from strongroom_server.core.sealing import decode_share
 from strongroom_server.core.sys.area import Area
@@ -23,7 +24,7 @@ _WHAT = "root generation"
 class Start:
     """How the token shall be protected on its way."""
 
-    otp: Annotated[str, "One-time pad as long as the token; made up where left out."] = ""
+    otp: Annotated[Secret[str], "One-time pad as long as the token; made up where left out."] = Secret("")
     pgp_key: Annotated[str, "PGP key that the token is encrypted for, in base64."] = ""
 
 
@@ -31,7 +32,7 @@ class Start:
 class Share:
     """One holder's share."""
 
-    key: Annotated[str, "The share, in hex or base64."] = ""
+    key: Annotated[Secret[str], "The share, in hex or base64."] = Secret("")
     nonce: Annotated[str, "The attempt's nonce."] = ""
 
 
@@ -71,7 +72,7 @@ class GenerateRoot(Area):
     @write("generate-root/attempt", public=True)
     async def start_attempt(self, body: Given[Start]) -> Response:
         """Begin an attempt."""
-        otp, key = body.value.otp, body.value.pgp_key
+        otp, key = body.value.otp.reveal(), body.value.pgp_key
         if otp and key:
             raise InvalidRequest("only one of \"otp\" and \"pgp_key\" may be given")
         if otp and len(otp) != SERVICE_LENGTH:
@@ -90,7 +91,7 @@ class GenerateRoot(Area):
     async def give_share(self, body: Given[Share]) -> Response:
         """Hand in a share; the last one needed brings the token."""
         nonce, given = self.quorum.nonce, self.quorum.progress + 1
-        plan = await self.quorum.give(decode_share(body.value.key), body.value.nonce, _WHAT)
+        plan = await self.quorum.give(decode_share(body.value.key.reveal()), body.value.nonce, _WHAT)
         if plan is None:
             return self._state()
         token = (await self.server.make_root_token()).encode()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given, Strings
+from strongroom_common.secret import Secret
 from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.core.quorum import Quorum
 from strongroom_server.core.sealing import SealConfig, check_numbers, combine, decode_share, split
@@ -37,7 +38,7 @@ class Start:
 class Share:
     """One holder's share."""
 
-    key: Annotated[str, "The share, in hex or base64."] = ""
+    key: Annotated[Secret[str], "The share, in hex or base64."] = Secret("")
     nonce: Annotated[str, "The nonce of the operation."] = ""
 
 
@@ -100,7 +101,7 @@ class Rekey(Area):
     async def give_old_share(self, body: Given[Share]) -> Response:
         """Hand in an old share; the last one needed brings the new ones."""
         nonce = self.quorum.nonce
-        asked = await self.quorum.give(decode_share(body.value.key), body.value.nonce, _WHAT)
+        asked = await self.quorum.give(decode_share(body.value.key.reveal()), body.value.nonce, _WHAT)
         if asked is None:
             return self._state()
         key = secrets.token_bytes(32)
@@ -162,7 +163,7 @@ class Rekey(Area):
         trial = self._on_trial()
         if not secrets.compare_digest(body.value.nonce, trial.nonce):
             raise InvalidRequest("invalid nonce supplied")
-        share = decode_share(body.value.key)
+        share = decode_share(body.value.key.reveal())
         if any(secrets.compare_digest(share, given) for given in trial.shares):
             raise InvalidRequest("given key has already been provided during this verification operation")
         trial.shares.append(share)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from strongroom_common.fields import Given
+from strongroom_common.secret import Secret
 from strongroom_server.core.sealing import InitRequest, decode_share
 from strongroom_server.core.sys.area import Area
 from strongroom_server.core.sys.status import sealing_state
@@ -16,7 +17,7 @@ from strongroom_server.sdk.request import Response
 class Share:
     """One share of the unseal key."""
 
-    key: Annotated[str, "A share, in hex or base64."] = ""
+    key: Annotated[Secret[str], "A share, in hex or base64."] = Secret("")
     reset: Annotated[bool, "Forget the shares given so far."] = False
     migrate: Annotated[bool, "Part of a seal migration."] = False
 
@@ -43,7 +44,7 @@ class Sealing(Area):
         elif not given.key:
             raise InvalidRequest("'key' must be specified in request body as JSON, or 'reset' set to true")
         else:
-            await self.server.sealing.unseal(decode_share(given.key))
+            await self.server.sealing.unseal(decode_share(given.key.reveal()))
         return Response(sealing_state(self.server), bare=True)
 
     @write("seal", sudo=True)

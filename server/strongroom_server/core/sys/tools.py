@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given
+from strongroom_common.secret import Secret
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import write
 from strongroom_server.sdk.errors import InvalidRequest
@@ -37,7 +38,7 @@ class Random:
 class Hash:
     """A value to hash."""
 
-    input: Annotated[str, "The value, in base64."] = ""
+    input: Annotated[Secret[str], "The value, in base64."] = Secret("")
     algorithm: Annotated[str, "Hash function, such as sha2-256."] = "sha2-256"
     format: Annotated[str, '"hex" or "base64".'] = "hex"
 
@@ -47,7 +48,7 @@ class Encoded:
     """A root token under its one-time pad."""
 
     encoded_token: Annotated[str, "What sys/generate-root gave, in base64."] = ""
-    otp: Annotated[str, "The one-time pad."] = ""
+    otp: Annotated[Secret[str], "The one-time pad."] = Secret("")
 
 
 class Tools(Area):
@@ -88,7 +89,7 @@ class Tools(Area):
         if not body.value.encoded_token or not body.value.otp:
             raise InvalidRequest("provided 'encoded_token' or 'otp' is empty")
         text = body.value.encoded_token
-        token, pad = _decoded(text + "=" * (-len(text) % 4), "encoded_token"), body.value.otp.encode()
+        token, pad = _decoded(text + "=" * (-len(text) % 4), "encoded_token"), body.value.otp.reveal().encode()
         if len(token) != len(pad):
             raise InvalidRequest("'encoded_token' and 'otp' differ in length")
         return {"token": bytes(a ^ b for a, b in zip(token, pad, strict=True)).decode(errors="replace")}
@@ -114,7 +115,7 @@ def _random(asked: Random, source: str, count: int) -> Response:
 def _hash(asked: Hash, algorithm: str) -> dict[str, Any]:
     if algorithm not in _HASHES:
         raise InvalidRequest(f"unsupported algorithm {algorithm}; expected one of {', '.join(_HASHES)}")
-    digest = hashlib.new(_HASHES[algorithm], _decoded(asked.input, "input")).digest()
+    digest = hashlib.new(_HASHES[algorithm], _decoded(asked.input.reveal(), "input")).digest()
     return {"sum": _encoded(digest, asked.format)}
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given
+from strongroom_common.secret import Secret
 from strongroom_server.core import wrapping
 from strongroom_server.core.sys.area import Area
 from strongroom_server.core.tokens import Token
@@ -17,7 +18,7 @@ from strongroom_server.sdk.request import Raw, Request, Response
 class Named:
     """A wrapping token."""
 
-    token: Annotated[str, "The wrapping token; the caller's own where left out."] = ""
+    token: Annotated[Secret[str], "The wrapping token; the caller's own where left out."] = Secret("")
 
 
 class Wrapping(Area):
@@ -35,27 +36,27 @@ class Wrapping(Area):
     @write("wrapping/lookup", public=True)
     async def look_up(self, body: Given[Named], request: Request) -> dict[str, Any]:
         """Describe a wrapping token, without using it."""
-        token = await self._token(body.value.token or request.token)
+        token = await self._token(body.value.token.reveal() or request.token)
         facts = await wrapping.look(self.server, token)
         return {name: value for name, value in facts.items() if name != "wrapped_accessor"}
 
     @read("wrapping/lookup", public=True)
     async def look_up_by_read(self, request: Request) -> dict[str, Any]:
         """Describe the caller's wrapping token."""
-        given = Named(str(request.data.get("token", "")))
+        given = Named(Secret(str(request.data.get("token", ""))))
         return await self.look_up(Given(given, frozenset()), request)
 
     @write("wrapping/unwrap")
     async def unwrap(self, body: Given[Named], request: Request) -> Response:
         """Open a wrapped answer; it can be opened once, also where its token is the caller's own."""
-        token = await self._token(body.value.token or request.token)
+        token = await self._token(body.value.token.reveal() or request.token)
         stored = await wrapping.take(self.server, token, used=not body.value.token)
         return Response(raw=Raw(codec.encode(stored), "application/json"))
 
     @write("wrapping/rewrap")
     async def rewrap(self, body: Given[Named], request: Request) -> Response:
         """Put a wrapped answer behind a new token of the same lifetime."""
-        token = await self._token(body.value.token or request.token)
+        token = await self._token(body.value.token.reveal() or request.token)
         facts = await wrapping.look(self.server, token)
         stored = await wrapping.take(self.server, token, used=not body.value.token)
         info = await wrapping.keep(self.server, stored, int(facts["creation_ttl"]), str(facts["creation_path"]),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given, Names
+from strongroom_common.secret import Secret
 from strongroom_server.engines.ssh.roles import OTP, Role, RoleNames, RolePaths, split_names
 from strongroom_server.lib.cidr import allows
 from strongroom_server.sdk.engine import delete, read, revokes, write
@@ -37,7 +38,7 @@ class Login(Host):
 class Typed:
     """Body of a host's request."""
 
-    otp: Annotated[str, "The password that the user typed."] = ""
+    otp: Annotated[Secret[str], "The password that the user typed."] = Secret("")
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ class OtpPaths(RolePaths):
 
         Security 1: the password is gone before the answer goes out, and of requests in parallel one gets it.
         """
-        if given.value.otp == _ECHO[0]:
+        if given.value.otp.reveal() == _ECHO[0]:
             return {"message": _ECHO[1]}
-        key = f"otp/{_hash(given.value.otp)}"
+        key = f"otp/{_hash(given.value.otp.reveal())}"
         async with self._spending:
             password = await load(self.storage, key, Password)
             if password is None:

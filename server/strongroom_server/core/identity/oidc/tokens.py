@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given
+from strongroom_common.secret import Secret
 from strongroom_server.core.areas import Area
 from strongroom_server.core.identity.oidc import template
 from strongroom_server.core.identity.oidc.keyring import ALGORITHMS, NamedKey
@@ -23,7 +24,7 @@ _ISSUER = re.compile(r"https?://[^/?#\s]+", re.ASCII)
 class Question:
     """A token to check."""
 
-    token: Annotated[str, "The identity token."] = ""
+    token: Annotated[Secret[str], "The identity token."] = Secret("")
     client_id: Annotated[str, "Audience that the token must be for."] = ""
 
 
@@ -109,12 +110,12 @@ class Tokens(Area):
         import jwt
 
         try:
-            key_id = jwt.get_unverified_header(asked.token).get("kid")
+            key_id = jwt.get_unverified_header(asked.token.reveal()).get("kid")
         except jwt.PyJWTError as error:
             return f"error parsing token: {error}"
         found = [jwk for jwk in await self.server.identity.oidc.published() if jwk["kid"] == key_id]
         try:
-            claims = self._claims(asked.token, found)
+            claims = self._claims(asked.token.reveal(), found)
         except jwt.PyJWTError:
             return "unable to validate the token signature"
         return await self._wrong_claim(claims, asked.client_id)
