@@ -64,7 +64,7 @@ def _trust(context: "ssl.SSLContext", tls: Tls) -> None:
             _trust_folder(context, tls.ca_path)
         else:
             context.set_default_verify_paths()
-    except (OSError, TypeError, ValueError) as error:  # ssl.SSLError is an OSError; letters beyond ASCII get a TypeError
+    except (OSError, TypeError, ValueError) as error:  # letters beyond ASCII get a TypeError
         raise TlsError(f"CA certificates from {source}: {error}") from error
 
 
