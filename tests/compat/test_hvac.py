@@ -8,7 +8,7 @@ import pytest
 from tests.compat import hvac_suite
 
 LISTED = Path(__file__).with_name("hvac_expected.txt")
-FLOOR = 420  # at least as many pass
+FLOOR = 500  # at least as many pass (OpenBao 2.7.2: 455)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # two minutes; the first time on a machine more: packages
 

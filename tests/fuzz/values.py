@@ -111,7 +111,7 @@ class Values:
 
     def spoil(self, good: Mapping[str, Any], schema: Any) -> dict[str, Any]:
         """Change a little of a good body: a value, a field more, a field less."""
-        body = {name: self._filled(name, value) for name, value in good.items()}
+        body = self.filled(good)
         for _ in range(self.random.choice((0, 1, 1, 2))):
             others = self.body(schema) if schema and self.random.random() < 0.5 else {}
             if others:
@@ -122,6 +122,10 @@ class Values:
                 name = self.random.choice(list(body))
                 body[name] = self._damaged(body[name])
         return body
+
+    def filled(self, good: Mapping[str, Any]) -> dict[str, Any]:
+        """Put in what the server answered."""
+        return {name: self._filled(name, value) for name, value in good.items()}
 
     def _damaged(self, value: Any) -> Any:
         if not isinstance(value, str) or len(value) < 8 or self.random.random() < 0.3:

@@ -24,7 +24,7 @@ class OwnQuestion:
         'What the request asks for; "write" is create or update, as it would be.',
     ] = "read"
     data: Annotated[Object, "The request's body, where parameters are restricted."] = field(
-        default_factory=lambda: Object({})
+        default_factory=lambda: Object({}), repr=False
     )
     wrap_ttl: Annotated[Seconds, "Seconds for which the answer shall be wrapped."] = Seconds(0)
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given
@@ -25,7 +25,7 @@ _KEPT = ("core/keyring", "core/root-key", "core/recovery-key", "core/seal-config
 class RawEntry:
     """An entry of the store."""
 
-    value: Annotated[str, "The entry."] = ""
+    value: Annotated[str, "The entry."] = field(default="", repr=False)
     encoding: Annotated[str, '"base64", or nothing for text.'] = ""
     compressed: Annotated[bool, "Has no effect: entries are not compressed."] = True
     compression_type: Annotated[str, "Has no effect: entries are not compressed."] = ""

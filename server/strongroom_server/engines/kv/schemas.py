@@ -1,6 +1,6 @@
 """The bodies and query parameters of KV version 2."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from strongroom_common.fields import Ints, Object, Seconds
@@ -25,7 +25,7 @@ class Subkeys:
 class DataInput:
     """Body of a write or patch of data."""
 
-    data: Annotated[Object | None, "The secret: any JSON object."] = None
+    data: Annotated[Object | None, "The secret: any JSON object."] = field(default=None, repr=False)
     options: Annotated[Object | None, 'Options: "cas" is the version that must be the current one.'] = None
     version: Annotated[int, "Ignored; clients send back what they read."] = 0
 

@@ -4,7 +4,7 @@ Used codes are stored beside the keys, so that neither a restart nor another ser
 """
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from strongroom_common.durations import go_duration
@@ -24,7 +24,7 @@ from strongroom_server.sdk.storage import load, put, remove, save
 class Code:
     """What to validate."""
 
-    code: Annotated[str, "The code to check."] = ""
+    code: Annotated[str, "The code to check."] = field(default="", repr=False)
 
 
 class Engine(Base):

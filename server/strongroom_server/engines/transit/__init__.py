@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from strongroom_common.fields import Given
@@ -19,7 +19,7 @@ _MOST_RANDOM = 128 * 1024
 class Hash:
     """What to hash."""
 
-    input: Annotated[str | None, "The data, in base64."] = None
+    input: Annotated[str | None, "The data, in base64."] = field(default=None, repr=False)
     algorithm: Annotated[str, "sha2-224 to sha2-512, sha3-224 to sha3-512."] = "sha2-256"
     format: Annotated[str, "hex or base64."] = "hex"
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given
@@ -30,13 +30,13 @@ _SPECIAL = frozenset({"associated_data", "context", "key_version", "nonce"})
 class Body:
     """One operation, or many in ``batch_input`` (objects with the same fields, and a ``reference`` that comes back)."""
 
-    plaintext: Annotated[str | None, "What to encrypt, in base64."] = None
+    plaintext: Annotated[str | None, "What to encrypt, in base64."] = field(default=None, repr=False)
     ciphertext: Annotated[str | None, "What to decrypt."] = None
     context: Annotated[str, "Context of a derived key, in base64."] = ""
     associated_data: Annotated[str, "Data that is not encrypted but must be the same again, in base64."] = ""
     key_version: Annotated[int, "Version to encrypt with; 0 is the latest."] = 0
     nonce: Annotated[str, "Has no effect: nonces are made here."] = ""
-    batch_input: Annotated[Any, "Many operations."] = None
+    batch_input: Annotated[Any, "Many operations."] = field(default=None, repr=False)
     partial_failure_response_code: Annotated[int, "Status where some items of a batch failed."] = 0
     type: Annotated[str, "Type of a key that is made by encrypting with it."] = "aes256-gcm96"
     convergent_encryption: Annotated[bool, "Of a key that is made by encrypting with it."] = False

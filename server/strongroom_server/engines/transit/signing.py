@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given
@@ -31,7 +31,7 @@ Algorithm = Annotated[str, "Hash algorithm."]
 class Body:
     """One operation, or many in ``batch_input``."""
 
-    input: Annotated[str | None, "The message, in base64."] = None
+    input: Annotated[str | None, "The message, in base64."] = field(default=None, repr=False)
     signature: Annotated[str, "The signature to verify."] = ""
     hmac: Annotated[str, "The HMAC to verify."] = ""
     context: Annotated[str, "Context of a derived key, in base64."] = ""

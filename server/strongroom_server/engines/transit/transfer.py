@@ -1,7 +1,7 @@
 """transit/export, backup, restore, import: keys on their way out and in."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from cryptography.hazmat.primitives import hashes
@@ -38,7 +38,7 @@ _RSA_WRAPPED = 512  # bytes that the wrapping key's 4096 bits give
 class Restore:
     """A backup to restore."""
 
-    backup: Annotated[str, "What backup returned."] = ""
+    backup: Annotated[str, "What backup returned."] = field(default="", repr=False)
     force: Annotated[bool, "Replace a key of the same name."] = False
 
 
