@@ -331,6 +331,7 @@ async def test_renewal_needs_the_certificate_of_the_login(cert: Cert) -> None:
         pytest.param({"required_extensions": "junk"}, "required_extensions: 'junk'", id="a_demand_that_is_none"),
         pytest.param({"required_extensions": "x:y"}, "required_extensions: 'x:y'", id="an_oid_that_is_none"),
         pytest.param({"allowed_metadata_extensions": "x"}, "no object identifier", id="the_same_for_metadata"),
+        pytest.param({"ocsp_ca_certificates": "x"}, "ocsp_ca_certificates: expected", id="no_certificates"),
     ],
 )
 async def test_roles_that_cannot_be(cert: Cert, body: dict[str, Any], message: str) -> None:
@@ -342,8 +343,7 @@ async def test_roles_that_cannot_be(cert: Cert, body: dict[str, Any], message: s
 
 
 async def test_a_role_is_read_as_it_was_written(cert: Cert) -> None:
-    written = await cert.mounted("update", "certs/APP", display_name="D", ocsp_enabled=True, allowed_names=["a", "b"])
-    assert "no OCSP responder is asked" in written.warnings[0]
+    await cert.mounted("update", "certs/APP", display_name="D", ocsp_enabled=True, allowed_names=["a", "b"])
     assert await cert.mounted.data("certs/app") == {
         "allowed_common_names": None, "allowed_dns_sans": None, "allowed_email_sans": None,
         "allowed_metadata_extensions": None, "allowed_names": ("a", "b"), "allowed_organizational_units": None,

@@ -10,9 +10,8 @@ from typing import Any
 from cryptography import x509
 
 from strongroom_common.fields import Given, public
-from strongroom_server.auth.cert import names, schemas
+from strongroom_server.auth.cert import names, ocsp, schemas, web
 from strongroom_server.auth.cert.chains import Chain, chain_to
-from strongroom_server.auth.cert.lists import fetch
 from strongroom_server.auth.cert.schemas import Config, Crl, CrlInput, Login, Role
 from strongroom_server.lib import tokenparams
 from strongroom_server.lib.cidr import allows
@@ -81,16 +80,15 @@ class Engine(Base):
         return schemas.role_facts(role)
 
     @write("certs/{name}", exists="is_there")
-    async def write_cert(self, name: str, given: Given[Role], request: Request) -> Response:
+    async def write_cert(self, name: str, given: Given[Role], request: Request) -> None:
         """Create or update a role."""
         async with self._changing:
             role = tokenparams.updated(given, await self._role(name), request)
             role = replace(role, display_name=role.display_name or name.lower())
-            warnings = schemas.check_role(role)
+            schemas.check_role(role)
             await save(self.storage, _key(name), role)
             self._roles = None
         await self._trusted()
-        return Response(warnings=warnings)
 
     @delete("certs/{name}")
     async def delete_cert(self, name: str) -> None:
@@ -118,7 +116,7 @@ class Engine(Base):
         sent = given.value
         if bool(sent.crl) == bool(sent.url):
             raise InvalidRequest("one of 'crl' or 'url' must be provided")
-        crl = await fetch(sent.url) if sent.url else await self.system.run_blocking(schemas.given_crl, sent.crl)
+        crl = await web.fetch_crl(sent.url) if sent.url else await self.system.run_blocking(schemas.given_crl, sent.crl)
         async with self._changing:
             await save(self.storage, _crl_key(name), crl)
             self._revoked = None
@@ -145,7 +143,7 @@ class Engine(Base):
     async def _fetch_again(self, name: str, url: str) -> None:
         """Replace a list by what is published now; where nothing is, the old one goes on."""
         with contextlib.suppress(InvalidRequest):  # logged there, and tried again in a minute
-            crl = await fetch(url)
+            crl = await web.fetch_crl(url)
             async with self._changing:
                 await save(self.storage, _crl_key(name), crl)
                 self._revoked = None
@@ -196,9 +194,15 @@ class Engine(Base):
             reason = _UNFIT
             # Security 1: a revoked certificate anywhere on the way ends it (RFC 5280, 6.3).
             good = revoked.isdisjoint(str(one.serial_number) for one in chain)
-            if good and names.allowed(trusted.role, shown[0]):
+            if good and names.allowed(trusted.role, shown[0]) and await self._vouched_for(trusted.role, chain):
                 return name, trusted.role
         raise InvalidRequest(reason)
+
+    async def _vouched_for(self, role: Role, chain: Chain) -> bool:
+        """Tell whether the authority's responders let a certificate pass; one that is trusted itself has none."""
+        if not role.ocsp_enabled or len(chain) < 2:
+            return True
+        return await ocsp.good(role, chain[0], chain[1], self.system.clock.now(), web.ask_responder)
 
     # -- what is kept in memory ---------------------------------------------------------------------------------
 

@@ -29,11 +29,11 @@ class Role(TokenParams):
     allowed_organizational_units: Annotated[Names, "Globs, of which one must fit an organizational unit."] = Names(())
     required_extensions: Annotated[Names, 'Extensions that must be there: "OID:glob" or "hex:OID:glob".'] = Names(())
     allowed_metadata_extensions: Annotated[Names, "OIDs of extensions that become metadata."] = Names(())
-    ocsp_enabled: Annotated[bool, "Kept; OCSP responders are not asked."] = False
-    ocsp_ca_certificates: Annotated[str, "Kept."] = ""
-    ocsp_servers_override: Annotated[Names, "Kept."] = Names(())
-    ocsp_fail_open: Annotated[bool, "Kept."] = False
-    ocsp_query_all_servers: Annotated[bool, "Kept."] = False
+    ocsp_enabled: Annotated[bool, "Whether the authority's OCSP responders are asked at each login."] = False
+    ocsp_ca_certificates: Annotated[str, "PEM certificates that responders may sign with besides the authority's."] = ""
+    ocsp_servers_override: Annotated[Names, "URLs of responders; else those that a certificate names."] = Names(())
+    ocsp_fail_open: Annotated[bool, "Whether a certificate passes that no responder knows of."] = False
+    ocsp_query_all_servers: Annotated[bool, "Whether all responders must let it pass, and not the first."] = False
 
 
 def trusted_certificates(role: Role) -> tuple[x509.Certificate, ...]:
@@ -47,8 +47,8 @@ def trusted_certificates(role: Role) -> tuple[x509.Certificate, ...]:
     return tuple(found)
 
 
-def check_role(role: Role) -> list[str]:
-    """Refuse a role that cannot work; return warnings."""
+def check_role(role: Role) -> None:
+    """Refuse a role that cannot work."""
     trusted_certificates(role)
     for text in role.required_extensions:
         extension_rule(text)
@@ -57,9 +57,11 @@ def check_role(role: Role) -> list[str]:
             x509.ObjectIdentifier(oid)
         except ValueError:
             raise InvalidRequest(f"allowed_metadata_extensions: {oid!r} is no object identifier") from None
-    if not role.ocsp_enabled:
-        return []
-    return ["ocsp_enabled is kept, but no OCSP responder is asked: use crls/ to refuse revoked certificates"]
+    try:
+        if role.ocsp_ca_certificates:
+            x509.load_pem_x509_certificates(role.ocsp_ca_certificates.encode())
+    except ValueError:
+        raise InvalidRequest("ocsp_ca_certificates: expected certificates in PEM form") from None
 
 
 _NONE_IF_EMPTY = (
@@ -80,7 +82,7 @@ class Config:
 
     disable_binding: Annotated[bool, "Whether a token may be renewed without the certificate of its login."] = False
     enable_identity_alias_metadata: Annotated[bool, "Whether metadata goes to the identity's alias too."] = False
-    ocsp_cache_size: Annotated[int, "Kept; OCSP responders are not asked."] = 100
+    ocsp_cache_size: Annotated[int, "Kept; each login asks."] = 100
 
 
 @dataclass(frozen=True)
