@@ -24,6 +24,7 @@ async def live() -> AsyncIterator[Live]:
         pytest.param(Operation.UPDATE, "auth/token/revoke-orphan", {}, 400, id="no_token_to_revoke_is_not_the_callers"),
         pytest.param(Operation.UPDATE, "auth/approle/role/a/secret-id", {"metadata": '{"a":' * 50_000}, 400,
                      id="json_in_a_text_that_is_nested_too_deeply"),
+        pytest.param(Operation.UPDATE, "sys/raw", {}, 404, id="a_path_whose_rest_is_empty"),
         pytest.param(Operation.UPDATE, "pki/root/generate/internal",
                      {"common_name": "R", "key_type": "ec", "not_before": "1900-01-01T00:00:00Z"}, 400,
                      id="a_time_that_certificates_cannot_hold"),

@@ -170,9 +170,8 @@ class Values:
             return self.random.choice(_NAMES)
         if luck < 0.9 and (seen := [value for value in self._seen(capture) if isinstance(value, str)]):
             return self.random.choice(seen)
-        return (
-            self.random.choice(_ODD_TEXTS) if self.random.random() < self.oddness else str(self.named(capture))[:2000]
-        )
+        odd = self.random.random() < self.oddness
+        return str(self.random.choice(_ODD_TEXTS) if odd else self.named(capture))[:2000]
 
     def _seen(self, name: str) -> list[Any]:
         short = name.removeprefix("old_").removeprefix("new_").removeprefix("url_")

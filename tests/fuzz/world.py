@@ -15,7 +15,7 @@ from tests.fuzz.client import Call, Client, Reply
 from tests.fuzz.recipes import recipes, seeds
 from tests.fuzz.values import MARK, Values
 
-_LEFT_OUT = {
+LEFT_OUT = {
     "sys/seal": "ends the server's service", "sys/step-down": "the same",
     "sys/loggers": "would hide what the log is searched for", "sys/loggers/{name}": "the same",
     "sys/audit/{path:rest}": "writes to files and addresses that come with the request; a device that fails stops all",
@@ -43,7 +43,7 @@ class Place:
 def places() -> list[Place]:
     """Return every operation of every engine at the place where ``mount_all`` mounts it."""
     found = [place for mount, engine in engines() for place in _places(mount, engine)]
-    return [place for place in found if place.template not in _LEFT_OUT]
+    return [place for place in found if place.template not in LEFT_OUT]
 
 
 def engines() -> Iterator[tuple[str, type[Engine]]]:

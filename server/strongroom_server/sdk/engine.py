@@ -232,7 +232,7 @@ class Engine:
         """Return the path that serves ``path``, with its captures; raises UnsupportedPath."""
         for candidate in self._by_first.get(path.partition("/")[0], self._by_first[""]):
             if match := candidate.pattern.fullmatch(path):
-                return candidate, match.groupdict()
+                return candidate, match.groupdict("")
         raise UnsupportedPath
 
     def route(self, request: Request) -> tuple[Route, dict[str, Any]]:

@@ -78,11 +78,13 @@ class Inspect(Area):
         """Delete an entry of the store."""
         await self._store(path).commit([Change(path, None)])
 
-    def _store(self, path: str = "") -> Storage:
+    def _store(self, path: str | None = None) -> Storage:
         if not self.server.options.raw_storage_endpoint:
             raise UnsupportedPath
+        if path == "":
+            raise InvalidRequest("expected the path of an entry below sys/raw/")
         # Security 1: whoever may read storage still may not read or break the keys that protect it.
-        if path.startswith(_KEPT):
+        if path and path.startswith(_KEPT):
             raise InvalidRequest(f"cannot access {path!r}")
         return self.server.barrier.view("")
 
