@@ -28,6 +28,9 @@ async def live() -> AsyncIterator[Live]:
         pytest.param(Operation.UPDATE, "pki/root/generate/internal",
                      {"common_name": "R", "key_type": "ec", "not_before": "1900-01-01T00:00:00Z"}, 400,
                      id="a_time_that_certificates_cannot_hold"),
+        pytest.param(Operation.UPDATE, "pki/root/generate/internal",
+                     {"common_name": "R", "key_type": "ec", "permitted_dns_domains": "*.example.com"}, 400,
+                     id="a_constraint_that_is_no_domain"),
     ],
 )  # fmt: skip
 async def test_found(live: Live, operation: Operation, path: str, body: dict[str, Any], status: int) -> None:

@@ -88,13 +88,16 @@ def alternatives(names: Names) -> list[Extension]:
 
 
 def ca_extensions(max_path_length: int, permitted_domains: Sequence[str]) -> list[Extension]:
-    """Return what makes a certificate a CA's; a negative path length is none."""
+    """Return what makes a certificate a CA's; a negative path length is none. Raises InvalidRequest for no domain."""
     extensions: list[Extension] = [
         (usages.CA_USAGE, True),
         (x509.BasicConstraints(ca=True, path_length=max_path_length if max_path_length >= 0 else None), True),
     ]
     if permitted_domains:
-        constraints = x509.NameConstraints([x509.DNSName(domain) for domain in permitted_domains], None)
+        try:
+            constraints = x509.NameConstraints([x509.DNSName(domain) for domain in permitted_domains], None)
+        except ValueError as error:
+            raise InvalidRequest(f"permitted_dns_domains: {error}") from None
         extensions.append((constraints, True))
     return extensions
 
