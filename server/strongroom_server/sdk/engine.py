@@ -112,7 +112,7 @@ def on(
     """Declare the decorated method as the handler of ``operations`` on ``template``; may be stacked."""
 
     def decorate(handler: Handler) -> Handler:
-        hints = get_type_hints(handler, include_extras=True)
+        hints = _hints(handler)
         bodies = [(name, get_args(hint)[0]) for name, hint in hints.items() if get_origin(hint) is Given]
         route = Route(
             operations, template, handler, public, sudo, forward, when_sealed, exists,
@@ -124,6 +124,13 @@ def on(
         return handler
 
     return decorate
+
+
+def _hints(handler: Callable[..., Any]) -> Mapping[str, Any]:
+    """Return a handler's annotations. Evaluating quoted ones takes time that some hundreds of routes would feel."""
+    plain: dict[str, Any] = handler.__annotations__
+    quoted = any(isinstance(hint, str) for hint in plain.values())
+    return get_type_hints(handler, include_extras=True) if quoted else plain
 
 
 def _on(*operations: Operation, template: str, **flags: Any) -> Callable[[Handler], Handler]:

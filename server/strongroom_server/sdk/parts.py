@@ -7,7 +7,7 @@ group ``strongroom.<package>``; they add types and never replace ours.
 
 import importlib
 import pkgutil
-from importlib.metadata import entry_points
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -23,14 +23,15 @@ def load_part(package: str, kind: str) -> Any:
     """
     if kind in _own(package):
         return importlib.import_module(f"{package}.{kind}")
-    for point in entry_points(group=_group(package), name=kind):
-        return point.load()
+    for point in _points(package):
+        if point.name == kind:
+            return point.load()
     raise UnknownPart(f"unknown type {kind!r}: expected one of {', '.join(known_parts(package))}")
 
 
 def known_parts(package: str) -> list[str]:
     """Return the types there are, sorted."""
-    return sorted({*_own(package), *(point.name for point in entry_points(group=_group(package)))})
+    return sorted({*_own(package), *(point.name for point in _points(package))})
 
 
 def _own(package: str) -> set[str]:
@@ -39,5 +40,8 @@ def _own(package: str) -> set[str]:
     return {module.name for module in pkgutil.iter_modules(home.__path__)} - set(shared)
 
 
-def _group(package: str) -> str:
-    return f"strongroom.{package.rpartition('.')[2]}"
+def _points(package: str) -> Iterable[Any]:
+    """Return what others add to a package. The library reads every installed distribution: it is loaded when asked."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=f"strongroom.{package.rpartition('.')[2]}")
