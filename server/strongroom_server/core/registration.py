@@ -48,11 +48,10 @@ async def register_login(exchange: Exchange, auth: Auth) -> None:
         if auth.num_uses or auth.period:
             raise InvalidRequest("batch tokens have neither a period nor a number of uses")
         auth.renewable = False
-    limits = mount_limits(server, mount)
-    auth.ttl, warnings = grant(
-        replace(limits, ttl=auth.ttl, max_ttl=auth.max_ttl, explicit_max=auth.explicit_max_ttl, period=auth.period),
-        asked=0, now=server.clock.now(), issued=server.clock.now(),
-    )  # fmt: skip
+    general, now = mount_limits(server, mount), server.clock.now()
+    limits = Limits(general.default, general.maximum, ttl=auth.ttl, max_ttl=auth.max_ttl,
+                    explicit_max=auth.explicit_max_ttl, period=auth.period)  # fmt: skip
+    auth.ttl, warnings = grant(limits, asked=0, now=now, issued=now)
     exchange.response.warnings.extend(warnings)
     mount_name = mount.entry.path.rstrip("/").replace("/", "-")
     auth.display_name = f"{mount_name}-{auth.display_name}" if auth.display_name else mount_name

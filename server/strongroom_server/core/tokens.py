@@ -121,8 +121,9 @@ class TokenStore:
         """Return a new token's text and record from a filled ``auth`` (its ``ttl`` granted); nothing is stored yet."""
         now = self._clock.now()
         text = token or _PREFIXES[SERVICE] + random_text(SERVICE_LENGTH - 4)
+        hashed = self.hash(text)
         record = Token(
-            hash=self.hash(text),
+            hash=hashed,
             accessor=random_text(24),
             policies=auth.policies,
             path=path,
@@ -140,11 +141,12 @@ class TokenStore:
             no_default_policy=auth.no_default_policy,
             expires=now + auth.ttl if auth.ttl else 0,
             renewable=auth.renewable and bool(auth.ttl),
+            lease_id=f"{path}/{hashed}" if auth.ttl else "",
             max_ttl=auth.max_ttl,
             internal=auth.internal,
             group_aliases=tuple(alias.name for alias in auth.group_aliases),
         )
-        return text, replace(record, lease_id=f"{path}/{record.hash}") if auth.ttl else record
+        return text, record
 
     def issue_batch(self, auth: Auth, path: str, *, parent: str = "", role: str = "") -> tuple[str, Token]:
         """Return a batch token: its record travels in it, sealed, and is stored nowhere."""
