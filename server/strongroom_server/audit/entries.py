@@ -185,7 +185,8 @@ def _mount(request: Request, target: Target) -> dict[str, str]:
 def _headers(redaction: Redaction, event: Event) -> dict[str, list[str]]:
     if not event.headers:
         return {}
-    sent = {name.lower(): value for name, value in event.request.headers.items()}
+    headers = event.request.headers.items()
+    sent = {name.lower(): value.encode(errors="replace").decode() for name, value in headers}  # some are no UTF-8
     return {
         name: [redaction.secret(sent[name]) if hashed else sent[name]]
         for name, hashed in sorted(event.headers.items())

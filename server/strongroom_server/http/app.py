@@ -109,7 +109,7 @@ class App:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has its task
         due = self._reading + message._loop.time()
-        now, path = self._server.clock.now(), message._message.path
+        now, path = self._server.clock.now(), _printable(message._message.path)
         flight = Flight(task, now, due, message.method, path, message.remote or "")
         self._server.in_flight[request_id] = flight
         return flight
@@ -199,7 +199,7 @@ class App:
                 data.pop("list")
         if operation is Operation.LIST and not path.endswith("/"):
             path += "/"
-        token = headers.get("X-Vault-Token", "").strip() or _bearer(headers)
+        token = _printable(headers.get("X-Vault-Token", "").strip() or _bearer(headers))
         if self.listener.require_request_header and headers.get("X-Vault-Request") != "true":
             raise InvalidRequest("missing required request header: X-Vault-Request: true")
         request = Request(
@@ -249,6 +249,14 @@ class App:
         return data
 
     async def _read(self, message: web.BaseRequest) -> bytes:
+        try:
+            return await self._read_all(message)
+        except (ConnectionResetError, web.RequestPayloadError):  # it ends early, or is not encoded as it says
+            raise InvalidRequest("failed to read the request body") from None
+        except web.HTTPRequestEntityTooLarge:  # once it is unpacked
+            raise TooLarge("http: request body too large") from None
+
+    async def _read_all(self, message: web.BaseRequest) -> bytes:
         if message.content_length is not None:
             if message.content_length > self.listener.max_request_size:
                 raise TooLarge("http: request body too large")
@@ -290,10 +298,15 @@ def fresh_id() -> str:
 
 
 def _target(message: web.BaseRequest) -> tuple[str, str]:
-    raw, _, query = message._message.path.partition("?")
+    raw, _, query = _printable(message._message.path).partition("?")
     if "%" in raw:
         raw = unquote(raw)
     return raw, query
+
+
+def _printable(text: str) -> str:
+    """Replace bytes that are no UTF-8, which aiohttp hands on as surrogates: such a text cannot be stored or hashed."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _bearer(headers: Mapping[str, str]) -> str:
