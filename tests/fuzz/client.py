@@ -6,7 +6,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import quote, urlencode
 
-PATIENCE = 20  # seconds that an answer may take; RSA keys are made on a busy machine
+PATIENCE = 60  # seconds that an answer may take; RSA keys are made on a busy machine
 
 
 @dataclass(frozen=True)

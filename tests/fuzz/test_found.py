@@ -1,13 +1,25 @@
 """What fuzzing has found: one request of each kind that the server once failed at, and what it answers now."""
 
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from strongroom_server.lib.trust import trusting
+from strongroom_server.lib.x509 import load_certificate, spki
 from strongroom_server.sdk.request import Operation
+from tests.fuzz.recipes import recipes
 from tests.strongroom_server.live import Live, start_live
+
+
+def _damaged() -> str:
+    """Return a certificate with a point that is not on the curve."""
+    whole = load_certificate(next(iter(recipes()["pki/intermediate/set-signed"]))[1]["certificate"])
+    raw, key = whole.public_bytes(Encoding.DER), spki(whole.public_key())
+    damaged = raw.replace(key, key[:-1] + bytes([key[-1] ^ 1]))
+    return ssl.DER_cert_to_PEM_cert(damaged)
 
 
 @pytest.fixture
@@ -24,6 +36,12 @@ async def live() -> AsyncIterator[Live]:
         pytest.param(Operation.UPDATE, "auth/token/revoke-orphan", {}, 400, id="no_token_to_revoke_is_not_the_callers"),
         pytest.param(Operation.UPDATE, "auth/approle/role/a/secret-id", {"metadata": '{"a":' * 50_000}, 400,
                      id="json_in_a_text_that_is_nested_too_deeply"),
+        pytest.param(Operation.UPDATE, "sys/generate-root/update", {"key": "AAAA", "nonce": "é"}, 400,
+                     id="a_nonce_beyond_ascii"),
+        pytest.param(Operation.UPDATE, "transit/sign/a", {"input": "AAAA", "salt_length": 2**63}, 400,
+                     id="a_length_that_no_library_takes"),
+        pytest.param(Operation.UPDATE, "pki/intermediate/set-signed", {"certificate": _damaged()}, 400,
+                     id="a_certificate_whose_key_is_none"),
         pytest.param(Operation.UPDATE, "sys/raw", {}, 404, id="a_path_whose_rest_is_empty"),
         pytest.param(Operation.UPDATE, "pki/root/generate/internal",
                      {"common_name": "R", "key_type": "ec", "not_before": "1900-01-01T00:00:00Z"}, 400,
@@ -37,6 +55,10 @@ async def test_found(live: Live, operation: Operation, path: str, body: dict[str
     await live.post("sys/mounts/pki", {"type": "pki"})
     await live.post("sys/auth/approle", {"type": "approle"})
     await live.post("auth/approle/role/a", {"token_policies": "default"})
+    await live.post("sys/mounts/transit", {"type": "transit"})
+    await live.post("transit/keys/a", {"type": "rsa-2048"})
+    if "generate-root" in path:
+        await live.post("sys/generate-root/attempt")
     assert (await live.ask(operation, path, body)).status == status
     assert (await live.get("auth/token/lookup-self")).status == 200
 

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -13,11 +15,15 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_der_private_key,
     load_pem_private_key,
+    load_pem_public_key,
 )
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
+Readable = TypeVar("Readable", x509.Certificate, x509.CertificateSigningRequest)
+_UNREADABLE = (TypeError, ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
+               x509.UnsupportedGeneralNameType)  # fmt: skip
 _FIRST_YEAR = 1950
 _MARK = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]+)-----")
 _CURVES: Mapping[int, Callable[[], ec.EllipticCurve]] = {
@@ -107,7 +113,7 @@ def load_key(text: str | bytes) -> PrivateKey:
     raw = text.encode() if isinstance(text, str) else text
     try:
         key = load_pem_private_key(raw, None) if b"-----BEGIN" in raw else load_der_private_key(raw, None)
-    except (TypeError, ValueError) as error:
+    except _UNREADABLE as error:
         raise ValueError("private key could not be parsed") from error
     if not isinstance(key, PrivateKey):
         raise ValueError(f"unsupported key type {type(key).__name__}: expected rsa, ec or ed25519")
@@ -155,4 +161,39 @@ def zulu(when: datetime) -> str:
 
 def load_certificates(blocks: Sequence[str]) -> list[x509.Certificate]:
     """Return the certificates of PEM blocks; raises ValueError."""
-    return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
+    return [load_certificate(block) for block in blocks]
+
+
+def load_certificate(raw: str | bytes) -> x509.Certificate:
+    """Return the certificate in PEM or DER; raises ValueError, also where a part that is read later cannot be."""
+    raw = raw.encode() if isinstance(raw, str) else raw
+    load = x509.load_pem_x509_certificate if b"-----BEGIN" in raw else x509.load_der_x509_certificate
+    return _whole(load, raw)
+
+
+def read_csr(raw: str | bytes) -> x509.CertificateSigningRequest:
+    """Return the signing request in PEM or DER; raises ValueError, also where a part that is read later cannot be."""
+    raw = raw.encode() if isinstance(raw, str) else raw
+    load = x509.load_pem_x509_csr if b"-----BEGIN" in raw else x509.load_der_x509_csr
+    return _whole(load, raw)
+
+
+def _whole(load: Callable[[bytes], Readable], raw: bytes) -> Readable:
+    try:
+        found = load(raw)
+        found.public_key()
+        list(found.extensions)
+    except _UNREADABLE as error:
+        raise ValueError(f"could not be read: {error}") from None
+    return found
+
+
+def load_public_key(raw: str | bytes) -> Any:
+    """Return the public key in PEM, or that of a certificate in PEM; raises ValueError."""
+    raw = raw.encode() if isinstance(raw, str) else raw
+    if b"CERTIFICATE" in raw:
+        return load_certificate(raw).public_key()
+    try:
+        return load_pem_public_key(raw)
+    except _UNREADABLE as error:
+        raise ValueError(f"public key could not be read: {error}") from None

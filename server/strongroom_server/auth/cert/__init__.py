@@ -16,7 +16,7 @@ from strongroom_server.auth.cert.schemas import Config, Crl, CrlInput, Login, Ro
 from strongroom_server.lib import tokenparams
 from strongroom_server.lib.cidr import allows
 from strongroom_server.lib.folders import Page, keys
-from strongroom_server.lib.x509 import der
+from strongroom_server.lib.x509 import der, load_certificate
 from strongroom_server.sdk.engine import Engine as Base
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied
@@ -252,7 +252,7 @@ def _crl_key(name: str) -> str:
 
 def _shown(request: Request) -> Chain:
     try:
-        shown = [x509.load_der_x509_certificate(raw) for raw in request.connection.certificates]
+        shown = [load_certificate(raw) for raw in request.connection.certificates]
     except ValueError:
         raise InvalidRequest(_UNKNOWN) from None
     if not shown:

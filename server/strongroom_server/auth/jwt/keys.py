@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 import msgspec
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from strongroom_common.clock import Clock
+from strongroom_server.lib.x509 import load_public_key
 from strongroom_server.sdk.errors import InvalidRequest, UpstreamError
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ class Verified:
 @lru_cache(maxsize=256)
 def public_key(pem: str) -> PublicKey:
     """Return the key of a PEM public key or certificate; raises ValueError."""
-    raw = pem.encode()
-    key = x509.load_pem_x509_certificate(raw).public_key() if b"CERTIFICATE" in raw else load_pem_public_key(raw)
+    key = load_public_key(pem)
     if not isinstance(key, PublicKey):
         raise ValueError("neither RSA nor EC nor Ed25519")
     return key

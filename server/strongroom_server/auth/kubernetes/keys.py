@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jwt
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from strongroom_server.lib.x509 import load_public_key
 from strongroom_server.sdk.errors import PermissionDenied, UpstreamError
 
 if TYPE_CHECKING:
@@ -30,8 +29,7 @@ AGAIN = 10  # seconds before an unknown key id makes us fetch again
 
 def public_key(pem: str) -> PublicKey:
     """Return the RSA or EC key of a PEM public key or certificate; raises ValueError."""
-    raw = pem.encode()
-    key = x509.load_pem_x509_certificate(raw).public_key() if b"CERTIFICATE" in raw else load_pem_public_key(raw)
+    key = load_public_key(pem)
     if not isinstance(key, PublicKey):
         raise ValueError("neither RSA nor EC")
     return key

@@ -161,7 +161,7 @@ class Rekey(Area):
     async def give_new_share(self, body: Given[Share]) -> Response:
         """Hand in a new share; the last one needed makes the new ones valid and the old ones not."""
         trial = self._on_trial()
-        if not secrets.compare_digest(body.value.nonce, trial.nonce):
+        if not secrets.compare_digest(body.value.nonce.encode(), trial.nonce.encode()):
             raise InvalidRequest("invalid nonce supplied")
         share = decode_share(body.value.key.reveal())
         if any(secrets.compare_digest(share, given) for given in trial.shares):

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from strongroom_server.engines.pki.issuers import Issuers
 from strongroom_server.engines.pki.keys import Keys
-from strongroom_server.lib.x509 import PrivateKey, load_key, pem_blocks, spki
+from strongroom_server.lib.x509 import PrivateKey, load_certificate, load_key, pem_blocks, spki
 from strongroom_server.sdk.errors import InvalidRequest
 
 SHORTEST = 75  # characters; what is shorter is a path by mistake
@@ -39,7 +39,7 @@ def parse_bundle(text: str) -> Bundle:
             raise InvalidRequest(f"error when parsing block {number + 1}: unexpected {label}")
         try:
             if label == "CERTIFICATE":
-                certificates.append(x509.load_pem_x509_certificate(block.encode()))
+                certificates.append(load_certificate(block))
             elif label != "EC PARAMETERS":
                 keys.append(load_key(block))
         except ValueError as error:

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -188,7 +189,7 @@ def pss_salt(text: str, *, verifying: bool) -> Any:
         return padding.PSS.AUTO if verifying else padding.PSS.MAX_LENGTH
     if text in {"hash", "-1"}:
         return padding.PSS.DIGEST_LENGTH
-    if text.isascii() and text.isdigit():
+    if re.fullmatch("[0-9]{1,4}", text):  # no key has room for more
         return int(text)
     raise InvalidRequest(f"unsupported salt length {text!r}: expected auto, hash or a number of bytes")
 

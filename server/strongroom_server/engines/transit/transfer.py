@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_public_key,
 )
 
 from strongroom_common.fields import Given, Seconds
@@ -22,6 +21,7 @@ from strongroom_server.engines.transit.records import Key, Version
 from strongroom_server.engines.transit.signing import Signing
 from strongroom_server.engines.transit.store import Name
 from strongroom_server.engines.transit.texts import decode64, encode64
+from strongroom_server.lib.x509 import load_public_key
 from strongroom_server.sdk.engine import read, write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.storage import Change
@@ -151,7 +151,7 @@ class Transfer(Signing):
         now = self.system.clock.now()
         if asked.public_key:
             try:
-                public = load_pem_public_key(asked.public_key.encode())
+                public = load_public_key(asked.public_key)
             except ValueError:
                 raise InvalidRequest("public_key could not be read: expected PEM") from None
             der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

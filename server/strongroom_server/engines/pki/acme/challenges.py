@@ -21,6 +21,7 @@ from cryptography import x509
 from strongroom_server.engines.pki.acme import jws
 from strongroom_server.engines.pki.acme.problems import Problem
 from strongroom_server.engines.pki.acme.records import DNS, HTTP, Identifier
+from strongroom_server.lib.x509 import load_certificate
 
 _TIMEOUT = 10.0  # seconds
 _LONGEST = 8192  # bytes of an answer
@@ -165,7 +166,7 @@ class _AiohttpResolver(AbstractResolver):
 def _proves(raw: bytes, identifier: Identifier, answer: str) -> bool:
     """Tell whether a certificate is the challenge's (RFC 8737, section 3)."""
     try:
-        certificate = x509.load_der_x509_certificate(raw)
+        certificate = load_certificate(raw)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         proof = certificate.extensions.get_extension_for_oid(_ACME_IDENTIFIER)
     except (ValueError, x509.ExtensionNotFound):

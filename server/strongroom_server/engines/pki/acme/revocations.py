@@ -10,7 +10,7 @@ from strongroom_server.engines.pki.acme.records import Account
 from strongroom_server.engines.pki.acme.visit import Answer, Visit
 from strongroom_server.engines.pki.paths.tidy import TidyPaths
 from strongroom_server.engines.pki.tidy import Plan, Status
-from strongroom_server.lib.x509 import der, key_kind, serial_text
+from strongroom_server.lib.x509 import der, key_kind, load_certificate, serial_text
 from strongroom_server.sdk.engine import write
 from strongroom_server.sdk.request import Request, Response
 
@@ -83,7 +83,7 @@ def _certificate(visit: Visit) -> x509.Certificate:
     if payload.get("reason", 0) not in _REASONS:
         raise Problem("badRevocationReason", "there is no such reason to revoke a certificate")
     try:
-        return x509.load_der_x509_certificate(jws.decode(payload.get("certificate"), "certificate"))
+        return load_certificate(jws.decode(payload.get("certificate"), "certificate"))
     except ValueError:
         raise malformed("the certificate could not be parsed") from None
 

@@ -15,7 +15,7 @@ from strongroom_server.engines.pki.issuers import Issuer, signed_by
 from strongroom_server.engines.pki.lifetimes import parse_time
 from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.schemas import ListsInput, RevokeInput, RevokeWithKeyInput
-from strongroom_server.lib.x509 import der, load_key, moment, normal_serial, pem, serial_text, spki
+from strongroom_server.lib.x509 import der, load_certificate, load_key, moment, normal_serial, pem, serial_text, spki
 from strongroom_server.sdk.engine import read, write
 from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.request import Response
@@ -127,7 +127,7 @@ class RevokePaths(Mount):
             raise Internal("provided certificate data was too short; perhaps a path was passed to the API rather than "
                            "the contents of a PEM file")  # fmt: skip
         try:
-            certificate = x509.load_pem_x509_certificate(text.encode())
+            certificate = load_certificate(text)
         except ValueError:
             raise Internal("certificate could not be parsed") from None
         serial = serial_text(certificate.serial_number)

@@ -21,7 +21,7 @@ from strongroom_server.engines.pki.schemas import (
 )
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.engines.pki.subject import names_of, subject_of
-from strongroom_server.lib.x509 import PrivateKey, key_kind, pem
+from strongroom_server.lib.x509 import PrivateKey, key_kind, load_certificate, pem
 from strongroom_server.sdk.engine import delete, write
 from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.request import Response
@@ -237,7 +237,7 @@ def _subject_identifier(text: str) -> x509.SubjectKeyIdentifier:
 
 def _self_issued(text: str) -> x509.Certificate:
     try:
-        certificate = x509.load_pem_x509_certificate(text.encode())
+        certificate = load_certificate(text)
     except ValueError:
         raise InvalidRequest("certificate could not be PEM-decoded") from None
     if certificate.issuer != certificate.subject:
