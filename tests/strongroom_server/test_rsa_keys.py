@@ -51,3 +51,12 @@ async def test_the_loop_goes_on_while_keys_are_made() -> None:
         longest = max(longest, loop.time() - start)
     await keys.close()
     assert longest < 0.2
+
+
+async def test_who_comes_while_the_last_child_ends_is_served_too() -> None:
+    keys = RsaKeys({}, children=1)
+    try:
+        for _ in range(3):
+            await asyncio.wait_for(keys.take(1024, ahead=False), 30)
+    finally:
+        await keys.close()

@@ -76,7 +76,12 @@ class RsaKeys:
         while len(self._children) < min(self._most, len(self._waiting) + low):
             task = asyncio.ensure_future(self._child())
             self._children.add(task)
-            task.add_done_callback(self._children.discard)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, child: "asyncio.Task[None]") -> None:
+        self._children.discard(child)
+        if self._waiting:  # who came while it was ending: it did not serve any more and yet counted as a child
+            self._call()
 
     def _next(self) -> int:
         """Return the size to make next: those waited for first, then the emptiest pool; 0 for nothing."""
