@@ -71,6 +71,7 @@ async def serve(server: "Server", request: Request) -> Response:
     server.timings.add(exchange, started)
     if exchange.spent and exchange.token is not None:
         await server.revocation.end_token(exchange.token)
+    await server.seal_if_asked()
     if exchange.error is not None:
         raise exchange.error
     if exchange.headers:

@@ -95,6 +95,7 @@ class Server:
         self.cluster_id = ""
         self.reload: Reload = self._reopen
         self.cluster_name = options.cluster_name
+        self._seal_asked = False
         self.active_since = 0.0
         self._tick: asyncio.Task[None] | None = None
         self._make_parts()
@@ -172,9 +173,15 @@ class Server:
         """Read anew what can be while serving; ``main`` puts its own in place, which knows the listeners too."""
         await self.audit.reopen()
 
-    def seal_soon(self) -> None:
-        """Seal once the answer to the present request is on its way."""
-        self._sealing = asyncio.get_running_loop().create_task(self.sealing.seal())
+    def seal_after_answer(self) -> None:
+        """Ask that the server be sealed once the present request is on record, and before it is answered."""
+        self._seal_asked = True
+
+    async def seal_if_asked(self) -> None:
+        """Seal where the request that is ending asked for it."""
+        if self._seal_asked:
+            self._seal_asked = False
+            await self.sealing.seal()
 
     async def _identify(self) -> None:
         storage = self.barrier.view("core/cluster/")

@@ -111,3 +111,15 @@ async def test_what_was_written_is_there_after_unsealing(live: Live) -> None:
     await live.server.sealing.seal()
     await live.post("sys/unseal", {"key": live.unseal_key}, token="")
     assert (await live.get("secret/data/a")).data["data"] == {"x": "1.5"}
+
+
+async def test_a_server_is_sealed_when_it_says_so(live: Live) -> None:
+    assert (await live.post("sys/seal")).status == 204
+    assert (await live.get("sys/seal-status", token="")).body["sealed"] is True
+    assert (await live.get("secret/data/a")).status == 503
+
+
+async def test_who_may_not_seal_does_not(live: Live) -> None:
+    token = await live.make_token(policies=["default"])
+    assert (await live.post("sys/seal", token=token)).status == 403
+    assert (await live.get("sys/seal-status", token="")).body["sealed"] is False

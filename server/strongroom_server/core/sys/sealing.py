@@ -50,7 +50,7 @@ class Sealing(Area):
     @write("seal", sudo=True)
     async def seal(self) -> None:
         """Seal the server: it forgets its keys."""
-        self.server.seal_soon()
+        self.server.seal_after_answer()
 
     @write("step-down", sudo=True)
     async def step_down(self) -> None:
