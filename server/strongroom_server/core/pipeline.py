@@ -46,9 +46,30 @@ _NO_TOKEN = Decision(allowed=False, reason="no valid token")
 
 
 async def serve(server: "Server", request: Request) -> Response:
-    """Return the answer to a request; raises RequestError."""
+    """Return the answer to a request; raises RequestError, and whatever a fault of ours raises, on record too."""
     exchange = Exchange(server, request)
     started = server.clock.now()
+    fault = await _walk(exchange)
+    if exchange.recorded and server.audit.devices:
+        try:
+            await server.audit.response(exchange)
+        except AuditError as error:
+            raise Internal("internal error: no audit device took the answer") from error
+    server.timings.add(exchange, started)
+    if exchange.spent and exchange.token is not None:
+        await server.revocation.end_token(exchange.token)
+    await server.seal_if_asked()
+    if fault is not None:
+        raise fault
+    if exchange.error is not None:
+        raise exchange.error
+    if exchange.headers:
+        exchange.response.headers |= exchange.headers
+    return exchange.response
+
+
+async def _walk(exchange: Exchange) -> Exception | None:
+    """Take the steps in order. What stops them becomes the exchange's error; a fault of ours is returned as it is."""
     try:
         for step in STEPS:
             if (pending := step(exchange)) is not None:
@@ -59,24 +80,14 @@ async def serve(server: "Server", request: Request) -> Response:
         exchange.error = InvalidRequest("the request holds something that is nested too deeply")
         exchange.error.__cause__ = error
     except asyncio.CancelledError:
-        flight = server.in_flight.get(request.id)
+        flight = exchange.server.in_flight.get(exchange.request.id)
         if flight is None or not flight.forgive():
             raise
         exchange.error = Overdue()
-    if exchange.recorded and server.audit.devices:
-        try:
-            await server.audit.response(exchange)
-        except AuditError as error:
-            raise Internal("internal error: no audit device took the answer") from error
-    server.timings.add(exchange, started)
-    if exchange.spent and exchange.token is not None:
-        await server.revocation.end_token(exchange.token)
-    await server.seal_if_asked()
-    if exchange.error is not None:
-        raise exchange.error
-    if exchange.headers:
-        exchange.response.headers |= exchange.headers
-    return exchange.response
+    except Exception as error:  # noqa: BLE001 - the record says that it failed; the mapper to HTTP takes it from there
+        exchange.error = Internal("internal error")
+        return error
+    return None
 
 
 def resolve_mount(exchange: Exchange) -> None:

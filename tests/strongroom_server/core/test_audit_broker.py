@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.strongroom_server.live import Live
 
 
@@ -87,3 +89,20 @@ async def test_devices_come_back_after_unsealing(live: Live, tmp_path: Path) -> 
     assert len(lines(log)) == before + 2
     await live.delete("sys/audit/file")
     assert (await live.get("sys/audit")).data == {}
+
+
+async def test_a_fault_of_ours_is_on_record_without_its_cause(live: Live, tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    await enable(live, log)
+    mount = live.server.mounts.at("secret/")
+    assert mount is not None
+
+    async def fail(*arguments: object) -> None:
+        raise RuntimeError("a secret cause")
+
+    mount.engine.call = fail  # type: ignore[assignment, method-assign, union-attr]
+    with pytest.raises(RuntimeError):
+        await live.get("secret/data/a")
+    last = lines(log)[-1]
+    assert (last["type"], last["request"]["path"], last["error"]) == ("response", "secret/data/a", "internal error")
+    assert "a secret cause" not in log.read_text()
