@@ -1,9 +1,7 @@
 """OpenBao's entries, field by field and in order: its raw log gives the facts, its hashed one what we must print."""
 
 import json
-import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -19,13 +17,9 @@ import pytest
 from strongroom_server.audit.entries import Event, Target, Token, Verdict, request_entry, response_entry
 from strongroom_server.audit.redaction import Redaction
 from strongroom_server.sdk.request import Auth, Connection, Lease, Operation, Request, Response, WrapInfo
+from tests.bao import program
 
-BAO = os.environ.get("BAO") or shutil.which("bao") or "/tmp/team/bao"
-pytestmark = [
-    pytest.mark.peer,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(BAO).exists(), reason="the OpenBao program is not there (BAO=…)"),
-]
+pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
 
 class Peer:
@@ -43,7 +37,7 @@ class Peer:
             f'api_addr = "http://{self.address}"\nunsafe_allow_api_audit_creation = true\n'
         )
         self.process = subprocess.Popen(
-            [BAO, "server", "-config", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [program(), "server", "-config", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
     def call(self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str) -> Any:
