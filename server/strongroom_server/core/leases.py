@@ -247,10 +247,6 @@ class LeaseStore:
         if entry is not None:
             await self._drop(entry)
 
-    def revoke_later(self, lease_id: str) -> None:
-        """End a lease in the background, with retries."""
-        self._spawn(self._end(lease_id))
-
     # -- many leases --------------------------------------------------------------------------------------------
 
     async def ids(self, prefix: str) -> list[str]:
