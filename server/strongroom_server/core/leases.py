@@ -72,8 +72,10 @@ Revoke = Callable[[LeaseEntry], Awaitable[None]]
 class LeaseStore:
     """All leases. ``revoke`` takes one secret or token back at its source and raises where it could not."""
 
-    def __init__(self, storage: Storage, clock: Clock, revoke: Revoke) -> None:
+    def __init__(self, storage: Storage, clock: Clock, revoke: Revoke, suffix: str = "") -> None:
+        """In a namespace ``suffix`` (".<id>") ends the ids."""
         self._storage = storage
+        self._suffix = suffix
         self._clock = clock
         self._take_back = revoke
         self._ends: dict[str, float] = {}
@@ -167,7 +169,7 @@ class LeaseStore:
 
     def new_id(self, path: str) -> str:
         """Return a fresh lease id for a secret read at ``path``."""
-        return f"{path.rstrip('/')}/{random_text(24)}"
+        return f"{path.rstrip('/')}/{random_text(24)}{self._suffix}"
 
     def changes(self, entry: LeaseEntry) -> list[Change]:
         """Return what stores a lease (keys relative to this store)."""

@@ -43,7 +43,7 @@ class Revocation:
         server = self._server
         if not token.lease_id:  # it has no end of its own: give it one, so that a crash cannot leave it half ended
             now = server.clock.now()
-            token = replace(token, lease_id=f"{token.path}/{token.hash}", expires=now)
+            token = replace(token, lease_id=server.tokens.lease_id(token.path, token.hash), expires=now)
             lease = token_lease(
                 token.lease_id, token.path, token.path, token=token.hash, issued=token.created, expires=now,
                 renewable=False, ttl=0,

@@ -90,8 +90,14 @@ def random_text(length: int) -> str:
 class TokenStore:
     """Tokens in storage, with the live ones in memory."""
 
-    def __init__(self, storage: Storage, clock: Clock, on_end: Callable[[str], Awaitable[None]]) -> None:
-        """``on_end(hash)`` takes what else belongs to an ended token (its cubbyhole)."""
+    def __init__(self, storage: Storage, clock: Clock, on_end: Callable[[str], Awaitable[None]], suffix: str = "",
+                 above: "TokenStore | None" = None) -> None:  # fmt: skip
+        """``on_end(hash)`` takes what else belongs to an ended token (its cubbyhole).
+
+        In a namespace ``suffix`` (".<id>") ends tokens and accessors, and parents may be in the store ``above``.
+        """
+        self._suffix = suffix
+        self._above = above
         self._storage = storage
         self._clock = clock
         self._on_end = on_end
@@ -120,11 +126,11 @@ class TokenStore:
     def issue(self, auth: Auth, path: str, *, token: str = "", parent: str = "", role: str = "") -> tuple[str, Token]:
         """Return a new token's text and record from a filled ``auth`` (its ``ttl`` granted); nothing is stored yet."""
         now = self._clock.now()
-        text = token or _PREFIXES[SERVICE] + random_text(SERVICE_LENGTH - 4)
+        text = token or _PREFIXES[SERVICE] + random_text(SERVICE_LENGTH - 4) + self._suffix
         hashed = self.hash(text)
         record = Token(
             hash=hashed,
-            accessor=random_text(24),
+            accessor=random_text(24) + self._suffix,
             policies=auth.policies,
             path=path,
             display_name=auth.display_name,
@@ -141,7 +147,7 @@ class TokenStore:
             no_default_policy=auth.no_default_policy,
             expires=now + auth.ttl if auth.ttl else 0,
             renewable=auth.renewable and bool(auth.ttl),
-            lease_id=f"{path}/{hashed}" if auth.ttl else "",
+            lease_id=self.lease_id(path, hashed) if auth.ttl else "",
             max_ttl=auth.max_ttl,
             internal=auth.internal,
             group_aliases=tuple(alias.name for alias in auth.group_aliases),
@@ -156,14 +162,14 @@ class TokenStore:
         record = replace(record, type=BATCH, accessor="", lease_id="", hash="")
         nonce = secrets.token_bytes(12)
         sealed = AESGCM(self._batch_key).encrypt(nonce, codec.encode(record), b"batch")
-        text = _PREFIXES[BATCH] + base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+        text = _PREFIXES[BATCH] + base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode() + self._suffix
         return text, replace(record, hash=self.hash(text))
 
     def _open_batch(self, text: str) -> Token | None:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        body = text.removeprefix(_PREFIXES[BATCH])
+        body = text.removeprefix(_PREFIXES[BATCH]).removesuffix(self._suffix)
         try:
             raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
             record = codec.decode(Token, AESGCM(self._batch_key).decrypt(raw[:12], raw[12:], b"batch"))
@@ -209,13 +215,23 @@ class TokenStore:
         """Return the live token, or None: unknown, expired, or a batch token whose parent has ended."""
         if text.startswith(_PREFIXES[BATCH]):
             token = self._open_batch(text)
-            if token is not None and token.parent and await self.by_hash(token.parent) is None:
+            if token is not None and token.parent and not await self._has(token.parent):
                 return None
         else:
             token = self._tokens.get(self.hash(text)) or await self.by_hash(self.hash(text))
         if token is None or token.expired(self._clock.now()):
             return None
         return token
+
+    async def _has(self, hashed: str) -> bool:
+        """Tell whether a token is here or above."""
+        if await self.by_hash(hashed) is not None:
+            return True
+        return self._above is not None and await self._above._has(hashed)
+
+    def lease_id(self, path: str, hashed: str) -> str:
+        """Return the id of a token's own lease."""
+        return f"{path}/{hashed}{self._suffix}"
 
     async def by_hash(self, hashed: str) -> Token | None:
         """Return the stored token, expired or not."""
