@@ -247,6 +247,13 @@ class Mounts:
         self._take(moved)
         return moved
 
+    async def restart(self, mount: Mount) -> None:
+        """Start a mount's engine anew over what it stored."""
+        if mount.engine is not None:
+            await mount.engine.close()
+        fresh = await self._starter(mount.table, mount.entry)
+        mount.engine, mount.broken = fresh.engine, fresh.broken
+
 
 async def clear(storage: Storage, prefix: str = "") -> None:
     """Remove everything below a prefix, a folder at a time."""

@@ -51,7 +51,7 @@ class Quorum(Generic[T]):
         if self.plan is None or self._sealing.config is None:
             raise InvalidRequest(f"no {what} in progress")
         if not hmac.compare_digest(nonce.encode(), self.nonce.encode()):
-            raise InvalidRequest(f"incorrect nonce supplied; nonce for this {what} operation is {self.nonce}")
+            raise InvalidRequest(f'incorrect nonce supplied; nonce for this {what} operation is "{self.nonce}"')
         check_share(share, self._sealing.config)
         if any(hmac.compare_digest(share, given) for given in self.shares):
             raise InvalidRequest("given key has already been provided during this generation operation")

@@ -67,7 +67,7 @@ class Renewal:
         )  # fmt: skip
 
     async def renew_lease(self, entry: LeaseEntry, increment: int) -> Response:
-        """Renew a lease, of a secret or of a token; raises InvalidRequest where it cannot be renewed."""
+        """Renew a secret's lease; raises InvalidRequest where it cannot be renewed, and for a token's."""
         server = self._server
         now = server.clock.now()
         if entry.expires and entry.expires <= now:
@@ -75,11 +75,7 @@ class Renewal:
         if not entry.renewable:
             raise InvalidRequest("lease is not renewable")
         if entry.kind == TOKEN:
-            token = await server.tokens.by_hash(entry.token)
-            if token is None:
-                raise InvalidRequest("lease not found")
-            auth, warnings = await self.renew_token(token, increment)
-            return Response(auth=auth, warnings=warnings)
+            raise InvalidRequest("tokens cannot be renewed through this endpoint")
         mount = server.mounts.at(entry.mount)
         if mount is None:
             raise InvalidRequest("the engine that made this lease is gone")

@@ -280,6 +280,17 @@ class Sealing:
                 await self._barrier.rekey(root_key, beside=[_stored(await ShamirWrap(key).wrap(root_key)), change])
             self.config = config
 
+    async def replace_root_key(self) -> None:
+        """Put the keyring under a new root key where the seal wraps it; people's shares stay as they are.
+
+        Raises InvalidRequest under Shamir's scheme: the key that wraps is then known to the holders alone.
+        """
+        if self._seal is None:
+            raise InvalidRequest("the holders of the shares are needed: use sys/rotate/root/init")
+        async with self._lock:
+            root_key = secrets.token_bytes(_KEY_LENGTH)
+            await self._barrier.rekey(root_key, beside=[_stored(await self._seal.wrap(root_key))])
+
 
 def check_numbers(count: int, threshold: int) -> None:
     """Raise InvalidRequest unless ``threshold`` of ``count`` shares can be made (Shamir over GF(256))."""

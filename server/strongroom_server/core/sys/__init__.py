@@ -21,7 +21,7 @@ from strongroom_server.core.sys.password_policies import PasswordPolicyArea
 from strongroom_server.core.sys.plugins import Plugins
 from strongroom_server.core.sys.policies import Policies
 from strongroom_server.core.sys.quotas import QuotaArea
-from strongroom_server.core.sys.rekey import Rekey
+from strongroom_server.core.sys.rotate_root import RotateRoot
 from strongroom_server.core.sys.sealing import Sealing
 from strongroom_server.core.sys.status import Status
 from strongroom_server.core.sys.tools import Tools
@@ -34,6 +34,6 @@ class Sys(Composed):
 
     AREAS = (
         Status, Sealing, Mounts, Policies, PasswordPolicyArea, Capabilities, Leases, Audit, Wrapping, Internal, Keys,
-        Metrics, Rekey, GenerateRoot, ServerConfig, InFlight, Tools, Loggers, Plugins, Unlicensed, Counters, Inspect,
-        QuotaArea, LockedUsers, Explain, OpenApi,
+        Metrics, RotateRoot, GenerateRoot, ServerConfig, InFlight, Tools, Loggers, Plugins, Unlicensed, Counters,
+        Inspect, QuotaArea, LockedUsers, Explain, OpenApi,
     )  # fmt: skip

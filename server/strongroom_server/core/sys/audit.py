@@ -92,5 +92,5 @@ class Audit(Area):
     async def hash(self, path: DevicePath, body: Given[Input]) -> dict[str, str]:
         """Return what a device writes in place of a value."""
         if "input" not in body.sent:
-            raise InvalidRequest("the \"input\" parameter is empty")
+            raise InvalidRequest('the "input" parameter is empty')
         return {"hash": self.server.audit.hash(path.strip("/") + "/", body.value.input.reveal())}

@@ -60,21 +60,18 @@ class GenerateRoot(Area):
         return self._quorum
 
     @read("generate-root/attempt", public=True)
+    @read("generate-root", public=True)
     async def read_attempt(self) -> Response:
         """Tell how far the attempt has come."""
         return self._state()
 
-    @read("generate-root", public=True)
-    async def read_attempt_short(self) -> Response:
-        """Tell how far the attempt has come."""
-        return self._state()
-
     @write("generate-root/attempt", public=True)
+    @write("generate-root", public=True)
     async def start_attempt(self, body: Given[Start]) -> Response:
         """Begin an attempt."""
         otp, key = body.value.otp.reveal(), body.value.pgp_key
         if otp and key:
-            raise InvalidRequest("only one of \"otp\" and \"pgp_key\" may be given")
+            raise InvalidRequest('only one of "otp" and "pgp_key" may be given')
         if otp and len(otp) != SERVICE_LENGTH:
             raise InvalidRequest(f"OTP string is wrong length: expected {SERVICE_LENGTH} characters")
         fingerprint = pgp.encrypt(b"", key).fingerprint if key else ""
@@ -83,6 +80,8 @@ class GenerateRoot(Area):
         return self._state(otp=made)
 
     @delete("generate-root/attempt", public=True)
+    @delete("generate-root", public=True)
+    @delete("generate-root-token/attempt")
     async def cancel_attempt(self) -> None:
         """Forget the attempt."""
         self.quorum.cancel()
@@ -103,6 +102,23 @@ class GenerateRoot(Area):
         return self._state(complete=True, nonce=nonce, progress=given, encoded_token=encoded,
                            encoded_root_token=encoded, pgp_fingerprint=plan.fingerprint)  # fmt: skip
 
+    # -- the same for those who have a token, within the envelope ---------------------------------------------------
+
+    @read("generate-root-token/attempt")
+    async def read_attempt_with_token(self) -> dict[str, Any]:
+        """Tell how far the attempt has come."""
+        return _enveloped(self._state())
+
+    @write("generate-root-token/attempt")
+    async def start_attempt_with_token(self, body: Given[Start]) -> dict[str, Any]:
+        """Begin an attempt."""
+        return _enveloped(await self.start_attempt(body))
+
+    @write("generate-root-token/update")
+    async def give_share_with_token(self, body: Given[Share]) -> dict[str, Any]:
+        """Hand in a share; the last one needed brings the token."""
+        return _enveloped(await self.give_share(body))
+
     def _state(self, **more: Any) -> Response:
         quorum = self.quorum
         plan = quorum.plan
@@ -112,3 +128,7 @@ class GenerateRoot(Area):
             "pgp_fingerprint": plan.fingerprint if plan else "", "otp": "", "otp_length": SERVICE_LENGTH,
         }  # fmt: skip
         return Response({**state, **more}, bare=True)
+
+
+def _enveloped(response: Response) -> dict[str, Any]:
+    return {name: value for name, value in (response.data or {}).items() if name != "encoded_root_token"}

@@ -24,6 +24,22 @@ class LeaseId:
     sync: Annotated[bool, "Wait until it is done."] = False
 
 
+@dataclass(frozen=True)
+class Which:
+    """Which leases to count or show (HTTP API, "sys/leases")."""
+
+    type: Annotated[str, 'Nothing for all, or "irrevocable".'] = ""
+    limit: Annotated[str, 'How many to show, or "none" for all of them.'] = str(10_000)
+    include_child_namespaces: Annotated[bool, "Those of namespaces below too."] = False
+
+    def check(self) -> None:
+        """Raise NotFound for a type that is not there, as the peer does, and InvalidRequest for a wrong limit."""
+        if self.type.lower() not in ("", "irrevocable"):
+            raise NotFound
+        if self.limit != "none" and not (self.limit.isascii() and self.limit.isdigit()):
+            raise InvalidRequest('limit: expected a number or "none"')
+
+
 class Leases(Area):
     """Secrets with an end."""
 
@@ -31,12 +47,13 @@ class Leases(Area):
     async def look_up(self, body: Given[LeaseId]) -> dict[str, Any]:
         """Describe a lease."""
         entry = await self.server.leases.get(_id(body.value))
-        return entry.facts(self.server.clock.now())
+        return {**entry.facts(self.server.clock.now()), "path": entry.path}
 
+    @list_("leases/lookup", sudo=True)
     @list_("leases/lookup/{prefix:any}", sudo=True)
-    async def list_leases(self, prefix: Prefix | None) -> dict[str, Any]:
+    async def list_leases(self, prefix: Prefix = "") -> dict[str, Any]:
         """List lease ids below a prefix."""
-        folder = (prefix or "").strip("/")
+        folder = prefix.strip("/")
         names = await self.server.leases.names(folder + "/" if folder else "")
         if not names:
             raise NotFound
@@ -125,23 +142,27 @@ class Leases(Area):
         """End every lease whose id begins so, also where the source refuses (older path)."""
         await self.revoke_force(prefix)
 
-    @read("leases")
-    async def irrevocable(self) -> dict[str, Any]:
+    @read("leases", sudo=True)
+    async def irrevocable(self, query: Given[Which]) -> dict[str, Any]:
         """List the leases whose revocation was given up."""
+        query.value.check()
         rows = [{"lease_id": lease_id, "error": error} for lease_id, error in self.server.leases.irrevocable().items()]
-        return {"lease_count": len(rows), "leases": rows}
+        most = len(rows) if query.value.limit == "none" else int(query.value.limit)
+        return {"lease_count": len(rows), "leases": rows[:most]}
 
     @read("leases/count")
-    async def count(self) -> dict[str, Any]:
-        """Count the leases by mount."""
+    async def count(self, query: Given[Which]) -> dict[str, Any]:
+        """Count the leases by mount: all of them, or the irrevocable ones alone."""
+        query.value.check()
+        leases = self.server.leases
         counts: dict[str, int] = {}
-        for lease_id in self.server.leases.ending():
+        for lease_id in leases.irrevocable() if query.value.type else leases.ending():
             found = self.server.mounts.find(lease_id)
             point = found[0].point if found else ""
             counts[point] = counts.get(point, 0) + 1
         return {"lease_count": sum(counts.values()), "counts": counts}
 
-    @write("leases/tidy", sudo=True)
+    @write("leases/tidy")
     async def tidy(self) -> Response:
         """Clean up what broken leases left behind."""
         return Response(warnings=["Tidy operation successfully started. Any information from the operation "

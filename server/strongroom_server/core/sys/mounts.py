@@ -88,7 +88,7 @@ class Mounts(Area):
         return self._tuning("secret", path)
 
     @read("auth/{path:rest}/tune", sudo=True)
-    @read("mounts/auth/{path:rest}/tune", sudo=True)
+    @read("mounts/auth/{path:rest}/tune")
     async def read_auth_tune(self, path: MountPath) -> Response:
         """Read an auth method's settings."""
         return self._tuning("auth", path)
@@ -99,7 +99,7 @@ class Mounts(Area):
         return await self._tune("secret", path, body)
 
     @write("auth/{path:rest}/tune", sudo=True)
-    @write("mounts/auth/{path:rest}/tune", sudo=True)
+    @write("mounts/auth/{path:rest}/tune")
     async def write_auth_tune(self, path: MountPath, body: Given[Tune]) -> Response:
         """Change an auth method's settings."""
         return await self._tune("auth", path, body)
@@ -230,7 +230,6 @@ class Mounts(Area):
         if migration not in self._migrations:
             raise NotFound
         return {"migration_id": migration, "migration_info": self._migrations[migration]}
-
 
 
 def _type_and_options(asked: Enable) -> tuple[str, dict[str, str] | None]:

@@ -191,8 +191,8 @@ class Rekey(Area):
 
     # -- the backup -------------------------------------------------------------------------------------------------
 
-    @read("rekey/backup", sudo=True)
-    @read("rekey/recovery-key-backup", sudo=True)
+    @read("rekey/backup")
+    @read("rekey/recovery-key-backup")
     async def read_backup(self) -> dict[str, Any]:
         """Return the encrypted shares that were kept."""
         kept = await load(self.server.barrier.view("core/"), _BACKUP, dict[str, Any])
@@ -201,8 +201,8 @@ class Rekey(Area):
         coded = {f: [base64.b64encode(bytes.fromhex(k)).decode() for k in keys] for f, keys in kept["keys"].items()}
         return {**kept, "keys_base64": coded}
 
-    @delete("rekey/backup", sudo=True)
-    @delete("rekey/recovery-key-backup", sudo=True)
+    @delete("rekey/backup")
+    @delete("rekey/recovery-key-backup")
     async def delete_backup(self) -> None:
         """Forget the encrypted shares that were kept."""
         await self.server.barrier.view("core/").commit([remove(_BACKUP)])

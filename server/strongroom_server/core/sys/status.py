@@ -95,7 +95,7 @@ class Status(Area):
                 "active_node": True, "last_echo": None, "version": VERSION}  # fmt: skip
         return {"nodes": [node]}
 
-    @read("host-info", sudo=True)
+    @read("host-info")
     async def host_info(self) -> dict[str, Any]:
         """Describe the machine the server runs on."""
         disk = shutil.disk_usage("/")
