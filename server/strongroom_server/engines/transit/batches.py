@@ -15,9 +15,8 @@ def items_of(batch: Any) -> list[dict[str, Any]]:
         raise InvalidRequest("failed to parse batch input: expected a list of objects")
     if not batch:
         raise InvalidRequest("missing batch input to process")
-    for item in batch:
-        if not isinstance(item, dict):
-            raise InvalidRequest("failed to parse batch input: expected a list of objects")
+    if set(map(type, batch)) != {dict}:
+        raise InvalidRequest("failed to parse batch input: expected a list of objects")
     return batch
 
 

@@ -1,12 +1,11 @@
 """transit/encrypt, decrypt, rewrap, datakey."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given
-from strongroom_server.engines.transit import batches, material
+from strongroom_server.engines.transit import batches, columns, material
 from strongroom_server.engines.transit.batches import Item, integer
 from strongroom_server.engines.transit.key_types import key_type
 from strongroom_server.engines.transit.keys import Keys
@@ -21,9 +20,6 @@ _NO_CONTEXT = (
     "missing 'context' for key derivation; the key was created using a derived key, which means additional, "
     "per-request information must be included in order to perform operations with the key"
 )
-
-
-_SPECIAL = frozenset({"associated_data", "context", "key_version", "nonce"})
 
 
 @dataclass(frozen=True)
@@ -66,8 +62,9 @@ class Encryption(Keys):
         usable = key.usable()
         if not usable.kind.encrypts:
             raise InvalidRequest(f"message encryption not supported for key type {usable.type}")
-        one = encrypt_one(usable) if single else encrypt_many(usable, len(items))
-        return _answer(items, one, body, single=single)
+        if not single and (results := columns.encrypt(usable, items)) is not None:
+            return Response({"batch_results": results})
+        return _answer(items, lambda item: encrypt(usable, item), body, single=single)
 
     async def _upsert(self, name: str, asked: Body, items: list[dict[str, Any]], request: Request) -> Key:
         if request.operation is not Operation.CREATE or (await self.settings()).disable_upsert:
@@ -83,6 +80,8 @@ class Encryption(Keys):
         """Decrypt."""
         items, single = _items(body, "ciphertext", "missing ciphertext to decrypt")
         key = (await self.key(name)).usable()
+        if not single and (results := columns.decrypt(key, items)) is not None:
+            return Response({"batch_results": results})
         return _answer(items, lambda item: {"plaintext": encode64(decrypt(key, item))}, body, single=single)
 
     @write("rewrap/{name}")
@@ -90,6 +89,8 @@ class Encryption(Keys):
         """Decrypt and encrypt again by the latest version, without showing the plaintext."""
         items, single = _items(body, "ciphertext", "missing ciphertext to decrypt")
         key = (await self.key(name)).usable()
+        if not single and (results := columns.rewrap(key, items)) is not None:
+            return Response({"batch_results": results})
 
         def one(item: Item) -> dict[str, Any]:
             return encrypt(key, {**item, "plaintext": encode64(decrypt(key, item))})
@@ -110,36 +111,6 @@ class Encryption(Keys):
         made = encrypt(key, {"plaintext": fresh, "context": asked.context, "key_version": asked.key_version,
                              "associated_data": asked.associated_data})  # fmt: skip
         return {**made, "plaintext": fresh} if form == "plaintext" else made
-
-
-def encrypt_one(key: Key) -> Callable[[Item], dict[str, Any]]:
-    """Return the operation of a single request."""
-    return lambda item: encrypt(key, item)
-
-
-def encrypt_many(key: Key, count: int) -> Callable[[Item], dict[str, Any]]:
-    """Return the operation of a batch. What is the same for all items is looked up once, and nonces are drawn at once.
-
-    Items that ask for more than a plain seal (a version, a context, associated data) go the way of a single one.
-    """
-    version = key.versions.get(key.latest)
-    if key.derived or not key.kind.symmetric or version is None or version.secret is None:
-        return encrypt_one(key)
-    cipher, number = material.aead(key.kind, version.secret), key.latest
-    prefix = versioned(number, "")
-    nonces = memoryview(os.urandom(material.NONCE * count))
-    used = 0
-
-    def one(item: Item) -> dict[str, Any]:
-        nonlocal used
-        if item.keys() & _SPECIAL:
-            return encrypt(key, item)
-        nonce = bytes(nonces[used : used + material.NONCE])
-        used += material.NONCE
-        sealed = nonce + cipher.encrypt(nonce, decode64(item["plaintext"]), None)
-        return {"ciphertext": prefix + encode64(sealed), "key_version": number}
-
-    return one
 
 
 def encrypt(key: Key, item: Item) -> dict[str, Any]:
@@ -205,7 +176,7 @@ def _items(body: Given[Body], wanted: str, missing: str) -> tuple[list[dict[str,
     asked = body.value
     if "batch_input" in body.sent:
         items = batches.items_of(asked.batch_input)
-        if any(wanted not in item for item in items):
+        if not all([wanted in item for item in items]):  # noqa: C419 - with a list it takes half the time
             raise InvalidRequest(missing)
         return items, False
     value = getattr(asked, wanted)

