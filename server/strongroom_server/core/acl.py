@@ -181,7 +181,7 @@ def _ends(rule: Rule) -> float:
 
 def _resolve(rule: Rule, values: Mapping[str, str]) -> str | None:
     try:
-        return resolve(rule.path, values)
+        return resolve(rule.path, values, rule.unsafe)
     except UnsafeTemplateValue:
         if "deny" in rule.capabilities:
             raise

@@ -13,6 +13,7 @@ from typing import Any
 
 from strongroom_common.durations import parse_duration
 from strongroom_common.hcl import Block, Body, HclError, Item, blocks, parse, plain
+from strongroom_server.core.policy_templates import UNSAFE
 
 CAPABILITIES = frozenset({"create", "delete", "deny", "list", "patch", "read", "scan", "sudo", "update"})
 _WRITE = frozenset({"create", "delete", "list", "read", "update"})
@@ -37,7 +38,8 @@ class PolicyError(HclError):
 class Rule:
     """One ``path`` block. Times are in seconds, ``expiration`` since the epoch; parameter names are in lower case.
 
-    ``unmet`` names a condition of the rule that this server cannot check: such a rule grants nothing.
+    ``unmet`` names a condition of the rule that this server cannot check: such a rule grants nothing. ``unsafe`` are
+    the characters that a template's value must not hold.
     """
 
     path: str
@@ -50,6 +52,7 @@ class Rule:
     pagination_limit: int = 0
     expiration: float | None = None
     unmet: str = ""
+    unsafe: str = UNSAFE
     line: int = 0
 
     @property

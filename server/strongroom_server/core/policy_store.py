@@ -1,5 +1,6 @@
 """Where ACL policies are kept, and the compiled rules of each token that asks."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -8,10 +9,11 @@ from strongroom_server.core.acl import Acl, compile_acl
 from strongroom_server.core.builtin_policies import DEFAULT_POLICY, RESPONSE_WRAPPING, RESPONSE_WRAPPING_POLICY, ROOT
 from strongroom_server.core.metrics import Metrics
 from strongroom_server.core.policies import Policy, parse_policy
+from strongroom_server.core.policy_entries import PolicyEntry, Terms
 from strongroom_server.core.policy_templates import UnsafeTemplateValue
 from strongroom_server.core.tokens import Token
 from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
-from strongroom_server.sdk.storage import Change, Storage
+from strongroom_server.sdk.storage import Change, Storage, load, save
 
 IMMUTABLE = (ROOT, RESPONSE_WRAPPING)
 _KEPT = 50_000
@@ -43,42 +45,66 @@ class PolicyStore:
         self._by_token: dict[str, Acl] = {}
         self._tokens_of: dict[str, set[str]] = {}  # those in _by_token, by entity
         self._by_names: dict[tuple[str, ...], Acl] = {}
+        self._writing = asyncio.Lock()  # a write reads the version before it
         self._changes = 0  # what was read before a change must not be kept after it
 
     async def start(self) -> None:
         """Store the policies that every server has, where they are not yet."""
         for name, text in (("default", DEFAULT_POLICY), (RESPONSE_WRAPPING, RESPONSE_WRAPPING_POLICY)):
             if await self._storage.get(name) is None:
-                await self._storage.commit([Change(name, text.encode())])
+                await save(self._storage, name, PolicyEntry(text, 1, self._clock.now()))
 
-    async def names(self) -> list[str]:
-        """Return the names of all policies, sorted, root last as it is not stored."""
+    async def names(self, folder: str = "") -> list[str]:
+        """Return the names of all policies below ``folder`` ("" or ending in a slash), sorted.
+
+        Those that have expired are left out; root, which is not stored, is the last of all.
+        """
         with self._metrics.timed("vault.policy.list_policies", self._clock):
-            stored = await self._storage.list()
-        return [*sorted({*stored} - {RESPONSE_WRAPPING, ROOT}), ROOT]
+            found = [name for name in await self._below(folder) if await self.entry(name) is not None]
+        return sorted({*found} - {*IMMUTABLE}) + ([] if folder else [ROOT])
+
+    async def _below(self, folder: str) -> list[str]:
+        names = [folder + name for name in await self._storage.list(folder)]
+        deeper = [await self._below(name) for name in names if name.endswith("/")]
+        return [name for name in names if not name.endswith("/")] + [name for below in deeper for name in below]
+
+    async def entry(self, name: str) -> PolicyEntry | None:
+        """Return a policy as it was written, unless it has expired."""
+        if name == ROOT:
+            return PolicyEntry("")
+        with self._metrics.timed("vault.policy.get_policy", self._clock):
+            entry = await load(self._storage, name, PolicyEntry)
+        return None if entry is None or entry.expired(self._clock.now()) else entry
 
     async def text(self, name: str) -> str | None:
         """Return a policy's text as it was written."""
-        if name == "root":
-            return ""
-        with self._metrics.timed("vault.policy.get_policy", self._clock):
-            raw = await self._storage.get(name)
-        return None if raw is None else raw.decode()
+        entry = await self.entry(name)
+        return None if entry is None else entry.text
 
-    async def write(self, name: str, text: str) -> None:
-        """Check and store a policy; raises InvalidRequest with line and column for a bad one."""
+    async def write(self, name: str, text: str, terms: Terms | None = None, cas: int | None = None) -> None:
+        """Check and store a policy; raises InvalidRequest, with line and column for a bad one.
+
+        ``cas`` is the version that it must follow on, where the client says so: 0 or -1 where there must be none.
+        """
         if name in IMMUTABLE:
-            raise InvalidRequest(f"cannot update {name!r} policy")
+            raise InvalidRequest(f'cannot update "{name}" policy')
+        terms = terms or Terms()
         _parse(name, text)
-        with self._metrics.timed("vault.policy.set_policy", self._clock):
-            await self._storage.commit([Change(name, text.encode())])
-        self._parsed.pop(name, None)
-        self.forget()
+        async with self._writing:
+            before = await self.entry(name) or PolicyEntry("")
+            before.check_cas(cas, terms)
+            entry = PolicyEntry(text, before.version + 1, self._clock.now(), terms)
+            if entry.expired(entry.modified):
+                raise InvalidRequest("refusing to update policy as expiration time has already elapsed")
+            with self._metrics.timed("vault.policy.set_policy", self._clock):
+                await save(self._storage, name, entry)
+            self._parsed.pop(name, None)
+            self.forget()
 
     async def delete(self, name: str) -> None:
         """Remove a policy; removing none is fine."""
         if name in (*IMMUTABLE, "default"):
-            raise InvalidRequest(f"cannot delete {name!r} policy")
+            raise InvalidRequest(f'cannot delete "{name}" policy')
         with self._metrics.timed("vault.policy.delete_policy", self._clock):
             await self._storage.commit([Change(name, None)])
         self._parsed.pop(name, None)
@@ -150,8 +176,8 @@ class PolicyStore:
         if name in self._parsed:
             return self._parsed[name]
         changes = self._changes
-        text = await self.text(name)
-        policy = None if text is None else parse_policy(name, text)
+        entry = await self.entry(name)
+        policy = None if entry is None else entry.policy(name)
         if changes == self._changes:
             self._parsed[name] = policy
         return policy

@@ -1,7 +1,7 @@
 """``{{identity.entity.name}}`` in a rule's path, filled in for the entity that asks.
 
 An entity's name and metadata may be chosen by others than the policy's author. So a value that would act as a
-wildcard or open another folder is never put in (OpenBao GH-3401; Vault substitutes it blindly).
+wildcard or open another folder is not put in unless the policy says so (OpenBao GH-3401; Vault substitutes blindly).
 
 The selectors, whose values identity supplies, are ``identity.entity.`` with ``id``, ``name``, ``metadata.KEY`` and
 ``aliases.ACCESSOR.`` with ``id``, ``name``, ``metadata.KEY``, ``custom_metadata.KEY``; and for each group that the
@@ -9,31 +9,30 @@ entity belongs to ``identity.groups.ids.ID.`` and ``identity.groups.names.NAME.`
 ``metadata.KEY``.
 """
 
-import re
 from collections.abc import Mapping
 
 from strongroom_server.lib.braces import braced
 
-_UNSAFE = re.compile(r"[*+/]")
+UNSAFE = "*+/"
 
 
 class UnsafeTemplateValue(ValueError):
-    """A value holds ``*``, ``+`` or ``/``; the message names the template, never the value."""
+    """A value holds what it must not; the message names the template, never the value."""
 
 
-def resolve(path: str, values: Mapping[str, str]) -> str | None:
+def resolve(path: str, values: Mapping[str, str], unsafe: str = UNSAFE) -> str | None:
     """Return a rule's path with ``values`` (by selector) filled in, or None where one is missing.
 
-    Raises UnsafeTemplateValue for a value that must not be put in.
+    Raises UnsafeTemplateValue for a value that holds a character of ``unsafe``.
     """
     resolved, end = "", 0
     for template in braced(path):
         value = values.get(template.content)
         if value is None:
             return None
-        if _UNSAFE.search(value):
+        if not set(unsafe).isdisjoint(value):
             name = path[template.start : template.end]
-            raise UnsafeTemplateValue(f'the value of {name} in "{path}" holds "*", "+" or "/"')
+            raise UnsafeTemplateValue(f'the value of {name} in "{path}" holds one of "{unsafe}"')
         resolved += path[end : template.start] + value
         end = template.end
     return (resolved + path[end:]).removeprefix("/")
