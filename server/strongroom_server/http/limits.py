@@ -57,13 +57,23 @@ class JsonLimits:
     def check(self, raw: bytes, data: Any) -> None:
         """Raise TooComplex for ``data``, parsed from ``raw``."""
         suspicious = (
-            raw.count(b"[") + raw.count(b"{") > self.depth
-            or raw.count(b",") >= min(self.entries, self.elements)
+            raw.count(b",") >= min(self.entries, self.elements)
             or raw.count(b'"') > 2 * self.strings
             or len(raw) > self.text
         )
         if suspicious:
             self._walk(data)
+        elif raw.count(b"[") + raw.count(b"{") > self.depth:  # a batch of small objects, most often
+            self._check_depth(data)
+
+    def _check_depth(self, data: Any) -> None:
+        level = [data]
+        for _ in range(self.depth):
+            insides = [value.values() if type(value) is dict else value for value in level]
+            level = [item for inside in insides for item in inside if type(item) is dict or type(item) is list]
+            if not level:
+                return
+        raise TooComplex(f"nested deeper than {self.depth} levels")
 
     def _walk(self, data: Any) -> None:
         waiting, strings = [(data, 1)], 0
