@@ -5,8 +5,10 @@ status such as "404"; of two, the closer one holds.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
+
+from strongroom_server.http.messages import Answer, head_of
 
 _ALWAYS = {"Cache-Control": "no-store", "Content-Type": "application/json",
            "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
@@ -23,6 +25,7 @@ class AnswerHeaders:
         self._custom = checked(custom)
         self._server = server
         self._by_status: dict[int, dict[str, str]] = {}
+        self._heads: dict[int, bytes] = {}
 
     def of(self, status: int) -> dict[str, str]:
         """Return the headers for a status; the same object each time, not to be changed."""
@@ -35,6 +38,17 @@ class AnswerHeaders:
             found |= self._server
             self._by_status[status] = found
         return found
+
+    def answer(self, status: int, body: bytes | AsyncIterator[bytes],
+               more: Mapping[str, str] | None = None) -> Answer:  # fmt: skip
+        """Return an answer with the headers for its status; ``more`` hold over them."""
+        headers = self.of(status)
+        if more:
+            return Answer(status, {**headers, **more}, body)
+        head = self._heads.get(status)
+        if head is None:
+            head = self._heads[status] = head_of(status, headers)
+        return Answer(status, headers, body, head)
 
 
 def checked(custom: Mapping[str, Any]) -> dict[str, dict[str, str]]:

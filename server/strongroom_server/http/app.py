@@ -8,12 +8,12 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
-from aiohttp import web
 
 from strongroom_common.durations import parse_duration
 from strongroom_server.config import Listener
@@ -25,11 +25,10 @@ from strongroom_server.http.answer_headers import AnswerHeaders
 from strongroom_server.http.errors import answer
 from strongroom_server.http.forwarded import Forwarding
 from strongroom_server.http.limits import JsonLimits, TooComplex
-from strongroom_server.http.tls import client_certificates
+from strongroom_server.http.messages import Answer, Message
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import (
     InvalidRequest,
-    NotFound,
     Overdue,
     PermissionDenied,
     RequestError,
@@ -78,14 +77,14 @@ class App:
         self.listener = listener = listener or Listener()
         self._limits = JsonLimits.of(listener)
         self._forwarding = Forwarding.of(listener)
-        self._access = access_of(listener)
+        self.access = access_of(listener)
         self._headers = AnswerHeaders(listener.custom_response_headers, headers or {})
         self._reading = listener.http_read_timeout or inf
         self._serving = listener.max_request_duration or inf
         own = Cors(listener.cors_allowed_origins, listener.cors_allowed_headers)
         self._cors = own if listener.cors_enabled else Cors()
 
-    async def handle(self, message: web.BaseRequest) -> web.Response:
+    async def handle(self, message: Message) -> Answer:
         """Answer one HTTP message."""
         request_id = fresh_id()
         flight = self._board(message, request_id)
@@ -104,17 +103,17 @@ class App:
         finally:
             del self._server.in_flight[request_id]
 
-    def _board(self, message: web.BaseRequest, request_id: str) -> Flight:
+    def _board(self, message: Message, request_id: str) -> Flight:
         """Put the request on the list of those under way. Its body has a time of its own to arrive."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has its task
-        due = self._reading + message._loop.time()
-        now, path = self._server.clock.now(), _printable(message._message.path)
-        flight = Flight(task, now, due, message.method, path, message.remote or "")
+        due = self._reading + asyncio.get_running_loop().time()
+        now, path = self._server.clock.now(), _printable(message.target)
+        flight = Flight(task, now, due, message.method, path, message.origin.remote_address)
         self._server.in_flight[request_id] = flight
         return flight
 
-    async def _handle(self, message: web.BaseRequest, request_id: str, flight: Flight) -> web.Response:
+    async def _handle(self, message: Message, request_id: str, flight: Flight) -> Answer:
         path, query = _target(message)
         if not path.startswith("/v1/"):
             return self._outside(path)
@@ -123,10 +122,10 @@ class App:
         if "/.." in path and ".." in path.split("/"):
             raise InvalidRequest("relative paths not supported")
         flight.request = request = await self._request(message, path[4:], query, request_id)
-        flight.due = self._serving + message._loop.time()
+        flight.due = self._serving + asyncio.get_running_loop().time()
         return self._answer(await self._server.handle(request), request_id)
 
-    async def _handle_origin(self, message: web.BaseRequest, request_id: str, flight: Flight) -> web.Response:
+    async def _handle_origin(self, message: Message, request_id: str, flight: Flight) -> Answer:
         """Let web pages of other origins ask only where they may (Fetch standard, "CORS protocol")."""
         origin = message.headers.get("Origin")
         wanted = message.headers.get("Access-Control-Request-Method")
@@ -138,24 +137,21 @@ class App:
         preflight = message.method == "OPTIONS"
         if preflight:
             status = 200 if wanted in METHODS else 405
-            answer = web.Response(status=status, headers=self._headers.of(status))
+            answer = Answer(status, self._headers.of(status))
         else:
             try:
                 answer = await self._handle(message, request_id, flight)
             except Exception as error:  # noqa: BLE001 - the page shall be able to read what went wrong
                 answer = self._failed(error, request_id)
-        answer.headers.update(allowing.answer_headers(origin, preflight=preflight and answer.status != 405))
-        return answer
+        return answer.beside(allowing.answer_headers(origin, preflight=preflight and answer.status != 405))
 
-    def _failed(self, error: BaseException, request_id: str) -> web.Response:
+    def _failed(self, error: BaseException, request_id: str) -> Answer:
         status, body = answer(error, request_id)
         for kind, limit in _REFUSALS:
             if isinstance(error, kind):
                 self.refused(limit)
-        headers = self._headers.of(status)
-        if isinstance(error, RequestError) and error.headers:
-            headers = headers | dict(error.headers)
-        return web.Response(body=body, status=status, headers=headers)
+        headers = error.headers if isinstance(error, RequestError) else None
+        return self._headers.answer(status, body, headers)
 
     @property
     def flights(self) -> Flights:
@@ -166,16 +162,16 @@ class App:
         """Count a request that was over one of the listener's limits."""
         self._server.metrics.count("vault.http.refused", (("limit", limit),))
 
-    def _outside(self, path: str) -> web.Response:
+    def _outside(self, path: str) -> Answer:
         if path == "/":
-            return web.Response(status=307, headers={"Location": "/ui/"})
-        return web.Response(body=b'{"errors":[]}', status=404, headers=self._headers.of(404))
+            return Answer(307, {"Location": "/ui/"})
+        return self._headers.answer(404, b'{"errors":[]}')
 
-    def _redirect(self, path: str, query: str) -> web.Response:
+    def _redirect(self, path: str, query: str) -> Answer:
         location = quote(path) + (f"?{query}" if query else "")
-        return web.Response(status=307, headers={**self._headers.of(307), "Location": location})
+        return self._headers.answer(307, b"", {"Location": location})
 
-    async def _request(self, message: web.BaseRequest, path: str, query: str, request_id: str) -> Request:
+    async def _request(self, message: Message, path: str, query: str, request_id: str) -> Request:
         method = message.method
         operation = _OPERATIONS.get(method)
         if operation is None:
@@ -184,10 +180,11 @@ class App:
         headers = message.headers
         data: dict[str, Any] = {}
         opaque = b""
-        if method in _WITH_BODY and message.content_type in _OPAQUE:
-            opaque = await self._read(message)
+        kind = _media_type(headers)
+        if method in _WITH_BODY and kind in _OPAQUE:
+            opaque = await message.read(self.listener.max_request_size)
         elif method in _WITH_BODY:
-            data = await self._body(message, method)
+            data = await self._body(message, method, kind)
             data = parameters | data if parameters and method != "PATCH" else data
         elif parameters:
             data = dict(parameters)
@@ -206,33 +203,26 @@ class App:
             operation, path, data, token=token, headers=headers, connection=self._connection(message), id=request_id,
             body=opaque,
         )  # fmt: skip
-        namespace = headers.get("X-Vault-Namespace", "").strip("/")
-        if namespace not in {"", "root"}:
-            raise NotFound(f"namespace {namespace!r} not found: this server has the root namespace alone")
+        if namespace := headers.get("X-Vault-Namespace"):
+            request.namespace = _printable(namespace)
         if wrap := headers.get("X-Vault-Wrap-TTL"):
             request.wrap_ttl = _wrap_ttl(wrap)
         return request
 
-    def _connection(self, message: web.BaseRequest) -> Connection:
-        transport = message.transport
-        peer = transport.get_extra_info("peername") if transport else None
-        address, port = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
-        if self._forwarding is not None:
-            address = self._forwarding.address(address, message.headers.getall("X-Forwarded-For", ()))
-        connection = Connection(address, port, access=self._access)
-        secured = transport.get_extra_info("ssl_object") if transport else None
-        if secured is not None:
-            connection.certificates = client_certificates(secured)
-        return connection
+    def _connection(self, message: Message) -> Connection:
+        origin = message.origin
+        if not self._forwarding.proxies:
+            return origin
+        address = self._forwarding.address(origin.remote_address, message.headers.getall("X-Forwarded-For", ()))
+        return replace(origin, remote_address=address)
 
-    async def _body(self, message: web.BaseRequest, method: str) -> dict[str, Any]:
-        raw = await self._read(message)
-        if method == "PATCH" and message.content_type != _MERGE_PATCH:
-            given = message.content_type
-            raise UnsupportedMediaType(f"PATCH requires Content-Type of {_MERGE_PATCH}, provided {given}")
+    async def _body(self, message: Message, method: str, kind: str) -> dict[str, Any]:
+        raw = await message.read(self.listener.max_request_size)
+        if method == "PATCH" and kind != _MERGE_PATCH:
+            raise UnsupportedMediaType(f"PATCH requires Content-Type of {_MERGE_PATCH}, provided {kind}")
         if not raw or raw.isspace():
             return {}
-        if message.content_type == "application/x-www-form-urlencoded" and raw[:1] != b"{":
+        if kind == "application/x-www-form-urlencoded" and raw[:1] != b"{":
             return dict(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
         self._limits.check_text(raw)
         try:
@@ -248,43 +238,19 @@ class App:
         self._limits.check(raw, data)
         return data
 
-    async def _read(self, message: web.BaseRequest) -> bytes:
-        try:
-            return await self._read_all(message)
-        except (ConnectionResetError, web.RequestPayloadError):  # it ends early, or is not encoded as it says
-            raise InvalidRequest("failed to read the request body") from None
-        except web.HTTPRequestEntityTooLarge:  # once it is unpacked
-            raise TooLarge("http: request body too large") from None
-
-    async def _read_all(self, message: web.BaseRequest) -> bytes:
-        if message.content_length is not None:
-            if message.content_length > self.listener.max_request_size:
-                raise TooLarge("http: request body too large")
-            return await message.read()
-        chunks, size = [], 0
-        async for chunk in message.content.iter_any():  # chunked: the length is known only as it comes
-            size += len(chunk)
-            if size > self.listener.max_request_size:
-                raise TooLarge("http: request body too large")
-            chunks.append(chunk)
-        return b"".join(chunks)
-
-    def _answer(self, response: Response, request_id: str) -> web.Response:
+    def _answer(self, response: Response, request_id: str) -> Answer:
         raw = response.raw
         if raw is not None:
-            headers = self._headers.of(raw.status) | {"Content-Type": raw.content_type}
-            return web.Response(body=raw.body, status=raw.status, headers=headers | response.headers)
+            return self._headers.answer(raw.status, raw.body, {"Content-Type": raw.content_type} | response.headers)
         body, status = self._body_of(response, request_id)
-        headers = self._headers.of(status)
-        headers = headers | response.headers if response.headers else headers
-        return web.Response(body=body, status=status, headers=headers)
+        return self._headers.answer(status, body, response.headers)
 
-    def _body_of(self, response: Response, request_id: str) -> tuple[bytes | None, int]:
+    def _body_of(self, response: Response, request_id: str) -> tuple[bytes, int]:
         if response.bare:
             return codec.encode(response.data), response.status or 200
         empty = response.data is None and response.auth is None and response.lease is None and response.wrap is None
         if empty and not response.warnings and response.status in {0, 204}:
-            return None, 204
+            return b"", 204
         body = envelope(response, request_id)
         if response.top_level and response.data:
             body = response.data | body
@@ -297,11 +263,16 @@ def fresh_id() -> str:
     return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
 
 
-def _target(message: web.BaseRequest) -> tuple[str, str]:
-    raw, _, query = _printable(message._message.path).partition("?")
+def _target(message: Message) -> tuple[str, str]:
+    raw, _, query = _printable(message.target).partition("?")
     if "%" in raw:
         raw = unquote(raw)
     return raw, query
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    """Return what the body is said to be, without parameters; unsaid is unknown (RFC 9110, section 8.3)."""
+    return headers.get("Content-Type", "application/octet-stream").partition(";")[0].strip().lower()
 
 
 def _printable(text: str) -> str:

@@ -7,17 +7,25 @@ of aiohttp's request handler, as ``list_parser`` does.
 
 import asyncio
 import json
+import logging
 import resource
+from time import time
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_parser import HttpRequestParserPy
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from strongroom_server.core.in_flight import end_overdue
 from strongroom_server.http.app import App
 from strongroom_server.http.list_parser import HybridParser
+from strongroom_server.http.messages import Answer, Message
+from strongroom_server.http.tls import client_certificates
+from strongroom_server.sdk.request import Connection
+
+log = logging.getLogger("http")
 
 _LINE = 64 * 1024
 _HEADERS = 200
@@ -26,13 +34,14 @@ _SWEEP = 1.0  # seconds, or less where a limit is less
 
 
 class _Handler(RequestHandler):
-    __slots__ = ("_app", "_hybrid")
+    __slots__ = ("_app", "_hybrid", "_origin")
 
     def __init__(self, manager: "ConnectionServer", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
         self._app = manager.app
         self._hybrid = HybridParser(self._parser, self._slow_parser, loop.time)
         self._parser = self._hybrid  # type: ignore[assignment]  # same interface
+        self._origin: Connection | None = None
 
     def _slow_parser(self) -> Any:
         return HttpRequestParserPy(
@@ -40,6 +49,119 @@ class _Handler(RequestHandler):
             max_field_size=self.max_field_size, max_headers=self.max_headers,
             payload_exception=web.RequestPayloadError, max_msg_queue_size=self._max_msg_queue_size,
         )  # fmt: skip
+
+    async def start(self) -> None:
+        """Serve one message after the other, in this one task; aiohttp's own takes a task more for each."""
+        while not self._force_close:
+            if not self._messages:
+                self._waiter = self._loop.create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+            raw, payload = self._messages.popleft()
+            self._make_room()
+            keep = await self._serve(raw, payload)
+            self._decline_upgrade()
+            whole = payload.is_eof() or await self._read_off(payload)
+            if not keep or not whole or self._close or self._force_close:
+                break
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            if self._keepalive_handle is None:
+                self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    def _make_room(self) -> None:
+        """Let the parser and the socket go on where they waited for this message to be taken."""
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+
+    def _decline_upgrade(self) -> None:
+        """Go on with what came behind a request that asked for another protocol too (RFC 9110, section 7.8)."""
+        if not self._upgraded or self._messages or self._parser is None:
+            return
+        self._parser.set_upgraded(False)
+        self._upgraded = False
+        tail, self._message_tail = self._message_tail, b""
+        if tail:
+            self.data_received(tail)
+        if self._buffer_paused:
+            self._resume_reading_if_drained()
+
+    async def _serve(self, raw: Any, payload: StreamReader) -> bool:
+        """Answer one message; returns whether the connection lives on."""
+        message: Message | None = None
+        self._request_in_progress = True
+        try:
+            if isinstance(raw, _ErrInfo):
+                answer = self._refused(raw)
+            else:
+                message = Message(raw, payload, self._origin_of(), self.transport)
+                self._current_request = message  # type: ignore[assignment]  # it has what aiohttp asks of it
+                answer = await self._app.handle(message)
+            answer.keep_alive = (
+                answer.keep_alive and message is not None and message.keep_alive and answer.ends(message)
+            )
+            await self._write(answer, message)
+        except ConnectionError:  # the client has gone
+            return False
+        except Exception:
+            log.exception("an answer could not be written")
+            self.force_close()
+            return False
+        finally:
+            self._current_request = None
+            self._request_in_progress = False
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
+        return answer.keep_alive
+
+    async def _write(self, answer: Answer, message: Message | None) -> None:
+        transport = self.transport
+        if transport is None:
+            raise ConnectionResetError
+        for piece in answer.pieces(message, time()):
+            transport.write(piece)
+        if not isinstance(answer.body, bytes):
+            await self._write_on(answer, message)
+        elif self._paused:
+            await self._drain_helper()
+
+    async def _write_on(self, answer: Answer, message: Message | None) -> None:
+        """Write a body that comes in pieces."""
+        chunks = answer.in_chunks(message)
+        async for piece in answer.body:  # type: ignore[union-attr]  # bytes are written otherwise
+            if self.transport is None:
+                raise ConnectionResetError
+            self.transport.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunks else piece)
+            await self._drain_helper()
+        if chunks and self.transport is not None:
+            self.transport.write(b"0\r\n\r\n")
+
+    async def _read_off(self, payload: StreamReader) -> bool:
+        """Read what is left of a body that was not asked for; says whether all of it came in time."""
+        try:
+            async with asyncio.timeout(self._lingering_time):
+                while not payload.is_eof():
+                    await payload.readany()
+        except (TimeoutError, web.RequestPayloadError, ConnectionError):
+            return False
+        return True
+
+    def _origin_of(self) -> Connection:
+        """Return who is at the other end: asked once, it does not change."""
+        if self._origin is None:
+            peer = self.peername
+            secured: Any = None if self.transport is None else self.transport.get_extra_info("ssl_object")
+            address, port = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
+            certificates = client_certificates(secured) if secured is not None else ()
+            self._origin = Connection(address, port, certificates, self._app.access)
+        return self._origin
 
     def slow(self, before: float) -> bool:
         """Say whether its headers have been under way since ``before``."""
@@ -52,22 +174,20 @@ class _Handler(RequestHandler):
             body = json.dumps({"errors": [message]}).encode()
             self.transport.write(
                 f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+                f"Content-Length: {len(body)}\r\n\r\n".encode()
+                + body
             )
         self.force_close()
 
-    def handle_error(self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None,
-                     message: str | None = None) -> web.StreamResponse:  # fmt: skip
+    def _refused(self, error: Any) -> Answer:
         """Answer what is no HTTP message. Security 1: its text is not logged, it may hold a token."""
-        text = str(message or "")
-        if isinstance(exc, LineTooLong) or "headers" in text:
+        text, status = str(error.message or ""), error.status
+        if isinstance(error.exc, LineTooLong) or "headers" in text:
             status, text = 431, "header too large"
         self._app.refused("header_size" if status == 431 else "malformed")
         first = text.partition(":")[0].splitlines()[:1]
-        answer = web.Response(status=status, body=json.dumps({"errors": [first[0] if first else "bad request"]}),
-                              content_type="application/json")  # fmt: skip
-        answer.force_close()
-        return answer
+        body = json.dumps({"errors": [first[0] if first else "bad request"]}).encode()
+        return Answer(status, {"Content-Type": "application/json"}, body, keep_alive=False)
 
 
 class ConnectionServer(web.Server):
@@ -80,7 +200,7 @@ class ConnectionServer(web.Server):
         self._most = listener.max_connections or max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE, 1)
         self._sweeper: asyncio.Task[None] | None = None
         super().__init__(
-            app.handle, request_factory=_request_factory(listener.max_request_size), access_log=None,
+            app.handle, access_log=None,  # type: ignore[arg-type]  # aiohttp hands it on, and ``start`` alone calls it
             keepalive_timeout=listener.http_idle_timeout, lingering_time=2, max_line_size=_LINE, max_field_size=_LINE,
             max_headers=_HEADERS,
         )  # fmt: skip
@@ -119,13 +239,3 @@ class ConnectionServer(web.Server):
         for handler in self.connections:
             if isinstance(handler, _Handler) and handler.slow(now - self._header_seconds):
                 handler.refuse("408 Request Timeout", "the request's headers took too long", "header_timeout")
-
-
-def _request_factory(max_body: int) -> Any:
-    """Return aiohttp's own factory with our limit: its default refuses bodies over 1 MiB."""
-
-    def make(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-        loop = asyncio.get_running_loop()
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=max_body + 1)
-
-    return make

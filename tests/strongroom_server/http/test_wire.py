@@ -157,6 +157,55 @@ async def test_chunked_bodies_are_bodies_within_the_limit(wire: Wire) -> None:
     assert (await wire.answer())[0] == 413
 
 
+async def test_a_client_that_waits_to_send_its_body_is_told_to(wire: Wire) -> None:
+    body = b'{"data": {"x": 1}}'
+    await wire.send(message("POST", "secret/data/a", body, "Expect: 100-continue")[: -len(body)])
+    assert await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), 10) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    await wire.send(body)
+    assert (await wire.answer())[0] == 200
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+async def test_another_protocol_is_declined_by_answering_in_this_one(wire: Wire, protocol: str) -> None:
+    await wire.send(message("GET", "sys/health", b"", "Connection: Upgrade", f"Upgrade: {protocol}"))
+    assert (await wire.answer())[0] == 200
+    for _ in range(2):
+        await wire.send(LIST)
+        assert (await wire.answer())[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("version", "connection", "lives"),
+    [
+        pytest.param("1.1", "", True, id="http_1_1_goes_on"),
+        pytest.param("1.1", "close", False, id="http_1_1_ends_where_asked"),
+        pytest.param("1.0", "", False, id="http_1_0_ends"),
+        pytest.param("1.0", "keep-alive", True, id="http_1_0_goes_on_where_asked"),
+    ],
+)
+async def test_connections_live_as_long_as_they_say(wire: Wire, version: str, connection: str, lives: bool) -> None:
+    headers = f"Connection: {connection}\r\n" if connection else ""
+    await wire.send(f"GET /v1/sys/health HTTP/{version}\r\nHost: x\r\n{headers}\r\n".encode())
+    assert (await wire.answer())[0] == 200
+    if lives:
+        await wire.send(LIST)
+        assert (await wire.answer())[0] == 404
+    else:
+        assert await asyncio.wait_for(wire.reader.read(), 10) == b""
+
+
+async def test_head_says_how_long_the_body_would_be(wire: Wire) -> None:
+    await wire.send(message("HEAD", "sys/health") + message("GET", "sys/health"))
+    head = (await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), 10)).decode().lower()
+    assert re.search(r"content-length: [1-9]", head)
+    assert (await wire.answer())[0] == 200
+
+
+async def test_an_answer_too_large_is_refused_before_the_rest_has_come(wire: Wire) -> None:
+    await wire.send(message("POST", "secret/data/a", b"", "Content-Length: 1000000") + b"x" * 1000)
+    assert (await wire.answer())[0] == 413
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
