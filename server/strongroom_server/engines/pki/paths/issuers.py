@@ -58,7 +58,7 @@ class ReplaceInput:
 class IssuerPaths(Mount):
     """Keeps issuers."""
 
-    @list_("issuers")
+    @list_("issuers", public=True)
     async def list_issuers(self) -> dict[str, Any]:
         """List the issuers."""
         default = (await self.issuers.config()).default
