@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from strongroom_common.fields import Given
+from strongroom_server.engines.transit.agreement import KeyAgreement
+from strongroom_server.engines.transit.certificates import Certificates
 from strongroom_server.engines.transit.material import DIGESTS
 from strongroom_server.engines.transit.texts import decode64, encode64
-from strongroom_server.engines.transit.transfer import Transfer
 from strongroom_server.sdk.engine import write
 from strongroom_server.sdk.errors import InvalidRequest
 
@@ -33,7 +34,7 @@ class Random:
     source: Annotated[str, "platform, seal or all; all are the system's own."] = "platform"
 
 
-class Engine(Transfer):
+class Engine(Certificates, KeyAgreement):
     """Encrypts, signs and hashes for applications that hold no keys."""
 
     @write("hash")
@@ -73,4 +74,4 @@ def _formatted(data: bytes, form: str) -> str:
         return data.hex()
     if form == "base64":
         return encode64(data)
-    raise InvalidRequest(f"unsupported encoding format {form}; must be \"hex\" or \"base64\"")
+    raise InvalidRequest(f'unsupported encoding format {form}; must be "hex" or "base64"')

@@ -4,12 +4,14 @@ from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from strongroom_common.clock import rfc3339
 from strongroom_server.engines.transit import material
 from strongroom_server.engines.transit.key_types import BY_CODE, to_pkcs8
 from strongroom_server.engines.transit.records import Key, Version
 from strongroom_server.engines.transit.texts import decode64, encode64
+from strongroom_server.lib.x509 import load_public_key
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import InvalidRequest
 
@@ -17,8 +19,12 @@ _CURVES: dict[str, Any] = {"ecdsa-p256": ec.SECP256R1, "ecdsa-p384": ec.SECP384R
 _EMPTY = {
     "key": None, "hmac_key": None, "time": "0001-01-01T00:00:00Z", "ec_x": None, "ec_y": None, "ec_d": None,
     "rsa_key": None, "rsa_public_key": None, "public_key": "", "convergent_version": 0, "creation_time": 0,
-    "certificate_chain": None,
+    "certificate_chain": None, "external_key_ref": "",
 }  # fmt: skip
+
+
+_OF_VAULT = {(11, True): 10}
+"""Vault counts hmac keys, which alone have a size, as OpenBao counts xchacha20 ones."""
 
 
 def type_of(private: Any) -> str:
@@ -60,8 +66,7 @@ def dump(key: Key, now: float) -> bytes:
         "Imported": key.imported,
         "AllowImportedKeyRotation": key.allow_rotation,
         "soft_deleted": key.soft_deleted,
-        "KeySize": key.key_size,
-    }
+    } | ({"key_size": key.key_size} if key.key_size else {})
     first = key.minimum_available or 0
     archived = [entries.get(number, _EMPTY) for number in range(first, key.latest + 1)]
     return codec.encode({"policy": policy, "archived_keys": {"keys": archived}})
@@ -73,11 +78,12 @@ def _entry(key: Key, version: Version) -> dict[str, Any]:
         "hmac_key": encode64(version.hmac_key),
         "time": rfc3339(version.created),
         "creation_time": int(version.created),
+        "certificate_chain": [encode64(der) for der in version.chain] or None,
         "convergent_version": 3 if key.convergent else 0,
     }
     secret = version.secret
     if secret is None:
-        return {**entry, "public_key": material.public_text(key.kind, None, version.public)}
+        return entry | _public_entry(key, version)
     if key.kind.symmetric or key.type == "hmac":
         return {**entry, "key": encode64(secret)}
     if key.type == "ed25519":
@@ -94,6 +100,18 @@ def _entry(key: Key, version: Version) -> dict[str, Any]:
     return {**entry, "key": encode64(secret)}
 
 
+def _public_entry(key: Key, version: Version) -> dict[str, Any]:
+    public = material.public_of(key.kind, None, version.public)
+    if isinstance(public, rsa.RSAPublicKey):
+        numbers = public.public_numbers()
+        return {"rsa_public_key": {"N": numbers.n, "E": numbers.e}}
+    text = {"public_key": material.public_text(key.kind, None, version.public)}
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        point = public.public_numbers()
+        return {"ec_x": point.x, "ec_y": point.y} | text
+    return text
+
+
 def _rsa(private: rsa.RSAPrivateKey) -> dict[str, Any]:
     """Return the numbers as Go's crypto/rsa names them."""
     n = private.private_numbers()
@@ -106,7 +124,8 @@ def load(raw: bytes) -> Key:
     try:
         data = codec.loads(raw)
         policy, archived = data["policy"], data["archived_keys"]["keys"]
-        kind = BY_CODE[policy["type"]]
+        size = policy.get("key_size", 0)
+        kind = BY_CODE[_OF_VAULT.get((policy["type"], bool(size)), policy["type"])]
         first = policy.get("min_available_version", 0)
         versions = {
             number: _version(kind.name, entry)
@@ -119,7 +138,7 @@ def load(raw: bytes) -> Key:
             policy["convergent_encryption"], policy["exportable"], policy["allow_plaintext_backup"],
             policy["deletion_allowed"], max(policy["min_decryption_version"], 1), policy["min_encryption_version"],
             first, policy.get("auto_rotate_period", 0) // 10**9, policy.get("Imported", False),
-            policy.get("AllowImportedKeyRotation", False), policy.get("soft_deleted", False), policy.get("KeySize", 0),
+            policy.get("AllowImportedKeyRotation", False), policy.get("soft_deleted", False), size,
         )  # fmt: skip
     except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise InvalidRequest("the backup could not be read: expected what backup returned") from None
@@ -127,12 +146,30 @@ def load(raw: bytes) -> Key:
 
 def _version(kind: str, entry: dict[str, Any]) -> Version:
     hmac_key, created = decode64(entry["hmac_key"]), float(entry["creation_time"])
+    chain = tuple(decode64(der) for der in entry.get("certificate_chain") or ())
+    secret, public = _secret(kind, entry), None
+    if secret is None:
+        public = _public(kind, entry).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return Version(secret, hmac_key, created, public, chain)
+
+
+def _secret(kind: str, entry: dict[str, Any]) -> bytes | None:
     if entry.get("rsa_key"):
-        return Version(to_pkcs8(_from_rsa(entry["rsa_key"])), hmac_key, created)
+        return to_pkcs8(_from_rsa(entry["rsa_key"]))
     if entry.get("ec_d"):
-        return Version(to_pkcs8(ec.derive_private_key(entry["ec_d"], _CURVES[kind]())), hmac_key, created)
+        return to_pkcs8(ec.derive_private_key(entry["ec_d"], _CURVES[kind]()))
+    if not entry.get("key"):
+        return None
     secret = decode64(entry["key"])
-    return Version(secret[:32] if kind == "ed25519" else secret, hmac_key, created)
+    return secret[:32] if kind == "ed25519" else secret
+
+
+def _public(kind: str, entry: dict[str, Any]) -> Any:
+    if numbers := entry.get("rsa_public_key"):
+        return rsa.RSAPublicNumbers(numbers["E"], numbers["N"]).public_key()
+    if kind == "ed25519":
+        return ed25519.Ed25519PublicKey.from_public_bytes(decode64(entry["public_key"]))
+    return load_public_key(entry["public_key"])
 
 
 def _from_rsa(fields: dict[str, Any]) -> rsa.RSAPrivateKey:

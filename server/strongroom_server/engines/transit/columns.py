@@ -114,9 +114,10 @@ def _opener(key: Key, head: str) -> Any:
 
 
 def _cipher(key: Key, version: Version) -> Any:
-    if key.derived or not key.kind.symmetric or version.secret is None:
+    kind = key.kind
+    if key.derived or not kind.symmetric or version.secret is None or material.nonce_length(kind) != _NONCE:
         raise InvalidRequest
-    return material.aead(key.kind, version.secret)
+    return material.aead(kind, version.secret)
 
 
 def _results(before: str, texts: Sequence[bytes], after: str) -> Raw:

@@ -11,15 +11,10 @@ from strongroom_server.engines.transit.key_types import key_type
 from strongroom_server.engines.transit.keys import Keys
 from strongroom_server.engines.transit.records import Key
 from strongroom_server.engines.transit.store import Name
-from strongroom_server.engines.transit.texts import decode64, encode64, split_version, versioned
+from strongroom_server.engines.transit.texts import NO_CONTEXT, decode64, encode64, split_version, versioned
 from strongroom_server.sdk.engine import write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Operation, Request, Response
-
-_NO_CONTEXT = (
-    "missing 'context' for key derivation; the key was created using a derived key, which means additional, "
-    "per-request information must be included in order to perform operations with the key"
-)
 
 
 @dataclass(frozen=True)
@@ -107,6 +102,8 @@ class Encryption(Keys):
         if asked.bits not in {128, 256, 512}:
             raise InvalidRequest("invalid bit length: expected 128, 256 or 512")
         key = (await self.key(name)).usable()
+        if not key.kind.encrypts:
+            raise InvalidRequest(f"message encryption not supported for key type {key.type}")
         fresh = encode64(os.urandom(asked.bits // 8))
         made = encrypt(key, {"plaintext": fresh, "context": asked.context, "key_version": asked.key_version,
                              "associated_data": asked.associated_data})  # fmt: skip
@@ -157,7 +154,7 @@ def _context(key: Key, item: Item) -> bytes | None:
         return None
     context = item.get("context")
     if not context:
-        raise InvalidRequest(_NO_CONTEXT)
+        raise InvalidRequest(NO_CONTEXT)
     return decode64(context)
 
 

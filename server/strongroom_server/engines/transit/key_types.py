@@ -1,6 +1,6 @@
 """The kinds of keys, what each can do, and how a new one is made.
 
-Numbers in ``code`` are those of Vault's backups (its keysutil.KeyType): a key can go from one server to the other.
+Numbers in ``code`` are those of OpenBao's backups (its keysutil.KeyType): a key can go from one server to the other.
 """
 
 import os
@@ -27,7 +27,7 @@ class KeyType:
     @property
     def symmetric(self) -> bool:
         """Whether it is one secret for both directions, used with authenticated data (AEAD)."""
-        return self.name in {"aes128-gcm96", "aes256-gcm96", "chacha20-poly1305"}
+        return self.name in {"aes128-gcm96", "aes256-gcm96", "chacha20-poly1305", "xchacha20-poly1305"}
 
     @property
     def asymmetric(self) -> bool:
@@ -86,6 +86,7 @@ _ALL = (
     KeyType("aes256-gcm96", 0, _random(32), encrypts=True, derives=True),
     KeyType("aes128-gcm96", 8, _random(16), encrypts=True, derives=True),
     KeyType("chacha20-poly1305", 5, _random(32), encrypts=True, derives=True),
+    KeyType("xchacha20-poly1305", 11, _random(32), encrypts=True, derives=True),
     KeyType("ed25519", 2, _random(32), signs=True, derives=True),
     KeyType("ecdsa-p256", 1, _ec("SECP256R1"), signs=True),
     KeyType("ecdsa-p384", 6, _ec("SECP384R1"), signs=True),
@@ -93,7 +94,7 @@ _ALL = (
     KeyType("rsa-2048", 3, _rsa(2048), encrypts=True, signs=True, slow=True),
     KeyType("rsa-3072", 9, _rsa(3072), encrypts=True, signs=True, slow=True),
     KeyType("rsa-4096", 4, _rsa(4096), encrypts=True, signs=True, slow=True),
-    KeyType("hmac", 11, _random(0)),
+    KeyType("hmac", 10, _random(0)),
     KeyType("ml-dsa-44", 44, _ml_dsa(44), signs=True),
     KeyType("ml-dsa-65", 65, _ml_dsa(65), signs=True),
     KeyType("ml-dsa-87", 87, _ml_dsa(87), signs=True),

@@ -75,11 +75,13 @@ class Keys(KeyStore):
         if asked.convergent_encryption and not asked.derived:
             raise InvalidRequest("convergent encryption requires derivation to be enabled")
         if asked.derived and not kind.derives:
-            raise InvalidRequest(f"key derivation not supported for keys of type {asked.type}")
+            raise InvalidRequest(f"key derivation and convergent encryption not supported for keys of type {kind.name}")
         if asked.convergent_encryption and kind.name == "ed25519":
             raise InvalidRequest("convergent encryption not supported for keys of type ed25519")
         if kind.name == "hmac" and not 32 <= asked.key_size <= 512:
             raise InvalidRequest("invalid key_size for an hmac key: expected from 32 to 512 bytes")
+        if kind.name != "hmac" and asked.key_size:
+            raise InvalidRequest(f"key_size is not valid for algorithm {kind.name}")
         _check_period(asked.auto_rotate_period)
         key = Key(
             name, kind.name, {}, derived=asked.derived, convergent=asked.convergent_encryption,

@@ -25,9 +25,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
+from strongroom_server.engines.transit import xchacha
 from strongroom_server.engines.transit.key_types import KeyType
+from strongroom_server.engines.transit.xchacha import XChaCha20Poly1305
 from strongroom_server.sdk.errors import InvalidRequest
 
+Aead = AESGCM | ChaCha20Poly1305 | XChaCha20Poly1305
 NONCE = 12
 PUBLIC_NAMES = {"ecdsa-p256": "P-256", "ecdsa-p384": "P-384", "ecdsa-p521": "P-521"}
 HASHES: dict[str, Any] = {
@@ -37,19 +40,27 @@ HASHES: dict[str, Any] = {
 }  # fmt: skip
 DIGESTS = {name: name.replace("sha2-", "sha").replace("sha3-", "sha3_") for name in HASHES}
 """The same as ``hashlib`` calls them."""
+_CURVE_DIGESTS: dict[int, Any] = {256: hashes.SHA256, 384: hashes.SHA384, 521: hashes.SHA512}
 
 
 # -- symmetric -------------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1024)
-def _aead(chacha: bool, key: bytes) -> AESGCM | ChaCha20Poly1305:
-    return ChaCha20Poly1305(key) if chacha else AESGCM(key)
+def _aead(name: str, key: bytes) -> Aead:
+    if name == "xchacha20-poly1305":
+        return XChaCha20Poly1305(key)
+    return ChaCha20Poly1305(key) if name == "chacha20-poly1305" else AESGCM(key)
 
 
-def aead(kind: KeyType, secret: bytes) -> AESGCM | ChaCha20Poly1305:
+def aead(kind: KeyType, secret: bytes) -> Aead:
     """Return the cipher of a key that is not derived."""
-    return _aead(kind.name == "chacha20-poly1305", secret)
+    return _aead(kind.name, secret)
+
+
+def nonce_length(kind: KeyType) -> int:
+    """Return how many bytes stand before the sealed text."""
+    return xchacha.NONCE if kind.name == "xchacha20-poly1305" else NONCE
 
 
 def _derived(secret: bytes, context: bytes, length: int) -> bytes:
@@ -59,28 +70,31 @@ def _derived(secret: bytes, context: bytes, length: int) -> bytes:
 def seal(kind: KeyType, secret: bytes, plaintext: bytes, *, context: bytes | None, convergent: bool,
          associated: bytes | None) -> bytes:  # fmt: skip
     """Return nonce and sealed text. ``context`` is None for a key that is not derived."""
-    nonce = os.urandom(NONCE)
+    size = nonce_length(kind)
+    nonce = os.urandom(size)
     if context is not None:
         length = len(secret)
         both = _derived(secret, context, length + 32 if convergent else length)
         secret = both[:length]
         if convergent:
-            nonce = hmac.digest(both[length:], plaintext, hashlib.sha256)[:NONCE]
+            nonce = hmac.digest(both[length:], plaintext, hashlib.sha256)[:size]
     return nonce + aead(kind, secret).encrypt(nonce, plaintext, associated)
 
 
 def unseal(kind: KeyType, secret: bytes, sealed: bytes, *, context: bytes | None, convergent: bool,
            associated: bytes | None) -> bytes:  # fmt: skip
     """Return the plaintext; raises InvalidRequest where key, context or text do not fit."""
-    if len(sealed) < NONCE + 16:
+    size = nonce_length(kind)
+    if len(sealed) < size + 16:
         raise InvalidRequest("invalid ciphertext length")
     if context is not None:
         length = len(secret)
         secret = _derived(secret, context, length + 32 if convergent else length)[:length]
     try:
-        return aead(kind, secret).decrypt(sealed[:NONCE], sealed[NONCE:], associated)
+        return aead(kind, secret).decrypt(sealed[:size], sealed[size:], associated)
     except InvalidTag:
-        raise InvalidRequest("invalid ciphertext: cipher: message authentication failed") from None
+        cipher = "chacha20poly1305" if "chacha20" in kind.name else "cipher"
+        raise InvalidRequest(f"{cipher}: message authentication failed") from None
 
 
 @lru_cache(maxsize=1024)
@@ -157,7 +171,8 @@ def rsa_decrypt(key: rsa.RSAPrivateKey, ciphertext: bytes) -> bytes:
 def sign(key: Any, message: bytes, *, algorithm: Any, prehashed: bool, rsa_scheme: str, salt: Any) -> bytes:
     """Return a signature: ASN.1 for ECDSA, raw for the others. ``algorithm`` is a hash class, None for "none"."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        return key.sign(message, ec.ECDSA(_hash(algorithm, prehashed=prehashed)))
+        fitted, by = _ecdsa_hash(message, algorithm, key.key_size, prehashed=prehashed)
+        return key.sign(fitted, ec.ECDSA(by))
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(message, _rsa_scheme(rsa_scheme, algorithm, salt), _hash(algorithm, prehashed=prehashed))
     signature: bytes = key.sign(message)
@@ -169,7 +184,8 @@ def verify(key: Any, signature: bytes, message: bytes, *, algorithm: Any, prehas
     """Tell whether a signature is good; anything that is not is simply false."""
     try:
         if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, message, ec.ECDSA(_hash(algorithm, prehashed=prehashed)))
+            fitted, by = _ecdsa_hash(message, algorithm, key.key_size, prehashed=prehashed)
+            key.verify(signature, fitted, ec.ECDSA(by))
         elif isinstance(key, rsa.RSAPublicKey):
             scheme = _rsa_scheme(rsa_scheme, algorithm, salt)
             key.verify(signature, message, scheme, _hash(algorithm, prehashed=prehashed))
@@ -178,6 +194,19 @@ def verify(key: Any, signature: bytes, message: bytes, *, algorithm: Any, prehas
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def _ecdsa_hash(message: bytes, algorithm: Any, key_size: int, *, prehashed: bool) -> tuple[bytes, Any]:
+    """Return what is signed and the hash that the library is told of.
+
+    A digest may have any length: its leftmost bits count, as many as the curve's order has (FIPS 186-5, 6.4.1).
+    """
+    if not prehashed:
+        return message, algorithm()
+    by = _CURVE_DIGESTS[key_size]()
+    if key_size == 521 and len(message) > by.digest_size:
+        raise InvalidRequest(f"the digest is too long: expected at most {by.digest_size} bytes")
+    return message[: by.digest_size].rjust(by.digest_size, b"\0"), utils.Prehashed(by)
 
 
 def _hash(algorithm: Any, *, prehashed: bool) -> Any:

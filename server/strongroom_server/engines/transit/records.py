@@ -1,11 +1,13 @@
 """A stored key: its settings and its versions. Old versions stay until they are trimmed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from strongroom_common.clock import rfc3339
 from strongroom_server.engines.transit import material
 from strongroom_server.engines.transit.key_types import KeyType, key_type
+from strongroom_server.lib.x509 import load_certificate, pem
 from strongroom_server.sdk.errors import InvalidRequest
 
 
@@ -17,6 +19,13 @@ class Version:
     hmac_key: bytes = field(repr=False)
     created: float
     public: bytes | None = None
+    chain: tuple[bytes, ...] = ()
+    """Certificates of the public half as DER: its own first, that of an authority last."""
+
+
+def chain_text(chain: Iterable[bytes]) -> str:
+    """Return certificates as PEM."""
+    return "\n".join(pem(load_certificate(der)) for der in chain)
 
 
 @dataclass(frozen=True)
@@ -56,14 +65,16 @@ class Key:
         number = self.latest + 1
         return replace(self, versions={**self.versions, number: version}, latest=number)
 
-    def for_new(self, asked: int) -> int:
+    def for_new(self, asked: int, what: str = "encryption") -> int:
         """Return the version that encrypts or signs: the one asked for, or the latest; raises InvalidRequest."""
         if asked < 0:
-            raise InvalidRequest("requested version for encryption is negative")
+            raise InvalidRequest(f"requested version for {what} is negative")
         if asked > self.latest:
-            raise InvalidRequest("requested version for encryption is higher than the latest key version")
+            raise InvalidRequest(f"requested version for {what} is higher than the latest key version")
         if asked and asked < self.minimum_encryption:
-            raise InvalidRequest("requested version for encryption is less than the minimum encryption key version")
+            raise InvalidRequest(f"requested version for {what} is less than the minimum encryption key version")
+        if asked and asked not in self.versions:
+            raise InvalidRequest(f"requested version for {what} has been trimmed")
         return asked or self.latest
 
     def for_old(self, number: int, what: str) -> int:
@@ -106,9 +117,9 @@ class Key:
             "type": self.type,
         }
         if self.derived:
-            data["kdf"] = "hkdf_sha256"
+            data |= {"kdf": "hkdf_sha256", "convergent_encryption": self.convergent}
         if self.convergent:
-            data |= {"convergent_encryption": True, "convergent_encryption_version": -1}
+            data["convergent_encryption_version"] = -1
         if self.imported:
             data["imported_key_allow_rotation"] = self.allow_rotation
         if self.type == "hmac":
@@ -124,7 +135,7 @@ class Key:
         if not self.kind.asymmetric:
             return int(version.created)
         return {
-            "certificate_chain": "",
+            "certificate_chain": chain_text(version.chain),
             "creation_time": rfc3339(version.created),
             "name": material.PUBLIC_NAMES.get(self.type, self.type),
             "public_key": "" if self.derived else material.public_text(self.kind, version.secret, version.public),

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from cryptography.hazmat.primitives.asymmetric import utils
+
 from strongroom_common.fields import Given
 from strongroom_server.engines.transit import batches, columns, material
 from strongroom_server.engines.transit.batches import Item, integer
@@ -12,6 +14,7 @@ from strongroom_server.engines.transit.encryption import Encryption
 from strongroom_server.engines.transit.records import Key
 from strongroom_server.engines.transit.store import Name
 from strongroom_server.engines.transit.texts import (
+    NO_CONTEXT,
     decode64,
     encode64,
     split_version,
@@ -46,29 +49,31 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How messages are signed: what holds for all items of a request."""
+    """How messages are signed: what holds for all items of a request. ``salt`` is the library's."""
 
     algorithm: Any
     prehashed: bool
     scheme: str
     jws: bool
-    salt_length: str
+    salt: Any
 
     @classmethod
-    def of(cls, asked: Body, path_algorithm: str | None) -> "Way":
+    def of(cls, key: Key, asked: Body, path_algorithm: str | None, *, verifying: bool = False) -> "Way":
         """Read it from a request; raises InvalidRequest that names what is wrong."""
         name = path_algorithm or asked.algorithm or asked.hash_algorithm
         if asked.marshaling_algorithm not in {"asn1", "jws"}:
-            raise InvalidRequest(f"invalid marshaling type {asked.marshaling_algorithm!r}: expected asn1 or jws")
+            raise InvalidRequest(f'invalid marshaling type "{asked.marshaling_algorithm}": expected asn1 or jws')
         if name == "none":
-            if not asked.prehashed or asked.signature_algorithm != "pkcs1v15":
+            hashes_itself = not key.type.startswith(("rsa", "ecdsa"))
+            if not hashes_itself and not (asked.prehashed and asked.signature_algorithm == "pkcs1v15"):
                 raise InvalidRequest(
                     "hash_algorithm=none requires both prehashed=true and signature_algorithm=pkcs1v15"
                 )
         elif name not in material.HASHES:
             raise InvalidRequest(f'invalid hash algorithm "{name}"')
         return cls(material.HASHES.get(name), asked.prehashed, asked.signature_algorithm,
-                   asked.marshaling_algorithm == "jws", asked.salt_length)  # fmt: skip
+                   asked.marshaling_algorithm == "jws",
+                   material.pss_salt(asked.salt_length, verifying=verifying))  # fmt: skip
 
 
 class Signing(Encryption):
@@ -78,9 +83,10 @@ class Signing(Encryption):
     @write("sign/{name}/{path_algorithm:segment}")
     async def sign(self, name: Name, body: Given[Body], path_algorithm: Algorithm | None = None) -> Response:
         """Sign."""
-        key, way = (await self.key(name)).usable(), Way.of(body.value, path_algorithm)
+        key = (await self.key(name)).usable()
         if not key.kind.signs:
             raise InvalidRequest(f"key type {key.type} does not support signing")
+        way = Way.of(key, body.value, path_algorithm)
         return _answer(body, lambda item: sign(key, way, item))
 
     @write("verify/{name}")
@@ -99,7 +105,7 @@ class Signing(Encryption):
             return _answer(body, lambda item: {"valid": verify_hmac(key, algorithm, item)})
         if not key.kind.signs:
             raise InvalidRequest(f"key type {key.type} does not support verification")
-        way = Way.of(body.value, path_algorithm)
+        way = Way.of(key, body.value, path_algorithm, verifying=True)
         return _answer(body, lambda item: {"valid": verify(key, way, item)})
 
     @write("hmac/{name}")
@@ -108,9 +114,12 @@ class Signing(Encryption):
         """Make an HMAC by a key's own HMAC key."""
         key, algorithm = (await self.key(name)).usable(), _mac_algorithm(body.value, path_algorithm)
 
+        if "input" not in body.sent and "batch_input" not in body.sent:
+            raise InvalidRequest("missing input for HMAC")
+
         def one(item: Item) -> dict[str, Any]:
-            number = key.for_new(integer(item, "key_version"))
-            made = material.mac(key.versions[number].hmac_key, algorithm, _message(item))
+            number = key.for_new(integer(item, "key_version"), "HMAC")
+            made = material.mac(key.versions[number].hmac_key, algorithm, _message(item, "missing input for HMAC"))
             return {"hmac": versioned(number, encode64(made))}
 
         if "batch_input" in body.sent:
@@ -123,7 +132,7 @@ class Signing(Encryption):
 def sign(key: Key, way: Way, item: Item) -> dict[str, Any]:
     """Return the signature of one item; raises InvalidRequest."""
     message = _message(item)
-    number = key.for_new(integer(item, "key_version"))
+    number = key.for_new(integer(item, "key_version"), "signing")
     version = key.versions[number]
     if version.secret is None:
         raise InvalidRequest("the private half of this key is not here: it cannot sign")
@@ -135,18 +144,16 @@ def sign(key: Key, way: Way, item: Item) -> dict[str, Any]:
             result["public_key"] = material.public_text(key.kind, version.secret, None, context)
     else:
         private = material.private_key(version.secret)
-        salt = material.pss_salt(way.salt_length, verifying=False)
-        signature = _signed(private, message, way, salt)
+        signature = _signed(private, message, way)
         if way.jws and key.type.startswith("ecdsa"):
-            body = url_encode64(material.to_jws(signature, private.key_size))
-            return {**result, "signature": versioned(number, body)}
-    return {**result, "signature": versioned(number, encode64(signature))}
+            signature = material.to_jws(signature, private.key_size)
+    return {**result, "signature": versioned(number, url_encode64(signature) if way.jws else encode64(signature))}
 
 
-def _signed(private: Any, message: bytes, way: Way, salt: Any) -> bytes:
+def _signed(private: Any, message: bytes, way: Way) -> bytes:
     try:
         return material.sign(private, message, algorithm=way.algorithm, prehashed=way.prehashed,
-                             rsa_scheme=way.scheme, salt=salt)  # fmt: skip
+                             rsa_scheme=way.scheme, salt=way.salt)  # fmt: skip
     except ValueError as error:
         raise InvalidRequest(f"the message cannot be signed: {error}") from None
 
@@ -155,24 +162,36 @@ def verify(key: Key, way: Way, item: Item) -> bool:
     """Tell whether an item's signature is good; raises InvalidRequest for what is no signature."""
     number, text = split_version(item.get("signature"), "signature")
     version = key.versions[key.for_old(number, "signature")]
-    jws = way.jws and key.type.startswith("ecdsa")
     try:
-        signature = url_decode64(text) if jws else decode64(text)
+        signature = url_decode64(text) if way.jws else decode64(text)
     except InvalidRequest:
         raise InvalidRequest("invalid base64 signature value") from None
+    if key.type.startswith("ecdsa"):
+        signature = _asn1(signature, jws=way.jws)
     public = material.public_of(key.kind, version.secret, version.public, _context(key, item))
-    salt = material.pss_salt(way.salt_length, verifying=True)
-    return material.verify(public, material.from_jws(signature) if jws else signature, _message(item),
-                           algorithm=way.algorithm, prehashed=way.prehashed, rsa_scheme=way.scheme,
-                           salt=salt)  # fmt: skip
+    return material.verify(public, signature, _message(item), algorithm=way.algorithm, prehashed=way.prehashed,
+                           rsa_scheme=way.scheme, salt=way.salt)  # fmt: skip
+
+
+def _asn1(signature: bytes, *, jws: bool) -> bytes:
+    if jws:
+        return material.from_jws(signature)
+    try:
+        utils.decode_dss_signature(signature)
+    except ValueError:
+        raise InvalidRequest("supplied signature is invalid") from None
+    return signature
 
 
 def verify_hmac(key: Key, algorithm: str, item: Item) -> bool:
     """Tell whether an item's HMAC is good; raises InvalidRequest for what is none."""
-    number, text = split_version(item.get("hmac"), "HMAC")
+    number, text = split_version(item.get("hmac"), "HMAC to verify")
     version = key.versions[key.for_old(number, "HMAC")]
     made = material.mac(version.hmac_key, algorithm, _message(item))
-    return hmac.compare_digest(made, decode64(text))
+    try:
+        return hmac.compare_digest(made, decode64(text))
+    except InvalidRequest as error:
+        raise InvalidRequest(f"unable to decode verification HMAC as base64: {error}") from None
 
 
 def _mac_algorithm(asked: Body, path_algorithm: str | None) -> str:
@@ -182,9 +201,9 @@ def _mac_algorithm(asked: Body, path_algorithm: str | None) -> str:
     return name
 
 
-def _message(item: Item) -> bytes:
+def _message(item: Item, missing: str = "missing input") -> bytes:
     if item.get("input") is None:
-        raise InvalidRequest("missing input")
+        raise InvalidRequest(missing)
     try:
         return decode64(item["input"])
     except InvalidRequest as error:
@@ -196,12 +215,12 @@ def _context(key: Key, item: Item) -> bytes | None:
         return None
     context = item.get("context")
     if not context:
-        raise InvalidRequest("missing 'context' for key derivation; the key was created using a derived key")
+        raise InvalidRequest(NO_CONTEXT)
     return decode64(context)
 
 
 def _single(asked: Body) -> dict[str, Any]:
-    return {"input": asked.input, "signature": asked.signature, "hmac": asked.hmac, "context": asked.context,
+    return {"input": asked.input or "", "signature": asked.signature, "hmac": asked.hmac, "context": asked.context,
             "key_version": asked.key_version}  # fmt: skip
 
 

@@ -2,11 +2,16 @@
 
 import base64
 import binascii
+import re
 from typing import Any
 
 from strongroom_server.sdk.errors import InvalidRequest
 
 PREFIX = "vault:v"
+NO_CONTEXT = (
+    "missing 'context' for key derivation; the key was created using a derived key, which means additional, "
+    "per-request information must be included in order to perform operations with the key"
+)
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 
 
@@ -38,11 +43,10 @@ def url_encode64(data: bytes) -> str:
 
 
 def url_decode64(text: str) -> bytes:
-    """Return the bytes of base64 for URLs; raises InvalidRequest."""
-    try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
-        raise InvalidRequest("illegal base64 data in the signature") from None
+    """Return the bytes of base64 for URLs without padding; raises InvalidRequest."""
+    if not re.fullmatch("[A-Za-z0-9_-]*", text) or len(text) % 4 == 1:
+        raise InvalidRequest("illegal base64 data in the signature")
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def versioned(version: int, body: str) -> str:

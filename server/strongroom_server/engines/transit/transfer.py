@@ -1,12 +1,17 @@
 """transit/export, backup, restore, import: keys on their way out and in."""
 
 import os
+import re
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
+from cryptography.hazmat.primitives.keywrap import (
+    InvalidUnwrap,
+    aes_key_unwrap_with_padding,
+    aes_key_wrap_with_padding,
+)
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -17,15 +22,16 @@ from cryptography.hazmat.primitives.serialization import (
 from strongroom_common.fields import Given, Seconds
 from strongroom_server.engines.transit import backups, material
 from strongroom_server.engines.transit.key_types import KeyType, key_type, to_pkcs8
-from strongroom_server.engines.transit.records import Key, Version
+from strongroom_server.engines.transit.records import Key, Version, chain_text
 from strongroom_server.engines.transit.signing import Signing
 from strongroom_server.engines.transit.store import Name
 from strongroom_server.engines.transit.texts import decode64, encode64
 from strongroom_server.lib.x509 import load_public_key
 from strongroom_server.sdk.engine import read, write
-from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.errors import InvalidRequest, NotFound
 from strongroom_server.sdk.storage import Change
 
+_FORMS = frozenset({"encryption-key", "signing-key", "hmac-key", "public-key", "certificate-chain"})
 _WRAPPING = "import/wrapping_key"
 _HASHES: dict[str, Any] = {
     "SHA1": hashes.SHA1, "SHA224": hashes.SHA224, "SHA256": hashes.SHA256, "SHA384": hashes.SHA384,
@@ -58,24 +64,52 @@ class Import:
     context: Annotated[str, "Has no effect here."] = ""
 
 
+@dataclass(frozen=True)
+class ByokQuery:
+    """Query of an export that is wrapped."""
+
+    hash: Annotated[str, "Hash function of the OAEP step."] = "SHA256"
+
+
 class Transfer(Signing):
     """Keys leave where their settings allow it, and come in wrapped."""
 
     @read("export/{form}/{name}")
     @read("export/{form}/{name}/{version:segment}")
-    async def export(self, form: Annotated[str, "encryption-key, signing-key, hmac-key or public-key."], name: Name,
-                     version: Annotated[str, "A version, or latest."] | None = None) -> dict[str, Any]:  # fmt: skip
+    async def export(
+        self, form: Annotated[str, "encryption-key, signing-key, hmac-key, public-key or certificate-chain."],
+        name: Name, version: Annotated[str, "A version, or latest."] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Show the key itself, where it is exportable."""
-        key = (await self.key(name)).usable()
-        _check_export(key, form)
-        numbers = sorted(number for number in key.versions if number >= key.minimum_decryption)
-        if version:
-            number = key.latest if version == "latest" else int(version) if version.isdigit() else -1
-            if number not in numbers:
-                raise InvalidRequest("version does not exist or cannot be found")
-            numbers = [number]
-        exported = {str(number): _exported(key, key.versions[number], form) for number in numbers}
+        if form not in _FORMS:
+            raise InvalidRequest(f"invalid export type: {form}")
+        key = await self.look_up(name)
+        if key is None:
+            raise NotFound
+        _check_export(key.usable(), form)
+        exported = {str(number): _exported(key, key.versions[number], form) for number in _numbers(key, version)}
         return {"keys": exported, "name": name, "type": key.type}
+
+    @read("byok-export/{destination}/{source}")
+    @read("byok-export/{destination}/{source}/{version:segment}")
+    async def export_wrapped(
+        self, destination: Annotated[str, "Name of the RSA key to wrap for: the public wrapping key of another mount."],
+        source: Annotated[str, "Name of the key to export."], query: Given[ByokQuery],
+        version: Annotated[str, "A version, or latest."] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Export a key wrapped for another mount, in the form that its import takes."""
+        target, key = await self.look_up(destination), await self.look_up(source)
+        if target is None:
+            raise InvalidRequest("no such destination key to export to")
+        if key is None:
+            raise InvalidRequest("no such source key for export")
+        if not key.usable().exportable:
+            raise InvalidRequest("key is not exportable")
+        public = _wraps(target.usable())
+        oaep = _oaep(query.value.hash)
+        wrapped = {str(number): encode64(_wrapped(key, key.versions[number], public, oaep))
+                   for number in _numbers(key, version)}  # fmt: skip
+        return {"keys": wrapped, "name": source, "type": key.type}
 
     @read("backup/{name}")
     async def backup(self, name: Name) -> dict[str, str]:
@@ -163,11 +197,8 @@ class Transfer(Signing):
         wrapped = decode64(asked.ciphertext)
         if len(wrapped) <= _RSA_WRAPPED:
             raise InvalidRequest("provided ciphertext is too short")
-        algorithm = _HASHES.get(asked.hash_function.upper())
-        if algorithm is None:
-            raise InvalidRequest(f"unsupported hash_function: expected one of {', '.join(_HASHES)}")
+        oaep = _oaep(asked.hash_function)
         private = await self._wrapping_key()
-        oaep = padding.OAEP(mgf=padding.MGF1(algorithm()), algorithm=algorithm(), label=None)
         try:  # an ephemeral AES key by OAEP, then the key by AES-KWP (RFC 5649) under it
             ephemeral = private.decrypt(wrapped[:_RSA_WRAPPED], oaep)
             return aes_key_unwrap_with_padding(ephemeral, wrapped[_RSA_WRAPPED:])
@@ -178,7 +209,7 @@ class Transfer(Signing):
 def _checked(kind: KeyType, secret: bytes) -> bytes:
     """Return the material of an imported key; raises InvalidRequest where it is not of its type."""
     if not kind.asymmetric:
-        sizes = {"aes128-gcm96": 16, "aes256-gcm96": 32, "chacha20-poly1305": 32}
+        sizes = {"aes128-gcm96": 16, "aes256-gcm96": 32, "chacha20-poly1305": 32, "xchacha20-poly1305": 32}
         if kind.name in sizes and len(secret) != sizes[kind.name]:
             raise InvalidRequest(f"invalid key size {len(secret)} bytes for key type {kind.name}")
         return secret
@@ -191,12 +222,49 @@ def _checked(kind: KeyType, secret: bytes) -> bytes:
     return private.private_bytes_raw() if kind.name == "ed25519" else secret
 
 
+def _oaep(name: str) -> padding.OAEP:
+    algorithm = _HASHES.get(name.upper().replace("-", ""))
+    if algorithm is None:
+        raise InvalidRequest(f"unsupported hash function: expected one of {', '.join(_HASHES)}")
+    return padding.OAEP(mgf=padding.MGF1(algorithm()), algorithm=algorithm(), label=None)
+
+
+def _wraps(target: Key) -> rsa.RSAPublicKey:
+    """Return the public key that others are wrapped for."""
+    if target.type.startswith("rsa"):
+        newest = target.versions[target.latest]
+        key: rsa.RSAPublicKey = material.public_of(target.kind, newest.secret, newest.public)
+        return key
+    raise InvalidRequest("unsupported key type in use; must be a rsa key")
+
+
+def _wrapped(key: Key, version: Version, public: rsa.RSAPublicKey, oaep: padding.OAEP) -> bytes:
+    """Return a key under a fresh AES key, by AES-KWP (RFC 5649), after that one by OAEP."""
+    if version.secret is None:
+        raise InvalidRequest("the private half of this key is not here")
+    secret = to_pkcs8(material.ed25519_key(version.secret, None)) if key.type == "ed25519" else version.secret
+    ephemeral = os.urandom(32)
+    return public.encrypt(ephemeral, oaep) + aes_key_wrap_with_padding(ephemeral, secret)
+
+
+def _numbers(key: Key, version: str | None) -> list[int]:
+    """Return the versions that an export is of; raises InvalidRequest where there is no such one."""
+    if not version:
+        return sorted(number for number in key.versions if number >= key.minimum_decryption)
+    if version != "latest" and not re.fullmatch("-?[0-9]{1,9}", version):
+        raise InvalidRequest("invalid key version")
+    number = key.latest if version == "latest" else int(version)
+    if number < key.minimum_decryption:
+        raise InvalidRequest("version for export is below minimum decryption version")
+    if number not in key.versions:
+        raise InvalidRequest("version does not exist or cannot be found")
+    return [number]
+
+
 def _check_export(key: Key, form: str) -> None:
-    if form not in {"encryption-key", "signing-key", "hmac-key", "public-key"}:
-        raise InvalidRequest(f"invalid export type: {form}")
-    if form == "public-key":
-        if not key.kind.asymmetric:
-            raise InvalidRequest(f"unknown key type {key.type} for export type public-key")
+    if form == "certificate-chain" and not key.kind.signs:
+        raise InvalidRequest("certificate chain not supported for keys that do not support signing")
+    if form in {"public-key", "certificate-chain"}:
         return
     if not key.exportable:
         raise InvalidRequest("private key material is not exportable")
@@ -209,8 +277,14 @@ def _check_export(key: Key, form: str) -> None:
 def _exported(key: Key, version: Version, form: str) -> str:
     if form == "hmac-key":
         return encode64(version.hmac_key)
+    if form == "certificate-chain":
+        if not version.chain:
+            raise InvalidRequest("selected key version does not have a certificate chain imported")
+        return chain_text(version.chain)
     if form == "public-key":
-        return material.public_text(key.kind, version.secret, version.public)
+        if not key.kind.asymmetric:
+            raise InvalidRequest(f"unknown key type {key.type} for export type public-key")
+        return _pem(key, material.public_text(key.kind, version.secret, version.public))
     if version.secret is None:
         raise InvalidRequest("the private half of this key is not here")
     if key.kind.symmetric:
@@ -219,5 +293,9 @@ def _exported(key: Key, version: Version, form: str) -> str:
         return encode64(version.secret + material.ed25519_key(version.secret, None).public_key().public_bytes_raw())
     private = material.private_key(version.secret)
     old_form = PrivateFormat.PKCS8 if key.type.startswith("ml-dsa") else PrivateFormat.TraditionalOpenSSL
-    pem: str = private.private_bytes(Encoding.PEM, old_form, NoEncryption()).decode()
-    return pem
+    return _pem(key, private.private_bytes(Encoding.PEM, old_form, NoEncryption()).decode())
+
+
+def _pem(key: Key, text: str) -> str:
+    """Return PEM as Vault exports it: with the last line's end, but not for ECDSA."""
+    return text.rstrip("\n") if key.type.startswith("ecdsa") else text
