@@ -24,6 +24,9 @@ def _field(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if " " in text or '"' in text or not text else text
 
 
+Form = Literal["standard", "json"]
+
+
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -46,6 +49,11 @@ class _Text(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
+def formatter(form: Form) -> logging.Formatter:
+    """Return what makes lines of records."""
+    return _Json() if form == "json" else _Text()
+
+
 def configure(
     level: str = "info", form: Literal["standard", "json"] = "standard", stream: TextIO | None = None
 ) -> None:
@@ -53,7 +61,7 @@ def configure(
     if level.lower() not in LEVELS:
         raise ValueError(f"unknown log level {level!r}; expected one of {', '.join(LEVELS)}")
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_Json() if form == "json" else _Text())
+    handler.setFormatter(formatter(form))
     logging.addLevelName(5, "TRACE")
     root = logging.getLogger()
     root.handlers[:] = [handler]

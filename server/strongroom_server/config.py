@@ -40,10 +40,8 @@ class ListenerTelemetry:
 class Profiling:
     """``profiling`` within a listener."""
 
-    unauthenticated_pprof_access: Annotated[bool, "Answer sys/pprof without a token.", NoEffect()] = False
-    unauthenticated_in_flight_request_access: Annotated[
-        bool, "Answer sys/in-flight-req without a token.", NoEffect()
-    ] = False
+    unauthenticated_pprof_access: Annotated[bool, "Answer sys/pprof without a token."] = False
+    unauthenticated_in_flight_request_access: Annotated[bool, "Answer sys/in-flight-req without a token."] = False
 
 
 @dataclass(frozen=True)

@@ -222,8 +222,9 @@ def _response_data(redaction: Redaction, event: Event, response: Response) -> An
         return None
     if response.raw is not None:  # Security 1: a body that is not JSON (a certificate, a CRL) is hashed as a whole
         raw = response.raw
+        body = raw.body if isinstance(raw.body, bytes) else b""  # what comes in pieces has yet to come
         return redaction.data({
-            "http_content_type": raw.content_type, "http_raw_body": raw.body, "http_status_code": raw.status,
+            "http_content_type": raw.content_type, "http_raw_body": body, "http_status_code": raw.status,
         })  # fmt: skip
     data = response.data
     if data and redaction.elide_list_responses and event.request.operation is Operation.LIST:

@@ -1,7 +1,10 @@
 """What a listener's stanza gives away or holds back, as the core takes it."""
 
 from strongroom_server.config import Listener
+from strongroom_server.core.sys.pprof import PROFILES
 from strongroom_server.sdk.request import Access
+
+_PPROF = ("sys/pprof", *(f"sys/pprof/{name}" for name in PROFILES))
 
 
 def access_of(listener: Listener) -> Access:
@@ -11,6 +14,7 @@ def access_of(listener: Listener) -> Access:
         or listener.profiling.unauthenticated_in_flight_request_access
     )
     public = {"sys/metrics": listener.telemetry.unauthenticated_metrics_access, "sys/in-flight-req": in_flight}
+    public |= dict.fromkeys(_PPROF, listener.profiling.unauthenticated_pprof_access)
     redacted = {"addresses": listener.redact_addresses, "cluster_name": listener.redact_cluster_name,
                 "version": listener.redact_version}  # fmt: skip
     closed = {}

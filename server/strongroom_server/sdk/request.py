@@ -1,6 +1,6 @@
 """The values above HTTP: a request, what the server knows of its caller, and a response."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -156,9 +156,9 @@ class WrapInfo:
 
 @dataclass(slots=True)
 class Raw:
-    """A body that is not Vault's JSON envelope: a CRL, a metrics page."""
+    """A body that is not Vault's JSON envelope: a CRL, a metrics page, the log as it is written (in pieces)."""
 
-    body: bytes = field(repr=False)
+    body: bytes | AsyncIterator[bytes] = field(repr=False)
     content_type: str
     status: int = 200
 

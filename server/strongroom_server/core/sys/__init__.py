@@ -15,11 +15,13 @@ from strongroom_server.core.sys.leases import Leases
 from strongroom_server.core.sys.locked_users import LockedUsers
 from strongroom_server.core.sys.loggers import Loggers
 from strongroom_server.core.sys.metrics import Metrics
+from strongroom_server.core.sys.monitor import Monitor
 from strongroom_server.core.sys.mounts import Mounts
 from strongroom_server.core.sys.openapi import OpenApi
 from strongroom_server.core.sys.password_policies import PasswordPolicyArea
 from strongroom_server.core.sys.plugins import Plugins
 from strongroom_server.core.sys.policies import Policies
+from strongroom_server.core.sys.pprof import Pprof
 from strongroom_server.core.sys.quotas import QuotaArea
 from strongroom_server.core.sys.rotate_root import RotateRoot
 from strongroom_server.core.sys.sealing import Sealing
@@ -35,5 +37,5 @@ class Sys(Composed):
     AREAS = (
         Status, Sealing, Mounts, Policies, PasswordPolicyArea, Capabilities, Leases, Audit, Wrapping, Internal, Keys,
         Metrics, RotateRoot, GenerateRoot, ServerConfig, InFlight, Tools, Loggers, Plugins, Unlicensed, Counters,
-        Inspect, QuotaArea, LockedUsers, Explain, OpenApi,
+        Inspect, QuotaArea, LockedUsers, Explain, OpenApi, Monitor, Pprof,
     )  # fmt: skip
