@@ -6,12 +6,23 @@ from strongroom_server.core.identity.entities import Entities
 from strongroom_server.core.identity.group_aliases import GroupAliases
 from strongroom_server.core.identity.groups import Groups
 from strongroom_server.core.identity.lookup import Lookup
+from strongroom_server.core.identity.oidc.assignments import Assignments
+from strongroom_server.core.identity.oidc.authorize import Authorize
+from strongroom_server.core.identity.oidc.clients import Clients
+from strongroom_server.core.identity.oidc.exchange import Exchange
 from strongroom_server.core.identity.oidc.keys import Keys
+from strongroom_server.core.identity.oidc.providers import Providers
 from strongroom_server.core.identity.oidc.roles import Roles
+from strongroom_server.core.identity.oidc.scopes import Scopes
 from strongroom_server.core.identity.oidc.tokens import Tokens
+from strongroom_server.core.identity.oidc.userinfo import Userinfo
 
 
 class IdentityEngine(Composed):
-    """Entities, groups and their aliases, and identity tokens."""
+    """Entities, groups and their aliases, identity tokens, and OpenID providers."""
 
-    AREAS = (Entities, Aliases, Groups, GroupAliases, Lookup, Keys, Roles, Tokens)
+    AREAS = (
+        Entities, Aliases, Groups, GroupAliases, Lookup,
+        Keys, Roles, Tokens,
+        Providers, Clients, Scopes, Assignments, Authorize, Exchange, Userinfo,
+    )  # fmt: skip

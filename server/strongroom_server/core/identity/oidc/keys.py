@@ -42,12 +42,15 @@ class Keys(Area):
             raise InvalidRequest("verification_ttl cannot be longer than 10x rotation_period")
         if settings.algorithm not in ALGORITHMS:
             raise InvalidRequest(f'unknown signing algorithm "{settings.algorithm}"')
-        roles = await self.server.identity.oidc.roles()
-        if any(role.key == name and role.ttl > settings.verification_ttl for role in roles.values()):
-            raise InvalidRequest(
-                f'unable to update key "{name}" because it is currently referenced by one or more roles with a token '
-                f"ttl greater than {settings.verification_ttl} seconds"
-            )
+        store = self.server.identity.oidc
+        roles = [role.ttl for role in (await store.roles.all()).values() if role.key == name]
+        clients = [c.settings.id_token_ttl for c in (await store.clients.all()).values() if c.settings.key == name]
+        for kind, field, ttls in (("roles", "a token ttl", roles), ("clients", "an id_token_ttl", clients)):
+            if any(ttl > settings.verification_ttl for ttl in ttls):
+                raise InvalidRequest(
+                    f'unable to update key "{name}" because it is currently referenced by one or more {kind} with '
+                    f"{field} greater than {settings.verification_ttl} seconds"
+                )
 
     @read("oidc/key/{name}")
     async def read_key(self, name: Name) -> KeySettings:
@@ -64,17 +67,19 @@ class Keys(Area):
 
     @delete("oidc/key/{name}")
     async def delete_key(self, name: Name) -> None:
-        """Delete a key that no role uses."""
+        """Delete a key that no role and no client uses."""
         if name == DEFAULT:
             raise InvalidRequest(f'deletion of key "{DEFAULT}" not allowed')
         store = self.server.identity.oidc
         async with store.changing.of(name):
-            users = sorted(role_name for role_name, role in (await store.roles()).items() if role.key == name)
-            if users:
-                raise InvalidRequest(
-                    f'unable to delete key "{name}" because it is currently referenced by these roles: '
-                    f"{', '.join(users)}"
-                )
+            roles = [user for user, role in (await store.roles.all()).items() if role.key == name]
+            clients = [user for user, client in (await store.clients.all()).items() if client.settings.key == name]
+            for kind, users in (("roles", roles), ("clients", clients)):
+                if users:
+                    raise InvalidRequest(
+                        f'unable to delete key "{name}" because it is currently referenced by these {kind}: '
+                        f"{', '.join(users)}"
+                    )
             await store.remove_key(name)
 
     @write("oidc/key/{name}/rotate")

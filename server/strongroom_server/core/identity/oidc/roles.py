@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from strongroom_common.fields import Given
 from strongroom_server.core.areas import Area
 from strongroom_server.core.identity.oidc import template
-from strongroom_server.core.identity.oidc.store import Role
+from strongroom_server.core.identity.oidc.records import Role
 from strongroom_server.core.tokens import random_text
 from strongroom_server.lib.folders import keys
 from strongroom_server.sdk.engine import delete, list_, read, write
@@ -22,7 +22,7 @@ class Roles(Area):
     async def write_role(self, name: Name, body: Given[Role]) -> None:
         """Create or update a role."""
         store = self.server.identity.oidc
-        role = body.over(await store.role(name))
+        role = body.over(await store.roles.get(name))
         if not role.key:
             raise InvalidRequest("the key parameter is required")
         if "template" in body.sent:
@@ -33,12 +33,12 @@ class Roles(Area):
             raise InvalidRequest(
                 "a role's token ttl cannot be longer than the verification_ttl of the key it references"
             )
-        await store.save_role(name, replace(role, client_id=role.client_id or random_text(26)))
+        await store.roles.save(name, replace(role, client_id=role.client_id or random_text(26)))
 
     @read("oidc/role/{name}")
     async def read_role(self, name: Name) -> Role:
         """Read a role."""
-        role = await self.server.identity.oidc.role(name)
+        role = await self.server.identity.oidc.roles.get(name)
         if role is None:
             raise NotFound
         return role
@@ -46,9 +46,9 @@ class Roles(Area):
     @list_("oidc/role")
     async def list_roles(self) -> dict[str, Any]:
         """List the roles."""
-        return keys(list(await self.server.identity.oidc.roles()))
+        return keys(await self.server.identity.oidc.roles.names())
 
     @delete("oidc/role/{name}")
     async def delete_role(self, name: Name) -> None:
         """Delete a role."""
-        await self.server.identity.oidc.remove_role(name)
+        await self.server.identity.oidc.roles.remove(name)

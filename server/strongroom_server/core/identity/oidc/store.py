@@ -1,11 +1,14 @@
-"""Where the keys and roles of identity tokens are kept: ``key/<name>``, ``role/<name>``, ``config``."""
+"""Where identity tokens and the OpenID provider keep what they need, below ``oidc/``: ``key/<name>``, ``role/<name>``,
+``config``; ``provider/``, ``client/``, ``scope/`` and ``assignment/<name>``.
+"""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
 from strongroom_common.clock import Clock
-from strongroom_common.fields import Seconds
+from strongroom_server.core.identity.oidc.codes import Codes
 from strongroom_server.core.identity.oidc.keyring import (
     DEFAULT,
     DEFAULT_KEY,
@@ -15,19 +18,19 @@ from strongroom_server.core.identity.oidc.keyring import (
     renewed,
     rotated,
 )
+from strongroom_server.core.identity.oidc.records import (
+    ASSIGNMENTS,
+    PROVIDERS,
+    Assignment,
+    KnownClient,
+    Provider,
+    Records,
+    Role,
+    Scope,
+)
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.storage import Storage, load, remove, save
-
-
-@dataclass(frozen=True)
-class Role:
-    """What tokens of a role are."""
-
-    key: Annotated[str, "Named key that signs."] = ""
-    template: Annotated[str, "Claims to add: JSON with directives, plain or in base64."] = ""
-    ttl: Annotated[Seconds, "Lifetime of the tokens."] = Seconds(86_400)
-    client_id: Annotated[str, "Audience of the tokens; made up where left out."] = ""
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,18 @@ class Config:
 
 
 class OidcStore:
-    """Keys and roles. Whoever changes a key holds its lock (``changing``)."""
+    """Keys, roles, and the parts of providers. Whoever changes a key holds its lock (``changing``)."""
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
         self._clock = clock
         self.changing = KeyedLocks()
+        self.roles = Records(storage, "oidc/role/", Role)
+        self.providers = Records(storage, "oidc/provider/", Provider, PROVIDERS)
+        self.clients = Records(storage, "oidc/client/", KnownClient)
+        self.scopes = Records(storage, "oidc/scope/", Scope)
+        self.assignments = Records(storage, "oidc/assignment/", Assignment, ASSIGNMENTS)
+        self.codes = Codes(clock)
 
     async def config(self) -> Config:
         """Return the configuration."""
@@ -52,26 +61,6 @@ class OidcStore:
     async def save_config(self, config: Config) -> None:
         """Store the configuration."""
         await save(self._storage, "oidc/config", config)
-
-    # -- roles ------------------------------------------------------------------------------------------------------
-
-    async def roles(self) -> dict[str, Role]:
-        """Return all roles by name."""
-        names = await self._storage.list("oidc/role/")
-        found = {name: await self.role(name) for name in names}
-        return {name: role for name, role in found.items() if role is not None}
-
-    async def role(self, name: str) -> Role | None:
-        """Return a role, or None."""
-        return await load(self._storage, f"oidc/role/{name}", Role)
-
-    async def save_role(self, name: str, role: Role) -> None:
-        """Store a role."""
-        await save(self._storage, f"oidc/role/{name}", role)
-
-    async def remove_role(self, name: str) -> None:
-        """Remove a role; none is fine."""
-        await self._storage.commit([remove(f"oidc/role/{name}")])
 
     # -- keys -------------------------------------------------------------------------------------------------------
 
@@ -116,8 +105,11 @@ class OidcStore:
 
     async def published(self) -> list[dict[str, str]]:
         """Return the JWKs of all keys that a role uses."""
-        names = sorted({role.key for role in (await self.roles()).values()})
-        keys = [await self.key(name) for name in names]
+        return await self.public_keys({role.key for role in (await self.roles.all()).values()})
+
+    async def public_keys(self, names: Iterable[str]) -> list[dict[str, str]]:
+        """Return the JWKs of some keys."""
+        keys = [await self.key(name) for name in sorted(names)]
         return [jwk for key in keys if key is not None for jwk in key.public(self._clock.now())]
 
     async def _generate(self, algorithm: str) -> SigningKey:

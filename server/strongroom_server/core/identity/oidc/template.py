@@ -32,9 +32,14 @@ def plain(template: str) -> str:
 
 def check(template: str) -> None:
     """Raise InvalidRequest unless the template gives claims that may be added."""
-    for name in claims(template, Index(), _NOBODY, 0):
+    for name in names(template):
         if name in RESERVED:
             raise InvalidRequest(f'top level key "{name}" not allowed. Restricted keys: {", ".join(RESERVED)}')
+
+
+def names(template: str) -> list[str]:
+    """Return the claims that a good template sets."""
+    return list(claims(template, Index(), _NOBODY, 0))
 
 
 def claims(template: str, index: Index, entity: Entity, now: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from strongroom_common.fields import Given
 from strongroom_common.secret import Secret
 from strongroom_server.core.areas import Area
 from strongroom_server.core.identity.oidc import template
-from strongroom_server.core.identity.oidc.keyring import ALGORITHMS, NamedKey
+from strongroom_server.core.identity.oidc.keyring import ALGORITHMS, signed
 from strongroom_server.core.identity.oidc.store import Config
 from strongroom_server.core.identity.records import Entity
 from strongroom_server.sdk import codec
@@ -17,7 +17,15 @@ from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Request, Response
 
 _PATH = "/v1/identity/oidc"
-_ISSUER = re.compile(r"https?://[^/?#\s]+", re.ASCII)
+ISSUER = re.compile(r"https?://[^/?#\s]+", re.ASCII)
+WRONG_ISSUER = (
+    "invalid issuer, which must include only a scheme, host, and optional port (e.g. https://example.com:8200)"
+)
+ISSUER_IS_SET = (
+    'If "issuer" is set explicitly, all tokens must be validated against that address, including those issued by '
+    'secondary clusters. Setting issuer to "" will restore the default behavior of using the cluster\'s api_addr as '
+    "the issuer."
+)
 
 
 @dataclass(frozen=True)
@@ -41,14 +49,10 @@ class Tokens(Area):
         """Configure the issuer."""
         store = self.server.identity.oidc
         config = body.over(await store.config())
-        if config.issuer and not _ISSUER.fullmatch(config.issuer):
-            raise InvalidRequest("invalid issuer, which must include only a scheme, host, and optional port "
-                                 "(e.g. https://example.com:8200)")  # fmt: skip
+        if config.issuer and not ISSUER.fullmatch(config.issuer):
+            raise InvalidRequest(WRONG_ISSUER)
         await store.save_config(config)
-        warning = ("If \"issuer\" is set explicitly, all tokens must be validated against that address, including "
-                   "those issued by secondary clusters. Setting issuer to \"\" will restore the default behavior of "
-                   "using the cluster's api_addr as the issuer.")  # fmt: skip
-        return Response(warnings=[warning] if config.issuer else [])
+        return Response(warnings=[ISSUER_IS_SET] if config.issuer else [])
 
     @read("oidc/.well-known/openid-configuration", public=True)
     async def discovery(self) -> Response:
@@ -75,7 +79,7 @@ class Tokens(Area):
     @read("oidc/token/{name}")
     async def sign(self, name: Annotated[str, "Name of the role."], request: Request) -> dict[str, Any]:
         """Sign a token that says who the caller is."""
-        role = await self.server.identity.oidc.role(name)
+        role = await self.server.identity.oidc.roles.get(name)
         if role is None:
             raise InvalidRequest(f'role "{name}" not found')
         key = await self.server.identity.oidc.ready_key(role.key)
@@ -88,7 +92,7 @@ class Tokens(Area):
             "iss": await self._issuer(), "sub": entity.id, "aud": role.client_id, "iat": now, "exp": now + role.ttl,
             "namespace": "root",
         }  # fmt: skip
-        return {"token": _signed(key, claims), "client_id": role.client_id, "ttl": role.ttl}
+        return {"token": signed(key, claims), "client_id": role.client_id, "ttl": role.ttl}
 
     def _caller(self, request: Request) -> Entity:
         entity = self.server.identity.index.entity(request.caller.entity_id) if request.caller else None
@@ -140,11 +144,3 @@ class Tokens(Area):
         if not self.server.identity.usable(str(claims.get("sub") or "-")):
             return "entity was not found or is disabled"
         return ""
-
-
-def _signed(key: NamedKey, claims: dict[str, Any]) -> str:
-    import jwt
-
-    assert key.current is not None  # noqa: S101 - ready_key has seen to it
-    headers = {"kid": key.current.public["kid"], "typ": ""}  # no "typ", as the peer's tokens
-    return jwt.encode(claims, key.current.private.reveal(), algorithm=key.algorithm, headers=headers)
