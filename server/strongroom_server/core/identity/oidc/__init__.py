@@ -3,5 +3,6 @@
 So that people log in by us elsewhere, an OpenID provider: ``authorize`` gives a client a code, ``exchange`` tokens for
 it, ``userinfo`` the claims.
 
-HTTP API, "Identity tokens", "OIDC identity provider"; OpenID Connect Core 1.0; OpenID Connect Discovery 1.0; RFC 7517 (JWK), 7519 (JWT).
+HTTP API, "Identity tokens", "OIDC identity provider"; OpenID Connect Core 1.0 and Discovery 1.0; RFC 7517 (JWK), 7519
+(JWT).
 """
