@@ -65,6 +65,11 @@ class Alias:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Mark: kept with a record for our own use; a client neither sends nor sees it."""
+
+
+@dataclass(frozen=True)
 class Kind:
     """How one type is read (``parse`` raises ValueError or TypeError) and described in OpenAPI."""
 
@@ -237,6 +242,7 @@ class Field:
     optional: bool = False
     aliases: tuple[str, ...] = ()
     marks: tuple[Any, ...] = ()
+    kept: bool = False
     nested: Any = None
     """The dataclass of a field that is an object of its own, or (kind ``LIST_OF_OBJECTS``) a tuple of such objects."""
 
@@ -284,7 +290,8 @@ def _field(field: "dataclasses.Field[Any]", hint: Any) -> Field:
         sensitive=sensitive,
         optional=optional,
         aliases=next((note.names for note in notes if isinstance(note, Alias)), ()),
-        marks=tuple(note for note in notes if not isinstance(note, str | Alias)),
+        marks=tuple(note for note in notes if not isinstance(note, str | Alias | Kept)),
+        kept=any(isinstance(note, Kept) for note in notes),
         nested=nested,
     )
 
@@ -298,8 +305,13 @@ def fields(schema: Any) -> Mapping[str, Field]:
 
 @cache
 def _by_any_name(schema: Any) -> Mapping[str, Field]:
-    known = fields(schema)
-    return {alias: field for field in known.values() for alias in field.aliases} | dict(known)
+    known = {name: field for name, field in fields(schema).items() if not field.kept}
+    return {alias: field for field in known.values() for alias in field.aliases} | known
+
+
+@cache
+def _required(schema: Any) -> tuple[Field, ...]:
+    return tuple(field for field in fields(schema).values() if field.default is MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,20 +331,22 @@ class Given(Generic[T]):
 
 def parse(schema: Callable[..., T], raw: Mapping[str, Any]) -> Given[T]:
     """Read ``raw`` into the dataclass ``schema``; raises FieldError for a wrong or missing value."""
-    known = _by_any_name(schema)
+    known, required = _by_any_name(schema), _required(schema)
     sent: dict[str, Any] = {}
+    ignored = []
     for name, value in raw.items():
         field = known.get(name)
-        if field is not None and (name == field.name or field.name not in raw):
+        if field is None:
+            ignored.append(name)
+        elif name == field.name or field.name not in raw:
             sent[field.name] = field.parse(value)
-    for field in fields(schema).values():
-        if field.default is MISSING and sent.get(field.name) is None:
+    for field in required:
+        if sent.get(field.name) is None:
             raise FieldError(f"missing required field {field.name!r}: expected {field.kind.expected}")
-    ignored = tuple(sorted(name for name in raw if name not in known))
-    return Given(schema(**sent), frozenset(sent), ignored)
+    return Given(schema(**sent), frozenset(sent), tuple(sorted(ignored)))
 
 
 def public(value: object) -> dict[str, Any]:
-    """Return what a read shows: every field that is not sensitive."""
+    """Return what a read shows: every field that is neither sensitive nor ``Kept``."""
     schema: Any = type(value)
-    return {name: getattr(value, name) for name, f in fields(schema).items() if not f.sensitive}
+    return {name: getattr(value, name) for name, f in fields(schema).items() if not f.sensitive and not f.kept}

@@ -161,8 +161,7 @@ class Barrier:
         values = {prefix + change.key: change.value for change in changes}
         if KEYRING in values:
             raise BackendError(f"{KEYRING} is the barrier's own")
-        encrypt = current.keyring.encrypt
-        sealed = [Change(key, None if value is None else encrypt(key, value)) for key, value in values.items()]
+        sealed = current.keyring.encrypt(values)
         current.cache.begin_write(values)
         done, started = False, self._clock.now()
         try:
@@ -212,8 +211,7 @@ class Barrier:
             raise SealError(str(error)) from None
 
     async def _store(self, keyring: Keyring, root_key: bytes | bytearray, beside: Sequence[Change] = ()) -> None:
-        entry = keyring.sealed(bytes(root_key), KEYRING)
-        await self._backend.commit([Change(KEYRING, entry), *beside])
+        await self._backend.commit([keyring.sealed(bytes(root_key), KEYRING), *beside])
 
 
 def _ignore(name: str, milliseconds: float) -> None:

@@ -1,5 +1,7 @@
 """Decrypted entries in memory, the most recently used ones, absent keys too.
 
+Entries come in when they are read: what is written and never read again (tokens, leases) takes no room from them.
+
 What makes a cache wrong is overlap: a read that was under way while a commit changed its key, or two commits of one
 key whose order in the store nobody here knows. Both are noticed, and then nothing is kept.
 """
@@ -70,16 +72,18 @@ class EntryCache:
                 self._contended.add(key)
 
     def end_write(self, values: Mapping[str, bytes | None], *, done: bool) -> None:
-        """Keep the new values; forget the keys where it is not known what the store has."""
+        """Keep new values of keys that were read; forget the keys where it is not known what the store has."""
         for key, value in values.items():
-            self._reading.pop(key, None)
-            others = self._writing[key] = self._writing[key] - 1
-            if done and key not in self._contended:
-                self._keep(key, value)
-            else:
-                self.forget(key)
+            wanted = self._reading.pop(key, None) is not None or key in self._entries
+            others = self._writing.pop(key) - 1
+            if others:
+                self._writing[key] = others
+            if wanted:
+                if done and key not in self._contended:
+                    self._keep(key, value)
+                else:
+                    self.forget(key)
             if not others:
-                del self._writing[key]
                 self._contended.discard(key)
 
     def forget(self, key: str) -> None:

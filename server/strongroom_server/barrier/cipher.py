@@ -7,9 +7,12 @@ nonces are random, which allows 2^32 encryptions a key, section 8.3).
 
 import os
 import struct
+from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from strongroom_server.sdk.backend import Change
 
 KEY_SIZE = 32
 _VERSION = 2  # 1 would be an entry without associated data, which is never accepted
@@ -22,10 +25,17 @@ class CannotDecrypt(ValueError):
     """The bytes are damaged, moved, of an unknown version, or the key is another one."""
 
 
-def encrypt(key: AESGCM, term: int, path: str, plaintext: bytes) -> bytes:
-    """Return the entry for ``plaintext`` at ``path``."""
-    nonce = os.urandom(_NONCE)
-    return _HEADER.pack(term, _VERSION) + nonce + key.encrypt(nonce, plaintext, path.encode())
+def encrypt(key: AESGCM, term: int, entries: Mapping[str, bytes | None]) -> list[Change]:
+    """Return what stores plain ``entries``, given by path; None removes one."""
+    header, nonces = _HEADER.pack(term, _VERSION), os.urandom(_NONCE * len(entries))
+    changes = []
+    for number, (path, plaintext) in enumerate(entries.items()):
+        if plaintext is None:
+            changes.append(Change(path, None))
+            continue
+        nonce = nonces[number * _NONCE : (number + 1) * _NONCE]
+        changes.append(Change(path, header + nonce + key.encrypt(nonce, plaintext, path.encode())))
+    return changes
 
 
 def term_of(entry: bytes) -> int:

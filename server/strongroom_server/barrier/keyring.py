@@ -4,6 +4,7 @@ The keyring itself is stored as one entry under the root key, with term 0, which
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from strongroom_server.barrier import cipher
 from strongroom_server.barrier.cipher import CannotDecrypt
 from strongroom_server.sdk import codec
+from strongroom_server.sdk.backend import Change
 
 _ROOT_TERM = 0
 
@@ -64,10 +66,10 @@ class Keyring:
         """Return a ring with a new active key; what the others encrypted stays readable."""
         return Keyring([*self._counted(), _new_term(self._active + 1, now)])
 
-    def encrypt(self, path: str, plaintext: bytes) -> bytes:
-        """Return the entry for ``plaintext`` at ``path`` under the active key."""
-        self.encryptions += 1
-        return cipher.encrypt(self._cipher, self._active, path, plaintext)
+    def encrypt(self, entries: Mapping[str, bytes | None]) -> list[Change]:
+        """Return what stores plain ``entries``, given by path, under the active key; None removes one."""
+        self.encryptions += len(entries)
+        return cipher.encrypt(self._cipher, self._active, entries)
 
     def decrypt(self, path: str, entry: bytes) -> bytes:
         """Return the plaintext of ``entry``; raises CannotDecrypt."""
@@ -82,9 +84,10 @@ class Keyring:
         active = self._terms[-1]
         return KeyInfo(active.number, active.installed, self.encryptions)
 
-    def sealed(self, root_key: bytes, path: str) -> bytes:
-        """Return the ring as an entry at ``path`` under ``root_key``."""
-        return cipher.encrypt(AESGCM(root_key), _ROOT_TERM, path, codec.encode(_Stored(self._counted())))
+    def sealed(self, root_key: bytes, path: str) -> Change:
+        """Return what stores the ring at ``path`` under ``root_key``."""
+        (change,) = cipher.encrypt(AESGCM(root_key), _ROOT_TERM, {path: codec.encode(_Stored(self._counted()))})
+        return change
 
     @classmethod
     def opened(cls, root_key: bytes, path: str, entry: bytes) -> "Keyring":

@@ -307,11 +307,12 @@ class Engine:
 
 
 def _parsed(schema: Any, data: Mapping[str, Any], captures: Mapping[str, Any]) -> Given[Any]:
-    known = fields(schema)
-    named = {name: value for name, value in captures.items() if name in known and value is not None}
-    unclaimed = {name: value for name, value in data.items() if name not in captures}
+    if captures:
+        known = fields(schema)
+        named = {name: value for name, value in captures.items() if name in known and value is not None}
+        data = {name: value for name, value in data.items() if name not in captures} | named
     try:
-        return parse(schema, unclaimed | named)
+        return parse(schema, data)
     except FieldError as error:
         raise InvalidRequest(f"Field validation failed: {error}") from None
 

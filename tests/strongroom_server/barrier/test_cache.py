@@ -42,6 +42,7 @@ def test_a_cache_of_nothing_keeps_nothing(limits: dict[str, int]):
 
 def test_a_write_is_kept_and_one_that_failed_is_not():
     cache = EntryCache()
+    cache.end_read("a", cache.begin_read("a"), None)
     cache.begin_write(["a"])
     cache.end_write({"a": b"1"}, done=True)
     assert cache.look_up("a") == b"1"
@@ -78,9 +79,18 @@ def test_overlapping_writes_of_one_key_are_not_kept_until_all_have_ended():
     for value in (b"1", b"2", b"3"):
         cache.end_write({"a": value}, done=True)
         assert cache.look_up("a") is ABSENT
+    cache.end_read("a", cache.begin_read("a"), b"3")
     cache.begin_write(["a"])
     cache.end_write({"a": b"4"}, done=True)
     assert cache.look_up("a") == b"4"
+
+
+def test_what_nobody_has_read_takes_no_room():
+    cache = EntryCache()
+    cache.begin_write(["a"])
+    cache.end_write({"a": b"1"}, done=True)
+    assert cache.look_up("a") is ABSENT
+    assert not len(cache)
 
 
 def test_a_failed_read_leaves_nothing_behind():
