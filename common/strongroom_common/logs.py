@@ -55,14 +55,22 @@ def formatter(form: Form) -> logging.Formatter:
 
 
 def configure(
-    level: str = "info", form: Literal["standard", "json"] = "standard", stream: TextIO | None = None
+    level: str = "info",
+    form: Literal["standard", "json"] = "standard",
+    stream: TextIO | None = None,
+    file: logging.Handler | None = None,
 ) -> None:
-    """Send the process's logs to ``stream`` (standard error); raises ValueError for an unknown level."""
+    """Send the process's logs to ``stream`` (standard error) and ``file``; raises ValueError for an unknown level."""
+    set_level(level)
+    handlers = [logging.StreamHandler(stream or sys.stderr), *([file] if file else [])]
+    for handler in handlers:
+        handler.setFormatter(formatter(form))
+    logging.addLevelName(5, "TRACE")
+    logging.getLogger().handlers[:] = handlers
+
+
+def set_level(level: str) -> None:
+    """Log from this level on; raises ValueError for an unknown one."""
     if level.lower() not in LEVELS:
         raise ValueError(f"unknown log level {level!r}; expected one of {', '.join(LEVELS)}")
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(formatter(form))
-    logging.addLevelName(5, "TRACE")
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(LEVELS[level.lower()])
+    logging.getLogger().setLevel(LEVELS[level.lower()])

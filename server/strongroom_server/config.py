@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from strongroom_common.fields import Alias, Cidrs, Names, Object, Seconds, Size
+from strongroom_common.fields import Alias, Cidrs, Names, Object, Pairs, Seconds, Size
 from strongroom_common.settings import NoEffect
 
 _MONTH = Seconds(768 * 3600)
@@ -155,6 +155,17 @@ class UserLockout:
 
 
 @dataclass(frozen=True)
+class AuditDevice:
+    """``audit "type" "path" { … }``: an audit device that is there because the file says so."""
+
+    type: Annotated[str, "Type of the device."] = ""
+    path: Annotated[str, "Name of the device."] = ""
+    description: Annotated[str, "For people."] = ""
+    options: Annotated[Pairs, "The device's options."] = field(default_factory=lambda: Pairs({}))
+    local: Annotated[bool, "Keep it out of replication."] = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """The single settings of the file's top level."""
 
@@ -213,3 +224,4 @@ class Config(Settings):
     telemetry: Telemetry = Telemetry()
     service_registration: Stanza | None = None
     user_lockout: Mapping[str, UserLockout] = field(default_factory=dict)
+    audit: tuple[AuditDevice, ...] = ()

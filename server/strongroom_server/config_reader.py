@@ -1,23 +1,29 @@
 """Server files, folders of them and the environment to one ``Config``; pure, see ``config_files`` for the disk."""
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from strongroom_common.fields import FieldError, fields
 from strongroom_common.hcl import Block, Body, plain
 from strongroom_common.logs import LEVELS
 from strongroom_common.settings import Reader, SettingsError, parse_file
-from strongroom_server.config import Config, Listener, Settings, Stanza, Telemetry, UserLockout
-from strongroom_server.http import answer_headers
+from strongroom_server.config import AuditDevice, Config, Listener, Settings, Stanza, Telemetry, UserLockout
+from strongroom_server.http import answer_headers, ciphers
 
 PREFIXES = ("STRONGROOM", "BAO", "VAULT")
 _STANZAS = {"storage": "storage", "backend": "storage", "ha_storage": "ha_storage", "ha_backend": "ha_storage",
             "service_registration": "service_registration"}  # fmt: skip
-_BLOCKS = frozenset({*_STANZAS, "listener", "seal", "telemetry", "user_lockout"})
-_OVERRIDES = {"API_ADDR": "api_addr", "CLUSTER_ADDR": "cluster_addr", "LOG_LEVEL": "log_level",
-              "LOG_FORMAT": "log_format", "UI": "ui"}  # fmt: skip
+_BLOCKS = frozenset({*_STANZAS, "listener", "seal", "telemetry", "user_lockout", "audit"})
+_LOCKOUT_KINDS = ("all", "approle", "ldap", "userpass")
+_OVERRIDES = {
+    "API_ADDR": "api_addr", "CLUSTER_ADDR": "cluster_addr", "UI": "ui", "LOG_LEVEL": "log_level",
+    "LOG_FORMAT": "log_format", "LOG_FILE": "log_file", "LOG_ROTATE_BYTES": "log_rotate_bytes",
+    "LOG_ROTATE_DURATION": "log_rotate_duration", "LOG_ROTATE_MAX_FILES": "log_rotate_max_files",
+}  # fmt: skip
 _LOCAL = "LOCAL_CONFIG"
+_OCTAL = re.compile("0?[0-7]{3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +43,29 @@ class Loaded:
 
 
 def load(sources: Iterable[Source], env: Mapping[str, str]) -> Loaded:
-    """Merge texts in order: later settings overwrite, listeners add up, the environment overrides.
+    """Merge texts in order: later settings overwrite, listeners and audit devices add up, the environment overrides.
 
     Raises SettingsError that names file, line and key.
     """
     said: dict[str, Any] = {}
     places: dict[str, str] = {}
     listeners: list[Listener] = []
+    devices: list[AuditDevice] = []
     warnings: list[str] = []
     for source in sources:
         reader = Reader(source.file)
         body = parse_file(source.file, source.text)
         said |= _said(reader, body)
-        listeners += _listeners(reader, body)
+        listeners += [_listener(reader, block) for block in reader.blocks(body, "listener", 1)]
+        devices += [_audit_device(reader, block) for block in reader.blocks(body, "audit", 2)]
         warnings += reader.warnings
         places |= {item.key: f"{source.file}:{item.line}" for item in body.items}
     over, over_places = _overrides(env)
     said |= over
     _check(said, places | over_places)
-    return Loaded(Config(**said, listeners=tuple(listeners)), tuple(warnings))
+    if (level := said.get("log_requests_level", "")) and level.lower() not in (*LEVELS, "off"):
+        warnings.append(f"{places['log_requests_level']}: log_requests_level: no level {level!r}: nothing is logged")
+    return Loaded(Config(**said, listeners=tuple(listeners), audit=tuple(devices)), tuple(warnings))
 
 
 def from_environment(env: Mapping[str, str]) -> list[Source]:
@@ -84,11 +94,26 @@ def _said(reader: Reader, body: Body) -> dict[str, Any]:
         merged = Body(tuple(item for block in reader.blocks(body, "telemetry") for item in block.body.items))
         said["telemetry"] = reader.read(Telemetry, merged, "telemetry")
     if lockouts := reader.blocks(body, "user_lockout", 1):
-        said["user_lockout"] = {
-            (block.labels or ("all",))[0].lower(): reader.read(UserLockout, block.body, _title(block, "user_lockout"))
-            for block in lockouts
-        }
+        said["user_lockout"] = dict(_lockout(reader, block) for block in lockouts)
     return said
+
+
+def _lockout(reader: Reader, block: Block) -> tuple[str, UserLockout]:
+    kind = (block.labels or ("",))[0].lower()
+    if kind not in _LOCKOUT_KINDS:
+        found = f"not {kind!r}" if kind else 'as in user_lockout "all" { … }'
+        raise reader.error(block.item, f"user_lockout: expected one of {', '.join(_LOCKOUT_KINDS)}, {found}")
+    return kind, reader.read(UserLockout, block.body, _title(block, "user_lockout"))
+
+
+def _audit_device(reader: Reader, block: Block) -> AuditDevice:
+    where = " ".join(("audit", *(f'"{label}"' for label in block.labels)))
+    device = reader.read(AuditDevice, block.body, where)
+    kind, path = (*block.labels, "", "")[:2]
+    device = replace(device, type=kind or device.type, path=path or device.path)
+    if not device.type or not device.path.strip("/"):
+        raise reader.error(block.item, f'{where}: expected a type and a name, as in audit "file" "name" {{ … }}')
+    return device
 
 
 def _title(block: Block, key: str) -> str:
@@ -113,10 +138,6 @@ def _collect(body: Body) -> dict[str, Any]:
     return settings
 
 
-def _listeners(reader: Reader, body: Body) -> list[Listener]:
-    return [_listener(reader, block) for block in reader.blocks(body, "listener", 1)]
-
-
 def _listener(reader: Reader, block: Block) -> Listener:
     where = _title(block, "listener")
     given = reader.given(Listener, block.body, where)
@@ -137,13 +158,27 @@ def _check_listener(reader: Reader, block: Block, listener: Listener, where: str
     except ValueError as error:
         raise reader.error(block.body.get("custom_response_headers") or block.item, f"{where}: {error}") from None
     if listener.type == "unix":
-        if block.body.get("address") is None:
-            raise reader.error(block.item, f"{where}: address: expected the path of the socket")
-        return
+        _check_unix(reader, block, listener, where)
+    else:
+        _check_tcp(reader, block, listener, where)
+
+
+def _check_unix(reader: Reader, block: Block, listener: Listener, where: str) -> None:
+    if block.body.get("address") is None:
+        raise reader.error(block.item, f"{where}: address: expected the path of the socket")
+    if (mode := block.body.get("socket_mode")) and not _OCTAL.fullmatch(listener.socket_mode):
+        raise reader.error(mode, f'{where}: socket_mode: expected octal digits such as "660"')
+
+
+def _check_tcp(reader: Reader, block: Block, listener: Listener, where: str) -> None:
     port = listener.address.rpartition(":")[2]
     if ":" not in listener.address or not (port.isascii() and port.isdigit() and int(port[:6]) < 65536):
         item = block.body.get("address") or block.item
         raise reader.error(item, f'{where}: address: expected HOST:PORT such as "127.0.0.1:8200"')
+    try:
+        ciphers.of(listener.tls_cipher_suites)
+    except ValueError as error:
+        raise reader.error(block.body.get("tls_cipher_suites") or block.item, f"{where}: {error}") from None
     # TLS is on unless it is turned off by name: a forgotten certificate must never mean plain HTTP.
     for key in ("tls_cert_file", "tls_key_file"):
         if not listener.tls_disable and not getattr(listener, key):
@@ -174,9 +209,17 @@ def _check(said: dict[str, Any], places: Mapping[str, str]) -> None:
     """Check what no single setting shows; ``places`` says where each was read."""
     if said.get("log_level", "info").lower() not in LEVELS:
         raise SettingsError(f"{places['log_level']}: log_level: expected one of {', '.join(LEVELS)}")
+    for key in ("api_addr", "cluster_addr"):
+        if (address := said.get(key, "")) and not _is_url(address):
+            raise SettingsError(f'{places[key]}: {key}: expected a URL such as "https://vault.example:8200"')
     for key in ("default_lease_ttl", "max_lease_ttl"):
         if said.get(key) == 0:
             del said[key]
     longest = said.get("max_lease_ttl", Config.max_lease_ttl)
     if said.setdefault("default_lease_ttl", min(longest, Config.default_lease_ttl)) > longest:
         raise SettingsError(f"{places['default_lease_ttl']}: default_lease_ttl: expected no more than max_lease_ttl")
+
+
+def _is_url(address: str) -> bool:
+    scheme, found, host = address.partition("://")
+    return bool(found) and scheme in ("http", "https", "unix") and bool(host.strip("/"))

@@ -16,7 +16,8 @@ def parse(argv: Sequence[str], env: Mapping[str, str]) -> argparse.Namespace:
         found = (env.get(f"{prefix}_{name}") for prefix in ("STRONGROOM", "BAO", "VAULT"))
         return next((value for value in found if value), otherwise)
 
-    flag("config", action="append", default=[], metavar="PATH", help="Server file or folder; may be repeated.")
+    flag("config", action="append", default=[], metavar="PATH", help="Server file or folder; may be repeated. Also "
+         "VAULT_CONFIG_PATH.")  # fmt: skip
     flag("dev", action="store_true", help="Serve from memory, initialised and unsealed. Not for real secrets.")
     flag("dev-root-token-id", default=default("DEV_ROOT_TOKEN_ID"), metavar="TOKEN", help="Root token of -dev.")
     flag("dev-listen-address", default=default("DEV_LISTEN_ADDRESS", "127.0.0.1:8200"), metavar="HOST:PORT",
@@ -27,8 +28,13 @@ def parse(argv: Sequence[str], env: Mapping[str, str]) -> argparse.Namespace:
     flag("log-level", default=default("LOG_LEVEL"), metavar="LEVEL", help="trace, debug, info, warn or error.")
     flag("log-format", default=default("LOG_FORMAT"), metavar="FORMAT", help="standard or json.")
     flag("log-file", default="", metavar="PATH", help="File for the log, beside standard error.")
+    flag("log-rotate-bytes", default="", metavar="BYTES", help="How long one log file may get.")
+    flag("log-rotate-duration", default="", metavar="DURATION", help="How long one log file is written to.")
+    flag("log-rotate-max-files", default="", metavar="NUMBER", help="How many old log files are kept.")
     flag("exit-on-core-shutdown", action="store_true", help="Accepted for compatibility; has no effect.")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    options.config = options.config or [path for path in (default("CONFIG_PATH"),) if path and not options.dev]
+    return options
 
 
 class _Parser(argparse.ArgumentParser):

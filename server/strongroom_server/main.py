@@ -9,11 +9,13 @@ import signal
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from strongroom_common import logs
 from strongroom_common.clock import SystemClock
+from strongroom_common.logfile import LogFile, RotatingFile
 from strongroom_common.settings import SettingsError
 from strongroom_server import flags
 from strongroom_server.config import Config, Listener, Stanza
@@ -37,6 +39,10 @@ _SWITCH_INTERVAL = 0.0005
 """Seconds between chances of the store's writer thread to run; Python's 5 ms would add them to each durable write."""
 
 
+_LOG_FLAGS = ("log_level", "log_format", "log_file", "log_rotate_bytes", "log_rotate_duration", "log_rotate_max_files")
+Reread = Callable[[], Config]
+
+
 class StartError(Exception):
     """The server cannot start; the message says why and what to change."""
 
@@ -46,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     options = flags.parse(argv, os.environ)
     try:
         config, warnings = _settings(options)
-        logs.configure(config.log_level, config.log_format)
+        logs.configure(config.log_level, config.log_format, file=_log_file(config))
     except (SettingsError, ValueError) as error:
         print(f"error loading configuration: {error}", file=sys.stderr)
         return 1
@@ -54,7 +60,8 @@ def main(argv: Sequence[str]) -> int:
         log.warning(warning)
     _harden(config, dev_mode=options.dev)
     try:
-        return _run(_serve_dev(options) if options.dev else _serve(config))
+        reread = lambda: _settings(options)[0]  # noqa: E731 - the files are read again at SIGHUP
+        return _run(_serve_dev(options, config, reread) if options.dev else _serve(config, reread))
     except (StartError, BackendError, SealError, OSError) as error:
         print(f"Error starting the server: {error}", file=sys.stderr)
         return 1
@@ -77,12 +84,19 @@ def _settings(options: argparse.Namespace) -> tuple[Config, tuple[str, ...]]:
     sources = read_paths(options.config) if options.config else from_environment(os.environ)
     if not sources and not options.dev:
         raise SettingsError("no server file: give -config=PATH, or -dev for a trial")
-    env = dict(os.environ)
-    for name, value in (("LOG_LEVEL", options.log_level), ("LOG_FORMAT", options.log_format)):
-        if value:
-            env[f"STRONGROOM_{name}"] = value
-    loaded = load(sources, env)
+    flagged = {f"STRONGROOM_{name.upper()}": value for name in _LOG_FLAGS if (value := getattr(options, name))}
+    loaded = load(sources, os.environ | flagged)
     return loaded.config, loaded.warnings
+
+
+def _log_file(config: Config) -> RotatingFile | None:
+    if not config.log_file:
+        return None
+    rules = LogFile(config.log_file, config.log_rotate_duration, config.log_rotate_bytes, config.log_rotate_max_files)
+    try:
+        return rules.handler("strongroom")
+    except OSError as error:
+        raise SettingsError(f"log_file {config.log_file}: {error.strerror or error}") from None
 
 
 def _harden(config: Config, *, dev_mode: bool) -> None:
@@ -100,7 +114,7 @@ def _harden(config: Config, *, dev_mode: bool) -> None:
 # -- a server from its file ------------------------------------------------------------------------------------------
 
 
-async def _serve(config: Config) -> int:
+async def _serve(config: Config, reread: Reread) -> int:
     if config.storage is None:
         raise StartError('the server file has no storage: add one, such as storage "sqlite" { path = "…" }')
     if not config.listeners:
@@ -117,7 +131,7 @@ async def _serve(config: Config) -> int:
         _write_pid(config.pid_file)
         addresses = ",".join(one.address for one in config.listeners)
         log.info("serving", extra={"fields": {"version": PRODUCT_VERSION, "listeners": addresses}})
-        await _until_told(server, bound)
+        await _until_told(server, bound, reread)
     finally:
         await close_all(bound)
         await server.stop()
@@ -163,7 +177,7 @@ def _context(listener: Listener) -> ssl.SSLContext | None:
 async def _bind(server: Server, listener: Listener, context: ssl.SSLContext | None, *, hostname: bool) -> Bound:
     app = App(server, listener, {"X-Vault-Hostname": platform.node()} if hostname else {})
     if listener.type == "unix":
-        return await bind_unix(app, listener.address, int(listener.socket_mode, 8) if listener.socket_mode else None)
+        return await _bind_unix(app, listener)
     host, _, port = listener.address.rpartition(":")
     files = (listener.tls_cert_file, listener.tls_key_file)
     if context is not None and follows_mounts(listener):
@@ -174,22 +188,37 @@ async def _bind(server: Server, listener: Listener, context: ssl.SSLContext | No
         raise StartError(f"listener {listener.address}: {error.strerror or error}") from error
 
 
+async def _bind_unix(app: App, listener: Listener) -> Bound:
+    mode = int(listener.socket_mode, 8) if listener.socket_mode else None
+    try:
+        return await bind_unix(app, listener.address, mode, (listener.socket_user, listener.socket_group))
+    except (OSError, LookupError) as error:
+        raise StartError(f"listener {listener.address}: {error}") from error
+
+
 def _write_pid(path: str) -> None:
-    if path:
+    if not path:
+        return
+    try:
         Path(path).write_text(f"{os.getpid()}\n")
+    except OSError as error:
+        raise StartError(f"pid_file {path}: {error.strerror or error}") from error
 
 
 # -- dev mode --------------------------------------------------------------------------------------------------------
 
 
-def _dev_options(address: str) -> Options:
-    return Options(api_addr=f"http://{address}", raw_storage_endpoint=True, introspection_endpoint=True)
+def _dev_options(config: Config, address: str) -> Options:
+    """Return what the server file says, but that the store is in memory and what helps to look inside is on."""
+    core = _core_options(config, Stanza("inmem"))
+    api_addr = config.api_addr or f"http://{address}"
+    return replace(core, api_addr=api_addr, raw_storage_endpoint=True, introspection_endpoint=True)
 
 
-async def _serve_dev(options: argparse.Namespace) -> int:
+async def _serve_dev(options: argparse.Namespace, config: Config, reread: Reread) -> int:
     clock = SystemClock()
     address = options.dev_listen_address
-    server = Server(await open_backend("inmem", {}, clock), clock, _dev_options(address))
+    server = Server(await open_backend("inmem", {}, clock), clock, _dev_options(config, address))
     await server.start()
     kv_version = "" if options.dev_no_kv else "1" if options.dev_kv_v1 else "2"
     secrets = await dev.prepare(server, options.dev_root_token_id, kv_version)
@@ -198,8 +227,10 @@ async def _serve_dev(options: argparse.Namespace) -> int:
         bound = [await bind_tcp(App(server), host.strip("[]"), int(port))]
     except OSError as error:
         raise StartError(f"-dev-listen-address={address}: {error.strerror or error}") from error
+    hostname = config.enable_response_header_hostname
+    bound += [await _bind(server, one, _context(one), hostname=hostname) for one in config.listeners]
     print(dev.banner(secrets, f"http://{host}:{bound[0].port}", VERSION, PRODUCT_VERSION), flush=True)
-    await _until_told(server, bound)
+    await _until_told(server, bound, reread)
     await close_all(bound)
     await server.stop()
     return 0
@@ -208,13 +239,13 @@ async def _serve_dev(options: argparse.Namespace) -> int:
 # -- until the end ---------------------------------------------------------------------------------------------------
 
 
-async def _until_told(server: Server, bound: Sequence[Bound]) -> None:
-    """Wait for SIGTERM or SIGINT; at SIGHUP read certificates anew and open audit files anew."""
+async def _until_told(server: Server, bound: Sequence[Bound], reread: Reread) -> None:
+    """Wait for SIGTERM or SIGINT; at SIGHUP read settings and certificates anew and open audit and log files anew."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server.reload = lambda: _reload(server, bound)
+    server.reload = lambda: _reload(server, bound, reread)
     loop.add_signal_handler(signal.SIGHUP, _spawner(server.reload))
     await stop.wait()
     log.info("stopping")
@@ -231,12 +262,22 @@ def _spawner(work: Callable[[], Awaitable[None]]) -> Callable[[], None]:
     return spawn
 
 
-async def _reload(server: Server, bound: Sequence[Bound]) -> None:
+async def _reload(server: Server, bound: Sequence[Bound], reread: Reread) -> None:
     for one in bound:
         try:
             one.reload()
         except OSError:
             log.exception("a certificate could not be read anew; the old one stays")
+    try:
+        config = reread()
+    except (SettingsError, ValueError) as error:
+        log.error("the server file could not be read anew; the old settings stay: %s", error)  # noqa: TRY400 - it says all
+    else:
+        logs.set_level(config.log_level)
+        await server.follow(config)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, RotatingFile):
+            handler.reopen()
     await server.audit.reopen()
     log.info("reloaded")
 

@@ -88,11 +88,11 @@ class Live:
         return text
 
 
-async def start_live(*, dev_mode: bool = True, backend: Backend | None = None) -> Live:
+async def start_live(*, dev_mode: bool = True, backend: Backend | None = None, options: Options | None = None) -> Live:
     """Return a running server; without ``dev_mode`` it is not even initialised."""
     clock = FakeClock()
     backend = backend or await open_backend("inmem", {}, clock)
-    server = Server(backend, clock, Options())
+    server = Server(backend, clock, options or Options())
     await server.start()
     live = Live(server, clock, backend)
     if dev_mode:

@@ -1,7 +1,7 @@
 import pytest
 
 from strongroom_common.settings import SettingsError
-from strongroom_server.config import Config, Stanza, UserLockout
+from strongroom_server.config import AuditDevice, Config, Stanza, UserLockout
 from strongroom_server.config_files import read_paths
 from strongroom_server.config_reader import Source, from_environment, load
 
@@ -129,6 +129,8 @@ def test_json_may_hold_several_blocks_and_nested_lists():
         pytest.param("telemetry {\n foo = 2 }", "server.hcl:2: unknown or unsupported field telemetry: foo", id="in"),
         pytest.param('listener "tcp" {\n tls_disable = 1\n telemetry { foo = 2 } }',
                      'server.hcl:3: unknown or unsupported field listener "tcp": telemetry: foo', id="deep_inside"),
+        pytest.param('log_requests_level = "loud"',
+                     "server.hcl:1: log_requests_level: no level 'loud': nothing is logged", id="no_level"),
         pytest.param('plugin_directory = "/p"', "server.hcl:1: field plugin_directory has no effect", id="no_effect"),
     ],
 )  # fmt: skip
@@ -174,6 +176,17 @@ WRONG = [
                  "tls_min_version: expected no more than tls_max_version", id="oldest_after_newest"),
     pytest.param('listener "tcp" { tls_disable = 1 max_request_size = "x" }', "max_request_size: exp", id="size"),
     pytest.param('listener "unix" {}', 'listener "unix": address: expected the path of the socket', id="no_path"),
+    pytest.param('listener "unix" { address = "/s" \n socket_mode = "rw" }',
+                 'server.hcl:2: listener "unix": socket_mode: expected octal digits', id="no_mode"),
+    pytest.param('listener "tcp" { tls_disable = 1\n tls_cipher_suites = "ROT13" }',
+                 "server.hcl:2: listener \"tcp\": tls_cipher_suites: unknown ROT13", id="no_cipher_suite"),
+    pytest.param('api_addr = "10.0.0.1:8200"', "server.hcl:1: api_addr: expected a URL such as", id="no_url"),
+    pytest.param('\nuser_lockout "github" {}', "server.hcl:2: user_lockout: expected one of all, approle, ldap, "
+                 "userpass, not 'github'", id="no_method_that_locks_out"),
+    pytest.param("user_lockout {}", 'expected one of all, approle, ldap, userpass, as in user_lockout "all"',
+                 id="a_lockout_without_method"),
+    pytest.param('audit "file" {}', 'server.hcl:1: audit "file": expected a type and a name', id="no_device_name"),
+    pytest.param('audit "file" "a" { options = "x" }', 'audit "file" "a": options: expected a map', id="no_options"),
     pytest.param("telemetry {\n prometheus_retention_time = true }",
                  "server.hcl:2: telemetry: prometheus_retention_time: expected a duration", id="no_time_in_a_block"),
     pytest.param('user_lockout "all" { lockout_threshold = "x" }',
@@ -202,6 +215,29 @@ def test_a_request_size_without_limit_is_the_default():
 def test_zero_is_the_default_time_and_the_default_stays_below_the_maximum():
     assert _config("max_lease_ttl = 0").max_lease_ttl == Config.max_lease_ttl
     assert _config('max_lease_ttl = "1h"').default_lease_ttl == 3600
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('audit "file" "a/" { description = "d" options { file_path = "/x" log_raw = "true" } }', id="hcl"),
+        pytest.param('audit { type = "file" path = "a/" description = "d"\n'
+                     'options = { file_path = "/x", log_raw = "true" } }', id="without_labels"),
+        pytest.param('{"audit": {"file": {"a/": {"description": "d", "options": {"file_path": "/x", "log_raw": "true"}'
+                     "}}}}", id="json"),
+        pytest.param('{"audit": [{"file": [{"a/": [{"description": "d", "options": [{"file_path": "/x", '
+                     '"log_raw": "true"}]}]}]}],}', id="json_of_lists"),
+    ],
+)  # fmt: skip
+def test_audit_devices_in_every_form(text):
+    device = AuditDevice("file", "a/", "d", {"file_path": "/x", "log_raw": "true"})
+    assert _config(text).audit == (device,)
+
+
+def test_audit_devices_of_several_files_add_up():
+    text = 'audit "file" "{}" {{ options {{ file_path = "/x" }} }}'
+    sources = [Source("a.hcl", text.format("a")), Source("b.hcl", text.format("b"))]
+    assert [device.path for device in load(sources, {}).config.audit] == ["a", "b"]
 
 
 def test_files_merge_in_order():

@@ -1,6 +1,7 @@
 """The JSON form of HCL, read with the standard library's decoder but keeping order, duplicates and positions.
 
-hcl v1 has a laxer reader of its own, which takes cut-off objects and text after the end: here JSON is JSON (RFC 8259).
+hcl v1 has a laxer reader of its own, which takes cut-off objects and text after the end: here JSON is JSON (RFC 8259),
+but for a comma after the last element, which files in use have.
 """
 
 import json
@@ -94,6 +95,7 @@ class _Reader:
         if not first:
             self._take(",")
             self._blank()
+            return self._leave(bracket, first=True)
         return False
 
     def _take(self, sign: str) -> None:

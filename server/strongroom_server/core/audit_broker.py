@@ -1,12 +1,14 @@
 """Every request and answer goes to every audit device; one that takes it is enough, none is a refusal.
 
-Devices are kept in ``core/audit/table``. The entries are made by ``audit/entries.py`` per device, as each hashes with
+Devices are kept in ``core/audit/table``; those that the server file declares stand there too, for their salts, and
+come and go with it. The entries are made by ``audit/entries.py`` per device, as each hashes with
 its own salt.
 """
 
 import asyncio
 import logging
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from strongroom_server.audit import open_device
 from strongroom_server.audit.entries import Event, Target, Verdict, probe_entry, request_entry, response_entry
 from strongroom_server.audit.entries import Token as ShownToken
 from strongroom_server.audit.redaction import Redaction
+from strongroom_server.config import AuditDevice, Config
 from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.core.metrics import Metrics
 from strongroom_server.sdk.audit import Device
@@ -37,6 +40,8 @@ class DeviceEntry:
     options: dict[str, str] = field(default_factory=dict)
     local: bool = False
     salt: str = ""
+    declared: bool = False
+    """By the server file."""
 
 
 @dataclass(slots=True)
@@ -46,18 +51,28 @@ class OpenDevice:
     entry: DeviceEntry
     device: Device
     redaction: Redaction
+    prefix: bytes = b""
 
 
-async def _opened(entry: DeviceEntry) -> OpenDevice:
-    redaction = Redaction.of(bytes.fromhex(entry.salt), entry.options)
-    return OpenDevice(entry, await open_device(entry.type, entry.options), redaction)
+def with_declared(stored: Mapping[str, DeviceEntry], declared: Iterable[AuditDevice]) -> dict[str, DeviceEntry]:
+    """Return the table that the file asks for: devices of the API stay, those it no longer declares go, salts stay."""
+    table = {path: entry for path, entry in stored.items() if not entry.declared}
+    for device in declared:
+        path = device.path.strip("/") + "/"
+        salt = stored[path].salt if path in stored else secrets.token_hex(32)
+        options = dict(device.options)
+        table[path] = DeviceEntry(path, device.type, device.description, options, device.local, salt, declared=True)
+    return table
 
 
 class AuditBroker:
     """The enabled devices."""
 
-    def __init__(self, storage: Storage, clock: Clock, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, metrics: Metrics | None = None, config: Config | None = None
+    ) -> None:
         self._storage = storage
+        self._config = config or Config()
         self._clock = clock
         self._metrics = metrics = metrics or Metrics()
         for call in ("request", "response"):
@@ -71,13 +86,59 @@ class AuditBroker:
     async def start(self) -> None:
         """Open every enabled device; one that cannot be opened leaves a device that refuses."""
         self.headers = await load(self._storage, "headers", dict[str, bool]) or {}
-        for entry in await load(self._storage, "table", list[DeviceEntry]) or []:
+        stored = {entry.path: entry for entry in await load(self._storage, "table", list[DeviceEntry]) or []}
+        table = with_declared(stored, self._config.audit)
+        if table != stored:
+            await self._store(list(table.values()))
+        for path, entry in table.items():
             try:
-                self.devices[entry.path] = await _opened(entry)
+                self.devices[path] = await self._opened(entry)
             except AuditError as error:
-                log.exception("an audit device could not be opened", extra={"fields": {"device": entry.path}})
+                log.exception("an audit device could not be opened", extra={"fields": {"device": path}})
                 redaction = Redaction(bytes.fromhex(entry.salt))
-                self.devices[entry.path] = OpenDevice(entry, _Refusing(str(error)), redaction)
+                self.devices[path] = OpenDevice(entry, _Refusing(str(error)), redaction)
+
+    async def follow(self, config: Config) -> None:
+        """Have the devices that the server file now declares; one that does not open leaves what was at its path."""
+        self._config = config
+        stored = {path: opened.entry for path, opened in self.devices.items()}
+        table = with_declared(stored, config.audit)
+        for path in stored.keys() - table.keys():
+            await self.devices.pop(path).device.close()
+        for path, entry in table.items():
+            if entry != stored.get(path):
+                await self._replace(path, entry)
+        await self._store([opened.entry for opened in self.devices.values()])
+
+    async def _replace(self, path: str, entry: DeviceEntry) -> None:
+        try:
+            opened = await self._probed(entry)
+        except AuditError:
+            log.exception("a declared audit device could not be opened", extra={"fields": {"device": path}})
+            return
+        old = self.devices.get(path)
+        self.devices[path] = opened
+        if old is not None:
+            await old.device.close()
+
+    async def _opened(self, entry: DeviceEntry) -> OpenDevice:
+        redaction = Redaction.of(bytes.fromhex(entry.salt), entry.options)
+        prefix = entry.options.get("prefix", "")
+        # Security 1: who may enable devices could otherwise write what others execute (HCSEC-2025-14).
+        if prefix and not self._config.allow_audit_log_prefixing:
+            raise AuditError("audit log prefixing is not allowed: set allow_audit_log_prefixing in the server file")
+        device = await open_device(entry.type, entry.options)
+        return OpenDevice(entry, device, redaction, prefix.encode())
+
+    async def _probed(self, entry: DeviceEntry) -> OpenDevice:
+        """Open a device that has just come, and see that it takes an entry; raises AuditError."""
+        opened = await self._opened(entry)
+        try:
+            await opened.device.write(opened.prefix + probe_entry(opened.redaction, self._clock.now(), fresh_nonce()))
+        except AuditError:
+            await opened.device.close()
+            raise
+        return opened
 
     async def close(self) -> None:
         """Close all devices."""
@@ -98,22 +159,26 @@ class AuditBroker:
 
     async def enable(self, entry: DeviceEntry) -> None:
         """Open, store and use a device; raises InvalidRequest where it cannot be."""
+        if not self._config.unsafe_allow_api_audit_creation:
+            raise InvalidRequest("cannot enable audit device via API; use declarative, config-based audit device "
+                                 "management instead")  # fmt: skip
         if entry.path in self.devices:
             raise InvalidRequest("path already in use")
         entry = replace(entry, salt=secrets.token_hex(32))
         try:
-            opened = await _opened(entry)
-            await opened.device.write(probe_entry(opened.redaction, self._clock.now(), fresh_nonce()))
+            opened = await self._probed(entry)
         except AuditError as error:
             raise InvalidRequest(f"audit device failed to take a test message: {error}") from error
         await self._store([*(other.entry for other in self.devices.values()), entry])
         self.devices[entry.path] = opened
 
     async def disable(self, path: str) -> None:
-        """Close and forget a device; none at the path is fine."""
+        """Close and forget a device; none at the path is fine. Raises InvalidRequest for one that the file declares."""
         opened = self.devices.get(path)
         if opened is None:
             return
+        if opened.entry.declared:
+            raise InvalidRequest("cannot disable configuration-managed audit device")
         await self._store([other.entry for other in self.devices.values() if other is not opened])
         del self.devices[path]
         await opened.device.close()
@@ -139,7 +204,7 @@ class AuditBroker:
         event = _event(exchange, started)
         decision = exchange.decision
         event.error = "" if decision is not None and decision.allowed else "permission denied"
-        await self._write("request", [request_entry(opened.redaction, event) for opened in self.devices.values()])
+        await self._write("request", [d.prefix + request_entry(d.redaction, event) for d in self.devices.values()])
         self._requests.observe((self._clock.now() - started) * 1000)
 
     async def response(self, exchange: "Exchange") -> None:
@@ -150,7 +215,7 @@ class AuditBroker:
             event.response = exchange.response
         else:
             event.error = str(exchange.error)
-        await self._write("response", [response_entry(opened.redaction, event) for opened in self.devices.values()])
+        await self._write("response", [d.prefix + response_entry(d.redaction, event) for d in self.devices.values()])
         self._responses.observe((self._clock.now() - started) * 1000)
 
     async def _write(self, call: str, lines: list[bytes]) -> None:

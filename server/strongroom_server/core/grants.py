@@ -31,6 +31,8 @@ class Decision:
     @property
     def policies(self) -> tuple[str, ...]:
         """The policies that the deciding rule stands in."""
+        if self.root:
+            return ("root",)
         return self.grant.policies if self.grant else ()
 
     @property

@@ -42,6 +42,7 @@ OPENING = frozenset({"sys/wrapping/unwrap", "sys/wrapping/rewrap"})
 """Where the client's token is most often the wrapping token itself: one that is spent is a bad request, as in Vault."""
 
 _ALLOWED = Decision(allowed=True)
+_BY_ROOT = Decision(allowed=True, root=True)
 _NO_TOKEN = Decision(allowed=False, reason="no valid token")
 
 
@@ -220,7 +221,7 @@ def decide(exchange: Exchange) -> Awaitable[None] | None:
         exchange.decision = _NO_TOKEN
         return None
     if token.root:
-        exchange.decision = _ALLOWED
+        exchange.decision = _BY_ROOT
         return None
     rules = exchange.server.policies.known(token)
     if rules is None:
@@ -239,7 +240,7 @@ async def _decide_write(exchange: Exchange) -> None:
     if not await engine.exists(request):
         request.operation = Operation.CREATE
     if token.root:
-        exchange.decision = _ALLOWED
+        exchange.decision = _BY_ROOT
     else:
         await _decide_later(exchange, token)
 

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from strongroom_common.clock import Clock
 from strongroom_common.fields import Names
@@ -109,7 +109,7 @@ class Server:
         self.policies = PolicyStore(view("sys/policy/"), self.identity, self.clock, self.metrics)
         self.leases = LeaseStore(view("sys/expire/"), self.clock, self.revocation.take_back)
         self.mounts = Mounts(view("core/"), self._start_engine)
-        self.audit = AuditBroker(view("core/audit/"), self.clock, self.metrics)
+        self.audit = AuditBroker(view("core/audit/"), self.clock, self.metrics, self.options.config)
         self.settings = view("core/settings/")
         self.lockouts = Lockouts(self.settings, self.clock, self.options.config.user_lockout)
         self.passwords = PasswordPolicies(view("sys/policy-password/"))
@@ -172,6 +172,13 @@ class Server:
     async def _reopen(self) -> None:
         """Read anew what can be while serving; ``main`` puts its own in place, which knows the listeners too."""
         await self.audit.reopen()
+
+    async def follow(self, config: Config) -> None:
+        """Take what of a changed server file may change while serving: audit devices and lockout."""
+        self.options = replace(self.options, config=config)
+        self.lockouts.settings = config.user_lockout
+        if not self.sealed:
+            await self.audit.follow(config)
 
     def seal_after_answer(self) -> None:
         """Ask that the server be sealed once the present request is on record, and before it is answered."""

@@ -1,5 +1,6 @@
 """Sockets: where the server listens, with TLS or without."""
 
+import shutil
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,14 +43,23 @@ async def bind_tcp(app: App, host: str, port: int, context: ssl.SSLContext | Non
     return Bound(runner, runner.addresses[0][1], context, files)
 
 
-async def bind_unix(app: App, path: str, mode: int | None = None) -> Bound:
-    """Listen on a unix socket."""
+async def bind_unix(app: App, path: str, mode: int | None = None, owner: tuple[str, str] = ("", "")) -> Bound:
+    """Listen on a unix socket; ``owner`` is user and group, by name or number, LookupError where there is none such."""
     runner = await _runner(app)
     Path(path).unlink(missing_ok=True)  # noqa: ASYNC240 - once, before anything is served
     await web.UnixSite(runner, path).start()
+    user, group = owner
+    if user:
+        shutil.chown(path, user=_name_or_number(user))
+    if group:
+        shutil.chown(path, group=_name_or_number(group))
     if mode is not None:
         Path(path).chmod(mode)  # noqa: ASYNC240 - the same
     return Bound(runner, 0)
+
+
+def _name_or_number(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text
 
 
 async def _runner(app: App) -> web.ServerRunner:

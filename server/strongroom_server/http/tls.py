@@ -4,19 +4,12 @@ import ssl
 from _ssl import ENCODING_DER as _DER
 
 from strongroom_server.config import Listener
+from strongroom_server.http import ciphers
 
 _VERSIONS = {
     "tls10": ssl.TLSVersion.TLSv1, "tls11": ssl.TLSVersion.TLSv1_1, "tls12": ssl.TLSVersion.TLSv1_2,
     "tls13": ssl.TLSVersion.TLSv1_3,
 }  # fmt: skip
-_OPENSSL = {  # IANA's names of the suites that Vault's files use, as OpenSSL calls them
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
-}
 
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME: a certificate whose time is over is refused by the auth method, which says so."""
@@ -54,11 +47,8 @@ def make_context(settings: Listener) -> ssl.SSLContext:
     context.minimum_version = _VERSIONS[settings.tls_min_version]
     context.maximum_version = _VERSIONS[settings.tls_max_version]
     context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
-    if settings.tls_cipher_suites:
-        unknown = [name for name in settings.tls_cipher_suites if name not in _OPENSSL]
-        if unknown:
-            raise ValueError(f"tls_cipher_suites: unknown {', '.join(unknown)}; expected {', '.join(_OPENSSL)}")
-        context.set_ciphers(":".join(_OPENSSL[name] for name in settings.tls_cipher_suites))
+    if suites := ciphers.of(settings.tls_cipher_suites):
+        context.set_ciphers(":".join(suites))
     if follows_mounts(settings):
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
     if settings.tls_client_ca_file:

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.strongroom_server.live import Live
+from strongroom_common.clock import FakeClock
+from strongroom_common.fields import Pairs
+from strongroom_server.config import AuditDevice, Config
+from strongroom_server.core.sealing import decode_share
+from strongroom_server.core.server import Options
+from strongroom_server.storage import open_backend
+from tests.strongroom_server.live import Live, start_live
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -106,3 +112,95 @@ async def test_a_fault_of_ours_is_on_record_without_its_cause(live: Live, tmp_pa
     last = lines(log)[-1]
     assert (last["type"], last["request"]["path"], last["error"]) == ("response", "secret/data/a", "internal error")
     assert "a secret cause" not in log.read_text()
+
+
+# -- devices that the server file declares ---------------------------------------------------------------------------
+
+
+def declared(path: Path, name: str = "file", **more: str) -> AuditDevice:
+    return AuditDevice("file", name, "from the file", Pairs({"file_path": str(path), **more}))
+
+
+async def declaring(config: Config) -> Live:
+    return await start_live(options=Options(config=config))
+
+
+async def test_a_declared_device_is_there_at_once_and_the_api_leaves_it_alone(tmp_path: Path) -> None:
+    live = await declaring(Config(audit=(declared(tmp_path / "a.log"),)))
+    await live.get("sys/mounts")
+    assert [line["request"]["path"] for line in lines(tmp_path / "a.log")][-2:] == ["sys/mounts", "sys/mounts"]
+    row = (await live.get("sys/audit")).data["file/"]
+    assert row == {"type": "file", "description": "from the file", "local": False, "path": "file/",
+                   "options": {"file_path": str(tmp_path / "a.log")}}  # fmt: skip
+    refused = await live.delete("sys/audit/file")
+    assert (refused.status, refused.errors) == (400, ["cannot disable configuration-managed audit device"])
+
+
+async def test_devices_follow_the_file_and_keep_their_salt(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.log", tmp_path / "b.log"
+    live = await declaring(Config(audit=(declared(first, "moves"), declared(tmp_path / "c.log", "goes"))))
+    assert await enable(live, tmp_path / "api.log", "api") == 204
+    before = (await live.post("sys/audit-hash/moves", {"input": "x"})).data["hash"]
+    await live.server.follow(Config(audit=(declared(second, "moves"), declared(tmp_path / "d.log", "comes"))))
+    assert sorted((await live.get("sys/audit")).data) == ["api/", "comes/", "moves/"]
+    assert (await live.post("sys/audit-hash/moves", {"input": "x"})).data["hash"] == before
+    assert lines(second)[-1]["request"]["path"] == "sys/audit-hash/moves"
+    assert lines(first)[-1]["request"]["path"] == "sys/audit-hash/moves"  # the first time
+
+
+async def test_a_changed_device_that_does_not_open_leaves_the_old_one(tmp_path: Path) -> None:
+    live = await declaring(Config(audit=(declared(tmp_path / "a.log"),)))
+    await live.server.follow(Config(audit=(declared(tmp_path),)))
+    await live.get("sys/mounts")
+    assert lines(tmp_path / "a.log")[-1]["request"]["path"] == "sys/mounts"
+
+
+async def test_a_declared_device_that_does_not_open_refuses_every_request(tmp_path: Path) -> None:
+    live = await declaring(Config(audit=(declared(tmp_path),)))
+    assert (await live.get("sys/mounts")).status == 500
+
+
+async def test_a_device_outlives_sealing_and_goes_with_its_stanza(tmp_path: Path) -> None:
+    backend = await open_backend("inmem", {}, FakeClock())
+    live = await start_live(backend=backend, options=Options(config=Config(audit=(declared(tmp_path / "a.log"),))))
+    before = (await live.post("sys/audit-hash/file", {"input": "x"})).data["hash"]
+    await live.server.sealing.seal()
+    await live.server.sealing.unseal(decode_share(live.unseal_key))
+    assert (await live.post("sys/audit-hash/file", {"input": "x"})).data["hash"] == before
+    await live.server.sealing.seal()
+    await live.server.follow(Config())
+    await live.server.sealing.unseal(decode_share(live.unseal_key))
+    assert (await live.get("sys/audit")).body["data"] in ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "message"),
+    [
+        pytest.param(Config(unsafe_allow_api_audit_creation=False), {}, "cannot enable audit device via API",
+                     id="none_by_the_api"),
+        pytest.param(Config(), {"prefix": "x"}, "audit log prefixing is not allowed", id="no_prefix_unless_allowed"),
+        pytest.param(Config(allow_audit_log_prefixing=True), {"prefix": "x"}, "", id="a_prefix_where_allowed"),
+        pytest.param(Config(), {"mode": "0755"}, "expected permissions to read and write only", id="no_programs"),
+        pytest.param(Config(), {"format": "jsonx"}, "expected json", id="no_other_format"),
+    ],
+)  # fmt: skip
+async def test_what_the_api_may_enable(config: Config, options: dict[str, str], message: str, tmp_path: Path) -> None:
+    live = await declaring(config)
+    body = {"type": "file", "options": {"file_path": str(tmp_path / "a.log"), **options}}
+    answer = await live.post("sys/audit/a", body)
+    assert answer.status == (400 if message else 204)
+    assert message in (answer.errors[0] if message else "")
+
+
+async def test_a_prefix_stands_before_each_line(tmp_path: Path) -> None:
+    device = declared(tmp_path / "a.log", prefix="@cee: ")
+    live = await declaring(Config(allow_audit_log_prefixing=True, audit=(device,)))
+    await live.get("sys/mounts")
+    assert all(line.startswith('@cee: {"time"') for line in (tmp_path / "a.log").read_text().splitlines())
+
+
+async def test_who_may_do_all_is_named_as_granted_by_root(live: Live, tmp_path: Path) -> None:
+    await enable(live, tmp_path / "a.log")
+    await live.get("sys/mounts")
+    granting = lines(tmp_path / "a.log")[-1]["auth"]["policy_results"]["granting_policies"]
+    assert granting == [{"name": "root", "namespace_id": "root", "type": "acl"}]

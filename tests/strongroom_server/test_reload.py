@@ -1,0 +1,58 @@
+"""What SIGHUP has a running server read anew, and what dev mode takes from a server file."""
+
+import json
+import signal
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.ours import Ours, dev_server
+
+_DECLARED = 'audit "file" "{name}" {{ options {{ file_path = "{folder}/{name}.log" }} }}\n'
+
+
+def ask(server: Ours, path: str) -> Any:
+    request = urllib.request.Request(f"{server.address}/v1/{path}", headers={"X-Vault-Token": "root"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def wait_for(fact: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not fact():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_settings_devices_and_log_are_followed(tmp_path: Path) -> None:
+    file, log = tmp_path / "server.hcl", tmp_path / "server-log.txt"
+    start = f'log_file = "{log}"\n' + _DECLARED.format(name="first", folder=tmp_path)
+    file.write_text(start)
+    with dev_server(tmp_path, f"-config={file}") as server:
+        assert set(ask(server, "sys/audit")["data"]) == {"first/"}
+        log.rename(tmp_path / "old")
+        file.write_text(start.replace("first", "second"))
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: log.exists() and "reloaded" in log.read_text())
+        assert set(ask(server, "sys/audit")["data"]) == {"second/"}
+        file.write_text("nonsense = = 1")
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "the old settings stay" in log.read_text())
+        assert set(ask(server, "sys/audit")["data"]) == {"second/"}
+
+
+def test_dev_mode_takes_listeners_and_settings_of_a_file(tmp_path: Path) -> None:
+    socket, file = tmp_path / "s.sock", tmp_path / "server.hcl"
+    file.write_text(f'listener "unix" {{ address = "{socket}" socket_mode = "600" }}\nmax_lease_ttl = "10h"\n')
+    with dev_server(tmp_path, f"-config={file}") as server:
+        assert socket.stat().st_mode & 0o777 == 0o600
+        assert ask(server, "sys/mounts/secret/tune")["data"]["max_lease_ttl"] == 36000
+
+
+def test_a_log_file_of_the_command_line_is_written_beside_standard_error(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "strongroom.log"
+    with dev_server(tmp_path, f"-log-file={log.parent}/", "-log-rotate-max-files=2") as server:
+        assert server.process.poll() is None
+        wait_for(lambda: log.exists() and "unsealed" in log.read_text())
