@@ -48,13 +48,13 @@ class Live:
     seen: int = field(default=0)
 
     async def ask(self, operation: Operation, path: str, body: dict[str, Any] | None = None, *,
-                  token: str | None = None, wrap_ttl: int = 0) -> Answer:  # fmt: skip
+                  token: str | None = None, wrap_ttl: int = 0, namespace: str = "") -> Answer:  # fmt: skip
         self.seen += 1
         if operation is Operation.LIST and not path.endswith("/"):
             path += "/"
         request = Request(
             operation, path, codec.loads(codec.encode(body or {})), token=self.token if token is None else token,
-            id=f"request-{self.seen}", wrap_ttl=wrap_ttl, connection=Connection(self.address),
+            id=f"request-{self.seen}", wrap_ttl=wrap_ttl, connection=Connection(self.address), namespace=namespace,
         )  # fmt: skip
         try:
             response = await self.server.handle(request)
@@ -81,8 +81,8 @@ class Live:
 
     async def make_token(self, **body: Any) -> str:
         """Create a token and return it."""
-        token = body.pop("by", None)
-        answer = await self.post("auth/token/create", body, token=token)
+        token, namespace = body.pop("by", None), body.pop("namespace", "")
+        answer = await self.post("auth/token/create", body, token=token, namespace=namespace)
         assert answer.status == 200, answer
         text: str = answer.auth["client_token"]
         return text

@@ -64,6 +64,8 @@ class Event:
     target: Target = field(default_factory=Target)
     client_id: str = ""
     namespace_id: str = "root"
+    home_id: str = "root"
+    """Of the namespace that the token and its policies belong to."""
     headers: Mapping[str, bool] = field(default_factory=dict)
     error: str = ""
     response: Response | None = None
@@ -130,7 +132,7 @@ def _verdict(event: Event) -> dict[str, Any]:
     verdict = event.verdict
     if verdict is None:
         return {}
-    granting = [{"name": name, "namespace_id": event.namespace_id, "type": "acl"} for name in verdict.granting]
+    granting = [{"name": name, "namespace_id": event.home_id, "type": "acl"} for name in verdict.granting]
     return {"allowed": verdict.allowed, **_filled({"granting_policies": granting, "rule": verdict.rule})}
 
 

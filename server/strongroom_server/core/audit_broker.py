@@ -232,7 +232,9 @@ class AuditBroker:
 
 
 def _event(exchange: "Exchange", now: float) -> Event:
-    event = Event(now, exchange.request, token=_token(exchange, now), headers=exchange.server.audit.headers)
+    server = exchange.server
+    event = Event(now, exchange.request, token=_token(exchange, now), namespace_id=server.id, home_id=exchange.home.id,
+                  headers=server.audit.headers)  # fmt: skip
     if (mount := exchange.mount) is not None:
         config = mount.entry.config
         event.target = Target(
@@ -250,7 +252,7 @@ def _token(exchange: "Exchange", now: float) -> ShownToken | None:
         return None
     return ShownToken(
         id=exchange.request.token, accessor=token.accessor, display_name=token.display_name, policies=token.policies,
-        identity_policies=tuple(sorted(exchange.server.identity.policies(token.entity_id))),
+        identity_policies=tuple(sorted(exchange.home.identity.policies(token.entity_id))),
         no_default_policy=token.no_default_policy, metadata=token.meta or {}, remaining_uses=max(token.uses, 0),
         entity_id=token.entity_id, kind=token.type, ttl=max(int(token.expires - now), 0) if token.expires else 0,
         issued=token.created,

@@ -19,14 +19,14 @@ class Exchange:
     """Mutable and slotted: one object a request, however many steps look at it."""
 
     __slots__ = (
-        "captures", "decision", "engine", "error", "full_path", "headers", "mount", "path", "recorded", "request",
-        "response", "route", "server", "spent", "token",
+        "acl_path", "captures", "decision", "engine", "error", "full_path", "headers", "home", "mount", "path",
+        "recorded", "request", "response", "route", "server", "spent", "token",
     )  # fmt: skip
 
     def __init__(self, server: "Server", request: Request) -> None:
-        self.server = server
+        self.server = self.home = server  # home is where the token was made: here or above
         self.request = request
-        self.full_path = request.path
+        self.full_path = self.acl_path = request.path  # the second is what the token's policies call it
         self.response: Response = Response()
         self.token: Token | None = None
         self.mount: Mount | None = None

@@ -8,7 +8,7 @@ A mount whose engine does not start stays listed as broken, answering 503; the r
 import logging
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal, Protocol
 
@@ -131,7 +131,8 @@ class Starter(Protocol):
 
 def new_entry(path: str, kind: str, table: Table = "secret", **rest: Any) -> MountEntry:
     """Return a fresh row of ``table`` with its own uuid and accessor."""
-    word = f"auth_{kind}" if table == "auth" else _ACCESSORS.get(kind, kind)
+    plain = kind.removeprefix("ns_")  # what the default mounts of a namespace begin with
+    word = f"auth_{kind}" if table == "auth" else _ACCESSORS.get(plain, plain)
     accessor = f"{word}_{secrets.token_hex(4)}"
     return MountEntry(path=path.strip("/") + "/", type=kind, uuid=fresh_nonce(), accessor=accessor, **rest)
 
@@ -139,10 +140,12 @@ def new_entry(path: str, kind: str, table: Table = "secret", **rest: Any) -> Mou
 class Mounts:
     """Both tables, and the way from a path to its mount."""
 
-    def __init__(self, storage: Storage, starter: Starter) -> None:
+    def __init__(self, storage: Storage, starter: Starter, namespaces: Container[str] = ()) -> None:
+        """``namespaces`` are the names of those below this one: no secrets engine is mounted there."""
         self._storage = storage
         self._starter = starter
         self._points: dict[str, Mount] = {}
+        self._namespaces = namespaces
         self._by_accessor: dict[str, Mount] = {}
 
     def __iter__(self) -> Iterator[Mount]:
@@ -214,9 +217,12 @@ class Mounts:
         """Raise InvalidRequest unless something can be mounted at ``path``."""
         if not _POINT.fullmatch(path.strip("/")) or "//" in path:
             raise InvalidRequest(f"path {path!r} is not a valid mount point")
-        if path.split("/", maxsplit=1)[0] in _PROTECTED[table]:
+        first = path.split("/", maxsplit=1)[0]
+        if first in _PROTECTED[table]:
             raise InvalidRequest(f"{path} is kept by the server: nothing can be mounted there")
         point = f"auth/{path}" if table == "auth" else path
+        if table == "secret" and first in self._namespaces:
+            raise InvalidRequest(f"existing mount at {first}/: it is a namespace")
         if point in self._points:
             raise InvalidRequest(f"path is already in use at {point}")
         for taken in self._points:
@@ -304,6 +310,6 @@ def shown(mount: Mount, version: str) -> dict[str, Any]:
         "type": entry.type,
         "uuid": entry.uuid,
     }
-    if entry.type not in {"system", "cubbyhole", "identity", "token"}:
+    if entry.type.removeprefix("ns_") not in {"system", "cubbyhole", "identity", "token"}:
         data["deprecation_status"] = "supported"
     return data

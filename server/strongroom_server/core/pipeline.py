@@ -48,6 +48,8 @@ _NO_TOKEN = Decision(allowed=False, reason="no valid token")
 
 async def serve(server: "Server", request: Request) -> Response:
     """Return the answer to a request; raises RequestError, and whatever a fault of ours raises, on record too."""
+    if request.namespace or server.children:
+        server = server.namespaces.find(request)
     exchange = Exchange(server, request)
     started = server.clock.now()
     fault = await _walk(exchange)
@@ -58,7 +60,7 @@ async def serve(server: "Server", request: Request) -> Response:
             raise Internal("internal error: no audit device took the answer") from error
     server.timings.add(exchange, started)
     if exchange.spent and exchange.token is not None:
-        await server.revocation.end_token(exchange.token)
+        await exchange.home.revocation.end_token(exchange.token)
     await server.seal_if_asked()
     if fault is not None:
         raise fault
@@ -141,15 +143,16 @@ def apply_quotas(exchange: Exchange) -> Awaitable[None] | None:
 
 async def _apply_quotas(exchange: Exchange) -> None:
     request, quotas, mount = exchange.request, exchange.server.quotas, exchange.mount
+    namespace, path = exchange.server.path, exchange.server.path + exchange.full_path
     role = ""
     if mount is not None and exchange.engine is not None and any(quota.role for quota in quotas.rates.values()):
         role = await exchange.engine.login_role(request) if mount.table == "auth" else ""
-    name = quotas.rate_for(request.mount_point, exchange.full_path, role)
+    name = quotas.rate_for(namespace + request.mount_point, path, role, namespace)
     if not name:
         return
     client, now = request.connection.remote_address, exchange.server.clock.now()
     try:
-        exchange.headers = quotas.spend(name, client, exchange.full_path, now)
+        exchange.headers = quotas.spend(name, client, path, now)
     except TooManyRequests as error:
         exchange.server.metrics.count("vault.quota.rate_limit.violation", (("name", name),))
         if quotas.settings.enable_rate_limit_audit_logging:
@@ -171,11 +174,17 @@ def authenticate(exchange: Exchange) -> Awaitable[None] | None:
 
 
 async def _authenticate(exchange: Exchange, text: str) -> None:
-    token = await exchange.server.tokens.lookup(text)
+    server = exchange.server
+    home = server.home_of(text)
+    # Security 1: a token is one in the namespace it was made in and below, never above or beside it.
+    if not server.path.startswith(home.path):
+        return
+    exchange.home, exchange.acl_path = home, server.path[len(home.path) :] + exchange.full_path
+    token = await home.tokens.lookup(text)
     if token is None:
         return
     if token.uses and not (exchange.route is not None and exchange.route.public):
-        token = await exchange.server.tokens.use(token)
+        token = await home.tokens.use(token)
         if token is None:
             return
         exchange.spent = token.uses < 0
@@ -188,7 +197,7 @@ def _accept(exchange: Exchange, token: Token) -> None:
     if token.bound_cidrs and not allows(token.bound_cidrs, request.connection.remote_address):
         return
     # Nor is one whose entity is disabled or gone (Vault docs, Identity).
-    if token.entity_id and not exchange.server.identity.usable(token.entity_id):
+    if token.entity_id and not exchange.home.identity.usable(token.entity_id):
         return
     exchange.token = token
     request.caller = Caller(
@@ -223,10 +232,10 @@ def decide(exchange: Exchange) -> Awaitable[None] | None:
     if token.root:
         exchange.decision = _BY_ROOT
         return None
-    rules = exchange.server.policies.known(token)
+    rules = exchange.home.policies.known(token)
     if rules is None:
         return _decide_later(exchange, token)
-    exchange.decision = rules.decide(request.operation, exchange.full_path, request.data, request.wrap_ttl,
+    exchange.decision = rules.decide(request.operation, exchange.acl_path, request.data, request.wrap_ttl,
                                      sudo=route is not None and route.sudo)  # fmt: skip
     return None
 
@@ -247,8 +256,8 @@ async def _decide_write(exchange: Exchange) -> None:
 
 async def _decide_later(exchange: Exchange, token: Token) -> None:
     request, route = exchange.request, exchange.route
-    rules = await exchange.server.policies.rules(token)
-    exchange.decision = rules.decide(request.operation, exchange.full_path, request.data, request.wrap_ttl,
+    rules = await exchange.home.policies.rules(token)
+    exchange.decision = rules.decide(request.operation, exchange.acl_path, request.data, request.wrap_ttl,
                                      sudo=route is not None and route.sudo)  # fmt: skip
 
 

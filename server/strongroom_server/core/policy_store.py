@@ -35,8 +35,10 @@ class PolicyStore:
     """Named policies in storage, parsed ones in memory, compiled sets of them beside (dropped at every change)."""
 
     def __init__(
-        self, storage: Storage, identity: PolicySource, clock: Clock, metrics: Metrics | None = None
-    ) -> None:
+        self, storage: Storage, identity: PolicySource, clock: Clock, metrics: Metrics | None = None, *,
+        lists_root: bool = True,
+    ) -> None:  # fmt: skip
+        self._listed = (ROOT,) if lists_root else ()
         self._metrics = metrics or Metrics()
         self._storage = storage
         self._identity = identity
@@ -57,11 +59,11 @@ class PolicyStore:
     async def names(self, folder: str = "") -> list[str]:
         """Return the names of all policies below ``folder`` ("" or ending in a slash), sorted.
 
-        Those that have expired are left out; root, which is not stored, is the last of all.
+        Those that have expired are left out; root, which is not stored, is the last of all, in the root namespace.
         """
         with self._metrics.timed("vault.policy.list_policies", self._clock):
             found = [name for name in await self._below(folder) if await self.entry(name) is not None]
-        return sorted({*found} - {*IMMUTABLE}) + ([] if folder else [ROOT])
+        return sorted({*found} - {*IMMUTABLE}) + ([] if folder else [*self._listed])
 
     async def _below(self, folder: str) -> list[str]:
         names = [folder + name for name in await self._storage.list(folder)]

@@ -34,15 +34,17 @@ class Scope:
 
     path: Annotated[str, "Mount or path; nothing is all."] = ""
     role: Annotated[str, "Role of a login at an auth mount."] = ""
-    inheritable: Annotated[bool, "Hold in namespaces below, of which there are none."] = False
+    inheritable: Annotated[bool, "Hold in namespaces below too."] = False
 
-    def fits(self, mount: str, path: str, role: str) -> bool:
-        """Say whether a request is meant."""
+    def fits(self, mount: str, path: str, role: str, namespace: str = "") -> bool:
+        """Say whether a request is meant. All paths are whole ones: they begin with ``namespace``."""
         if self.role and self.role != role:
             return False
         if self.path.endswith("*"):
             return path.startswith(self.path[:-1])
-        return self.path in ("", mount, path)
+        if namespace and self.inheritable and self.path.endswith("/") and namespace.startswith(self.path):
+            return True
+        return self.path in ("", mount, path, namespace)
 
     @property
     def specificity(self) -> tuple[bool, bool, int]:
@@ -92,11 +94,11 @@ class Quotas:
         self.rates[name] = quota
         self._windows.pop(name, None)
 
-    def rate_for(self, mount: str, path: str, role: str = "") -> str:
+    def rate_for(self, mount: str, path: str, role: str = "", namespace: str = "") -> str:
         """Return the name of the rate limit that decides about a request; "" where none does."""
         if any(_covers(exempt, path) for exempt in self.settings.rate_limit_exempt_paths):
             return ""
-        return most_specific(self.rates, mount, path, role)
+        return most_specific(self.rates, mount, path, role, namespace)
 
     def spend(self, name: str, client: str, path: str, now: float) -> dict[str, str]:
         """Count one request of ``client``; return the headers that tell what is left, or raise TooManyRequests."""
@@ -133,9 +135,9 @@ class Quotas:
                    "X-Ratelimit-Reset": reset}  # fmt: skip
         return headers if allowed else {**headers, "Retry-After": reset}
 
-    def check_leases(self, mount: str, path: str, lease_ids: Iterable[str]) -> None:
-        """Raise TooManyRequests where one more lease would be too many."""
-        name = most_specific(self.leases, mount, path, "")
+    def check_leases(self, mount: str, path: str, lease_ids: Iterable[str], namespace: str = "") -> None:
+        """Raise TooManyRequests where one more lease would be too many; ``lease_ids`` are those of all namespaces."""
+        name = most_specific(self.leases, mount, path, "", namespace)
         if not name:
             return
         quota = self.leases[name]
@@ -144,9 +146,9 @@ class Quotas:
             raise TooManyRequests(f'request path "{path}": lease count quota exceeded')
 
 
-def most_specific(quotas: Any, mount: str, path: str, role: str) -> str:
+def most_specific(quotas: Any, mount: str, path: str, role: str, namespace: str = "") -> str:
     """Return the name of the quota that decides about a request; "" where none does."""
-    fitting = (name for name, quota in quotas.items() if quota.fits(mount, path, role))
+    fitting = (name for name, quota in quotas.items() if quota.fits(mount, path, role, namespace))
     found: str = max(fitting, key=lambda name: quotas[name].specificity, default="")
     return found
 

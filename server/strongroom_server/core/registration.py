@@ -1,6 +1,7 @@
 """What a fresh login or secret gets before the client sees it: a token, a lease, their limits."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ async def register_login(exchange: Exchange, auth: Auth) -> None:
                     explicit_max=auth.explicit_max_ttl, period=auth.period)  # fmt: skip
     auth.ttl, warnings = grant(limits, asked=0, now=now, issued=now)
     exchange.response.warnings.extend(warnings)
-    mount_name = mount.entry.path.rstrip("/").replace("/", "-")
+    mount_name = (f"{server.path}{mount.point}" if server.path else mount.entry.path).rstrip("/").replace("/", "-")
     auth.display_name = f"{mount_name}-{auth.display_name}" if auth.display_name else mount_name
     path = f"{mount.point}{request.path}"
     await create_token(server, auth, path, mount=mount.point, kind=kind)
@@ -106,7 +107,8 @@ def _creation_labels(server: "Server", auth: Auth, mount: str, kind: str) -> Lab
     found = server.mounts.at(mount)
     return (
         ("auth_method", found.entry.type if found else "token"), ("cluster", server.cluster_name),
-        ("creation_ttl", lifetime(auth.ttl)), ("mount_point", mount), ("namespace", "root"), ("token_type", kind),
+        ("creation_ttl", lifetime(auth.ttl)), ("mount_point", mount), ("namespace", server.path or "root"),
+        ("token_type", kind),
     )  # fmt: skip
 
 
@@ -136,7 +138,7 @@ async def register_lease(exchange: Exchange, lease: Lease) -> None:
     changes += [Change(f"{mount.prefix}{c.key}", c.value) for c in lease.beside]
     try:
         check_lease_quota(exchange)
-        await server.barrier.view("").commit(changes)
+        await server.view("").commit(changes)
         server.leases.track(entry)
         mount_labels = (("mount_point", mount.point), ("secret_engine", mount.entry.type))
         server.metrics.count("vault.secret.lease.creation", (*mount_labels, ("creation_ttl", lifetime(lease.ttl))))
@@ -163,7 +165,14 @@ def check_lease_quota(exchange: Exchange) -> None:
     """Raise TooManyRequests where one more lease would be too many."""
     server, mount = exchange.server, exchange.mount
     if server.quotas.leases and mount is not None:
-        server.quotas.check_leases(mount.point, exchange.full_path, server.leases.ending())
+        within, path = server.path + mount.point, server.path + exchange.full_path
+        server.quotas.check_leases(within, path, all_leases(server), server.path)
+
+
+def all_leases(server: "Server") -> Iterator[str]:
+    """Yield the ids of all leases of all namespaces, each with the path of its own before it."""
+    for namespace in server.root.tree():
+        yield from (namespace.path + lease_id for lease_id in namespace.leases.ending())
 
 
 def _lease_holder(token: Token | None) -> str:

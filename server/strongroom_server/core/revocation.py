@@ -53,25 +53,26 @@ class Revocation:
 
     async def _end_tree(self, root: Token) -> None:
         """End a token and what hangs from it, the leaves first, without recursion: trees may be deep."""
-        tokens = self._server.tokens
-        order, waiting = [], [root]
+        order, waiting = [], [(self._server, root)]
         while waiting:
-            token = waiting.pop()
-            order.append(token)
-            if not token.expired(self._server.clock.now()):
-                await tokens.save(replace(token, expires=1.0))
-            children = [await tokens.by_hash(hashed) for hashed in await tokens.children(token.hash)]
-            waiting.extend(child for child in children if child is not None)
-        for token in reversed(order):
-            await self._end_leases(token)
-            await tokens.remove(token)
+            home, token = waiting.pop()
+            order.append((home, token))
+            if not token.expired(home.clock.now()):
+                await home.tokens.save(replace(token, expires=1.0))
+            for below in home.tree():
+                children = [await below.tokens.by_hash(hashed) for hashed in await below.tokens.children(token.hash)]
+                waiting.extend((below, child) for child in children if child is not None)
+        for home, token in reversed(order):
+            await _end_leases(home, token)
+            await home.tokens.remove(token)
             if token is not root and token.lease_id:
-                await self._server.leases.drop(token.lease_id)
+                await home.leases.drop(token.lease_id)
 
-    async def _end_leases(self, token: Token) -> None:
-        leases = self._server.leases
-        for lease_id in await leases.of_token(token.hash):
-            await leases.revoke_or_retry(lease_id)
+
+async def _end_leases(home: "Server", token: Token) -> None:
+    for below in home.tree():
+        for lease_id in await below.leases.of_token(token.hash):
+            await below.leases.revoke_or_retry(lease_id)
 
 
 def lease_of(entry: LeaseEntry) -> Lease:

@@ -6,8 +6,9 @@ It holds parts and starts them in order; what each does is in the module that ow
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
 
 from strongroom_common.clock import Clock
 from strongroom_common.fields import Names
@@ -18,6 +19,7 @@ from strongroom_server.core.audit_broker import AuditBroker
 from strongroom_server.core.client_trust import ClientTrust
 from strongroom_server.core.cors import Cors
 from strongroom_server.core.gauges import Gauges
+from strongroom_server.core.holder import Holder
 from strongroom_server.core.identity.engine import IdentityEngine
 from strongroom_server.core.identity.store import Identity
 from strongroom_server.core.in_flight import Flights
@@ -41,11 +43,14 @@ from strongroom_server.core.token_auth import TokenAuth
 from strongroom_server.core.tokens import Token, TokenStore
 from strongroom_server.sdk.backend import Backend, Change
 from strongroom_server.sdk.engine import Engine
-from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
 from strongroom_server.sdk.parts import UnknownPart, load_part
 from strongroom_server.sdk.request import Auth, Request, Response
 from strongroom_server.sdk.seal import Seal
 from strongroom_server.sdk.storage import Storage, load
+
+if TYPE_CHECKING:
+    from strongroom_server.core.namespace import Namespace
 
 log = logging.getLogger("core")
 
@@ -71,9 +76,23 @@ class Options:
 
 
 class Server:
-    """One secrets server over one store."""
+    """One secrets server over one store: the root namespace, and what all namespaces share."""
+
+    SYS: ClassVar[type[Sys]] = Sys
+    KIND: ClassVar[str] = ""
+    """What the types of the default mounts begin with."""
+    parent: "Server | None" = None
+    tokens: TokenStore
+    path = ""
+    id = "root"
+    suffix = ""
+    prefix = ""
 
     def __init__(self, backend: Backend, clock: Clock, options: Options, seal: Seal | None = None) -> None:
+        from strongroom_server.core.namespaces import Namespaces
+
+        self.root = self
+        self.children: dict[str, Namespace] = {}
         self.clock = clock
         self.options = options
         self.backend = backend
@@ -90,8 +109,6 @@ class Server:
         self.quotas = Quotas()
         self.rotation = Rotation()
         self.metrics_enabled = True
-        self.revocation = Revocation(self)
-        self.renewal = Renewal(self)
         self.cluster_id = ""
         self.reload: Reload = self._reopen
         self.cluster_name = options.cluster_name
@@ -99,20 +116,30 @@ class Server:
         self.active_since = 0.0
         self._tick: asyncio.Task[None] | None = None
         self._make_parts()
+        self.audit = AuditBroker(self.view("core/audit/"), clock, self.metrics, options.config)
+        self.namespaces = Namespaces(self, self.view("core/namespaces/"))
         self.sealed_sys = Sys(self.barrier.view("sealed/"), MountSystem(self, "secret", new_entry("sys", "system")))
         self.sealed_sys.attach(self)
 
     def _make_parts(self) -> None:
-        view = self.barrier.view
-        self.identity = Identity(view("core/identity/"), self.clock, self._forget_entity)
-        self.tokens = TokenStore(view("sys/token/"), self.clock, self._clear_cubbyhole)
-        self.policies = PolicyStore(view("sys/policy/"), self.identity, self.clock, self.metrics)
-        self.leases = LeaseStore(view("sys/expire/"), self.clock, self.revocation.take_back)
-        self.mounts = Mounts(view("core/"), self._start_engine)
-        self.audit = AuditBroker(view("core/audit/"), self.clock, self.metrics, self.options.config)
+        """Make what each namespace has for itself."""
+        view = self.view
+        above = self.parent.tokens if self.parent is not None else None
+        self.revocation = Revocation(self)
+        self.renewal = Renewal(self)
+        self.identity = Identity(view("core/identity/"), self.clock, self._forget_entity, self.id)
+        self.tokens = TokenStore(view("sys/token/"), self.clock, self._clear_cubbyhole, self.suffix, above)
+        self.policies = PolicyStore(view("sys/policy/"), self.identity, self.clock, self.metrics,
+                                    lists_root=self.parent is None)  # fmt: skip
+        self.leases = LeaseStore(view("sys/expire/"), self.clock, self.revocation.take_back, self.suffix)
+        self.mounts = Mounts(view("core/"), self._start_engine, self.children)
         self.settings = view("core/settings/")
         self.lockouts = Lockouts(self.settings, self.clock, self.options.config.user_lockout)
         self.passwords = PasswordPolicies(view("sys/policy-password/"))
+
+    def view(self, prefix: str) -> Storage:
+        """Return a part of what is stored of this namespace."""
+        return self.barrier.view(self.prefix + prefix)
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -127,37 +154,47 @@ class Server:
 
     async def _open(self) -> None:
         self._make_parts()
+        self.audit = AuditBroker(self.view("core/audit/"), self.clock, self.metrics, self.options.config)
         await self._identify()
         self.cors = await load(self.settings, "cors", Cors) or Cors()
         self.quotas = await load_quotas(self.settings)
         self.rotation = await load(self.settings, "rotation", Rotation) or Rotation()
         self.metrics_enabled = await load(self.settings, "metrics", bool) is not False
+        await self.audit.start()
+        await self._start_parts()
+        await self.namespaces.start()
+        self.active_since = self.clock.now()
+        self._tick = asyncio.ensure_future(self._ticking())
+        log.info("unsealed", extra={"fields": {"cluster": self.cluster_name}})
+
+    async def _start_parts(self) -> None:
         await self.tokens.start()
         await self.policies.start()
         await self.identity.start()
         await self.mounts.start({
             "secret": (
-                new_entry("cubbyhole", "cubbyhole", description="per-token private secret storage", local=True),
-                new_entry("sys", "system", description="system endpoints used for control, policy and debugging",
-                          seal_wrap=True),
-                new_entry("identity", "identity", description="identity store",
+                new_entry("cubbyhole", f"{self.KIND}cubbyhole", description="per-token private secret storage",
+                          local=True),
+                new_entry("sys", f"{self.KIND}system", seal_wrap=True,
+                          description="system endpoints used for control, policy and debugging"),
+                new_entry("identity", f"{self.KIND}identity", description="identity store",
                           config=MountConfig(passthrough_request_headers=Names(("Authorization",)))),
             ),
             "auth": (new_entry("token", "token", "auth", description="token based credentials"),),
         })  # fmt: skip
-        await self.audit.start()
         await self.lockouts.start()
         self.leases.start()
-        self.active_since = self.clock.now()
-        self._tick = asyncio.ensure_future(self._ticking())
-        log.info("unsealed", extra={"fields": {"cluster": self.cluster_name}})
+
+    async def _stop_parts(self) -> None:
+        await self.leases.close()
+        await self.mounts.close()
 
     async def _close(self) -> None:
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
-        await self.leases.close()
-        await self.mounts.close()
+        await self.namespaces.close()
+        await self._stop_parts()
         await self.audit.close()
         self.active_since = 0.0
         log.info("sealed")
@@ -176,7 +213,8 @@ class Server:
     async def follow(self, config: Config) -> None:
         """Take what of a changed server file may change while serving: audit devices and lockout."""
         self.options = replace(self.options, config=config)
-        self.lockouts.settings = config.user_lockout
+        for namespace in self.tree():
+            namespace.lockouts.settings = config.user_lockout
         if not self.sealed:
             await self.audit.follow(config)
 
@@ -205,7 +243,7 @@ class Server:
             await self.clock.sleep(_TICK)
             if self.rotation.due(self.barrier.key_info(), self.clock.now()):
                 await self.barrier.rotate()
-            for mount in list(self.mounts):
+            for mount in [mount for server in list(self.tree()) for mount in server.mounts]:
                 if mount.engine is None:
                     continue
                 try:
@@ -213,10 +251,43 @@ class Server:
                 except Exception:
                     log.exception("periodic work failed", extra={"fields": {"mount": mount.point}})
 
+    # -- namespaces -------------------------------------------------------------------------------------------------
+
+    def tree(self) -> "Iterator[Server]":
+        """Yield this namespace and all below it."""
+        yield self
+        for child in self.children.values():
+            yield from child.tree()
+
+    def home_of(self, text: str) -> "Server":
+        """Return the namespace that a token, an accessor or a lease was made in."""
+        return self.root.namespaces.home_of(text) if self.root.children else self
+
+    def named(self, text: str, caller: str) -> "Server":
+        """Return where a token or a lease that the caller names was made; raises PermissionDenied.
+
+        Security 1: only what is of the caller's own namespace or below can be named, wherever the request goes.
+        """
+        home = self.home_of(text)
+        if home is not self and not home.path.startswith(self.home_of(caller).path):
+            raise PermissionDenied
+        return home
+
+    async def holder(self, text: str) -> Holder | None:
+        """Return the live token of a text, wherever it was made, as it is seen from here."""
+        home = self.home_of(text)
+        token = await home.tokens.lookup(text) if text else None
+        return None if token is None else Holder(token, home, self)
+
+    async def holder_by_accessor(self, accessor: str) -> Holder | None:
+        """Return the token of an accessor, of this namespace alone."""
+        token = await self.tokens.by_accessor(accessor)
+        return None if token is None else Holder(token, self, self)
+
     # -- engines --------------------------------------------------------------------------------------------------
 
     async def _start_engine(self, table: Table, entry: MountEntry) -> Mount:
-        storage = self.barrier.view(storage_prefix(table, entry))
+        storage = self.view(storage_prefix(table, entry))
         mount = Mount(table, entry, None, storage)
         try:
             kind = self._engine_type(table, entry.type).choose(entry.options or {})
@@ -233,8 +304,9 @@ class Server:
         return mount
 
     def _engine_type(self, table: Table, kind: str) -> type[Engine]:
+        kind = kind.removeprefix(self.KIND)
         if table == "secret" and kind == "system":
-            return Sys
+            return self.SYS
         if table == "secret" and kind == "identity":
             return IdentityEngine
         if table == "auth" and kind == "token":
@@ -255,7 +327,7 @@ class Server:
         changes = [Change(f"sys/token/{c.key}", c.value) for c in self.tokens.changes(token)]
         if lease is not None:
             changes += [Change(f"sys/expire/{c.key}", c.value) for c in self.leases.changes(lease)]
-        await self.barrier.view("").commit(changes)
+        await self.view("").commit(changes)
         self.tokens.keep(token)
         if lease is not None:
             self.leases.track(lease)
@@ -264,12 +336,13 @@ class Server:
         """Return the private storage of a token."""
         mount = self.mounts.at("cubbyhole/")
         assert mount is not None  # noqa: S101 - a default mount that nothing can remove
-        return self.barrier.view(f"logical/{mount.entry.uuid}/{token_hash}/")
+        return self.view(f"logical/{mount.entry.uuid}/{token_hash}/")
 
     async def _clear_cubbyhole(self, token_hash: str) -> None:
         from strongroom_server.core.mounts import clear
 
-        await clear(self.cubbyhole(token_hash))
+        for server in self.tree():
+            await clear(server.cubbyhole(token_hash))
 
     def _forget_entity(self, entity_id: str) -> None:
         self.policies.forget_entity(entity_id)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from strongroom_common.fields import Alias, Cidrs, Given, Names, Pairs, Seconds
 from strongroom_common.secret import Secret
+from strongroom_server.core.holder import Holder
 from strongroom_server.core.identity.logins import attach
 from strongroom_server.core.registration import create_token, mount_limits, normal_policies
 from strongroom_server.core.tokens import BATCH, SERVICE, Token
@@ -122,18 +123,21 @@ class TokenAuth(Engine):
 
     async def _create(self, body: Given[Create], request: Request, *, role: Role | None = None, role_name: str = "",
                       may_orphan: bool = False) -> Response:  # fmt: skip
-        asked, parent = body.value, await self._caller(request)
+        asked, holder = body.value, await self._caller(request)
+        parent = holder.token
         # A token that can be used a limited number of times makes none: its children would outlive the limit.
         if parent.uses:
             raise InvalidRequest("restricted use token cannot generate child tokens")
         if parent.type == BATCH:
             raise InvalidRequest("batch tokens cannot create more tokens")
-        powerful = parent.root or await self._is_sudo(parent, f"auth/token/{request.path}")
+        powerful = await holder.is_sudo(f"auth/token/{request.path}")
         self._check_privileges(asked, parent, role, powerful=powerful, may_orphan=may_orphan)
+        if asked.id and self.server.path:
+            raise InvalidRequest("token IDs can only be manually specified in the root namespace")
         kind = self._kind(asked, role)
-        orphan = role.orphan if role else asked.no_parent
+        orphan, foreign = role.orphan if role else asked.no_parent, holder.home is not self.server
         auth = Auth(
-            policies=self._policies(body, parent, role, powerful=powerful),
+            policies=self._policies(body, holder, role, powerful=powerful),
             display_name=_display_name(asked.display_name),
             metadata=dict(asked.meta),
             explicit_max_ttl=asked.explicit_max_ttl,
@@ -141,7 +145,7 @@ class TokenAuth(Engine):
             num_uses=asked.num_uses,
             renewable=asked.renewable and kind == SERVICE,
             no_default_policy=asked.no_default_policy,
-            entity_id="" if orphan else parent.entity_id,
+            entity_id="" if orphan or foreign else parent.entity_id,
         )
         if role is not None:
             _apply_role(auth, role)
@@ -183,10 +187,15 @@ class TokenAuth(Engine):
             return asked.type
         return BATCH if role is not None and role.token_type == "default-batch" else SERVICE  # noqa: S105
 
-    def _policies(self, body: Given[Create], parent: Token, role: Role | None, *, powerful: bool) -> tuple[str, ...]:
+    def _policies(self, body: Given[Create], holder: Holder, role: Role | None, *, powerful: bool) -> tuple[str, ...]:
         """Return the policies of a child: a subset of its parent's, unless root, sudo or the role says otherwise."""
-        asked = body.value
+        asked, parent = body.value, holder.token
         wanted = tuple(asked.policies)
+        if holder.home is not self.server:
+            # Security 2: policies are those of this namespace. A parent from above has none here, so it passes none on.
+            if "root" in normal_policies(wanted, default=False):
+                raise InvalidRequest("root tokens may not be created from a parent namespace")
+            parent = replace(parent, policies=("default",))
         if role is not None:
             return _role_policies(wanted, parent, role, default=not asked.no_default_policy)
         if not wanted:
@@ -233,8 +242,8 @@ class TokenAuth(Engine):
     @read("lookup-self")
     async def lookup_self(self, request: Request) -> Response:
         """Describe the caller's own token."""
-        token = await self._caller(request)
-        return await self._shown(token, request.token)
+        holder = await self._caller(request)
+        return await self._shown(holder.token, request.token, holder.home)
 
     @write("lookup-self")
     async def lookup_self_by_write(self, request: Request) -> Response:
@@ -245,10 +254,10 @@ class TokenAuth(Engine):
     async def lookup(self, body: Given[Named], request: Request) -> Response:
         """Describe a token."""
         text = body.value.token.reveal() or request.token
-        token = await self.server.tokens.lookup(text)
-        if token is None:
+        holder = await self._named(text, request)
+        if holder is None:
             raise PermissionDenied("bad token")
-        return await self._shown(token, text)
+        return await self._shown(holder.token, text, holder.home)
 
     @read("lookup")
     async def lookup_by_read(self, request: Request) -> Response:
@@ -258,12 +267,14 @@ class TokenAuth(Engine):
     @write("lookup-accessor")
     async def lookup_accessor(self, body: Given[ByAccessor]) -> Response:
         """Describe the token of an accessor, without the token."""
-        return await self._shown(await self._by_accessor(body.value.accessor), "")
+        return await self._shown(await self._by_accessor(body.value.accessor), "", self.server)
 
-    async def _shown(self, token: Token, text: str) -> Response:
-        data = self.server.tokens.facts(token, text=text)
+    async def _shown(self, token: Token, text: str, home: "Server") -> Response:
+        data = home.tokens.facts(token, text=text)
+        if home.path:
+            data["namespace_path"] = home.path
         if token.entity_id:
-            names = self.server.identity.policies(token.entity_id)
+            names = home.identity.policies(token.entity_id)
             if names:
                 data |= {"identity_policies": names, "external_namespace_policies": {}}
         return Response(data)
@@ -284,18 +295,19 @@ class TokenAuth(Engine):
     async def renew_token(self, body: Given[Renew], request: Request) -> Response:
         """Renew a token."""
         text = body.value.token.reveal() or request.token
-        token = await self.server.tokens.lookup(text)
-        if token is None:
+        holder = await self._named(text, request)
+        if holder is None:
             raise InvalidRequest("token not found")
-        return await self._renew(token, text, body.value.increment)
+        return await self._renew(holder, text, body.value.increment)
 
     @write("renew-accessor")
     async def renew_accessor(self, body: Given[Renew]) -> Response:
         """Renew the token of an accessor."""
-        return await self._renew(await self._by_accessor(body.value.accessor), "", body.value.increment)
+        token = await self._by_accessor(body.value.accessor)
+        return await self._renew(Holder(token, self.server, self.server), "", body.value.increment)
 
-    async def _renew(self, token: Token, text: str, increment: int) -> Response:
-        auth, warnings = await self.server.renewal.renew_token(token, increment)
+    async def _renew(self, holder: Holder, text: str, increment: int) -> Response:
+        auth, warnings = await holder.home.renewal.renew_token(holder.token, increment)
         auth.client_token = text
         return Response(auth=auth, warnings=warnings)
 
@@ -309,19 +321,19 @@ class TokenAuth(Engine):
     @write("revoke-self")
     async def revoke_self(self, request: Request) -> None:
         """End the caller's own token with its children."""
-        token = await self._caller(request)
-        _refuse_batch(token)
-        await self.server.revocation.end_token(token)
+        holder = await self._caller(request)
+        _refuse_batch(holder.token)
+        await holder.home.revocation.end_token(holder.token)
 
     @write("revoke")
-    async def revoke_token(self, body: Given[Named]) -> None:
+    async def revoke_token(self, body: Given[Named], request: Request) -> None:
         """End a token with its children; an unknown one is ended already."""
         if not body.value.token:
             raise InvalidRequest("missing token ID")
-        token = await self.server.tokens.lookup(body.value.token.reveal())
-        if token is not None:
-            _refuse_batch(token)
-            await self.server.revocation.end_token(token)
+        holder = await self._named(body.value.token.reveal(), request)
+        if holder is not None:
+            _refuse_batch(holder.token)
+            await holder.home.revocation.end_token(holder.token)
 
     @write("revoke-accessor")
     async def revoke_accessor(self, body: Given[ByAccessor]) -> Response | None:
@@ -335,16 +347,17 @@ class TokenAuth(Engine):
         return None
 
     @write("revoke-orphan", sudo=True)
-    async def revoke_orphan(self, body: Given[Named]) -> None:
+    async def revoke_orphan(self, body: Given[Named], request: Request) -> None:
         """End a token; its children live on without a parent."""
         if not body.value.token:
             raise InvalidRequest("missing token ID")
-        token = await self.server.tokens.lookup(body.value.token.reveal())
-        if token is None:
+        holder = await self._named(body.value.token.reveal(), request)
+        if holder is None:
             raise InvalidRequest("token to revoke not found")
-        _refuse_batch(token)
-        await self.server.tokens.adopt_out(token.hash)
-        await self.server.revocation.end_token(token)
+        _refuse_batch(holder.token)
+        for below in holder.home.tree():
+            await below.tokens.adopt_out(holder.token.hash)
+        await holder.home.revocation.end_token(holder.token)
 
     @write("tidy")
     async def tidy(self) -> Response:
@@ -396,11 +409,17 @@ class TokenAuth(Engine):
 
     # -- shared -----------------------------------------------------------------------------------------------------
 
-    async def _caller(self, request: Request) -> Token:
-        token = await self.server.tokens.lookup(request.token)
-        if token is None:
+    async def _caller(self, request: Request) -> Holder:
+        holder = await self.server.holder(request.token)
+        if holder is None:
             raise PermissionDenied
-        return token
+        return holder
+
+    async def _named(self, text: str, request: Request) -> Holder | None:
+        """Return the token that the caller names by its text, its own or one that it may know of."""
+        if text != request.token:
+            self.server.named(text, request.token)
+        return await self.server.holder(text)
 
     async def _by_accessor(self, accessor: str) -> Token:
         if not accessor:
@@ -409,10 +428,6 @@ class TokenAuth(Engine):
         if token is None or token.expired(self.server.clock.now()):
             raise InvalidRequest("invalid accessor")
         return token
-
-    async def _is_sudo(self, token: Token, path: str) -> bool:
-        rules = await self.server.policies.rules(token)
-        return "sudo" in rules.capabilities(path)
 
 
 def _refuse_batch(token: Token) -> None:

@@ -10,7 +10,6 @@ from strongroom_server.core.identity import checks
 from strongroom_server.core.identity.facts import alias_facts, alias_row
 from strongroom_server.core.identity.logins import new_entity
 from strongroom_server.core.identity.records import Alias, Entity
-from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.core.mounts import Mount
 from strongroom_server.lib.folders import keys
 from strongroom_server.sdk.engine import delete, list_, read, write
@@ -86,14 +85,14 @@ class Aliases(Area):
         identity, value = self.server.identity, body.value
         now, custom = identity.now(), checks.metadata(value.custom_metadata, "custom_metadata") or None
         if not value.canonical_id:
-            entity = new_entity(now, mount, value.name)
+            entity = new_entity(identity, mount, value.name)
             alias = replace(entity.aliases[0], custom_metadata=custom)
             entity = replace(entity, aliases=(alias,))
         else:
             entity = self._entity(value.canonical_id)
             if entity.alias_at(value.mount_accessor):
                 raise InvalidRequest("Alias already exists for requested entity and mount accessor")
-            alias = Alias(fresh_nonce(), entity.id, value.mount_accessor, value.name, now, now,
+            alias = Alias(identity.fresh_id(), entity.id, value.mount_accessor, value.name, now, now,
                           custom_metadata=custom, local=mount.entry.local)  # fmt: skip
             entity = replace(entity, aliases=(*entity.aliases, alias))
         await identity.change(entity)

@@ -1,6 +1,5 @@
 """What names, policies and metadata of identities may be; each check raises InvalidRequest."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 
 from strongroom_server.core.builtin_policies import ROOT
@@ -32,8 +31,3 @@ def metadata(pairs: Mapping[str, str], field: str) -> dict[str, str]:
         if len(value) > _VALUE:
             raise InvalidRequest(f"invalid {field}: the value of {key!r} is too long (limit: {_VALUE} characters)")
     return dict(pairs)
-
-
-def fresh_name(kind: str) -> str:
-    """Return a name for an entity or a group that was given none, in the peer's form."""
-    return f"{kind}_{secrets.token_hex(4)}.root"

@@ -9,7 +9,6 @@ from strongroom_server.core.identity import checks
 from strongroom_server.core.identity.facts import entity_facts, entity_row
 from strongroom_server.core.identity.merge import merged
 from strongroom_server.core.identity.records import Entity, Group
-from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.lib.folders import keys
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
@@ -71,7 +70,7 @@ class Entities(Area):
         async with identity.lock:
             stored = self._stored(value)
             now = identity.now()
-            entity = stored or Entity(fresh_nonce(), value.name or checks.fresh_name("entity"), now, now)
+            entity = stored or Entity(identity.fresh_id(), value.name or identity.fresh_name("entity"), now, now)
             await identity.change(replace(entity, updated=now, **self._changes(entity, body)))
         return None if stored else {"aliases": None, "id": entity.id, "name": entity.name}
 

@@ -6,8 +6,6 @@ from strongroom_server.core.identity.index import Index
 from strongroom_server.core.identity.records import Alias, Entity, Group
 from strongroom_server.core.mounts import Mount
 
-_NAMESPACE = {"namespace_id": "root"}
-
 
 class MountFinder(Protocol):
     """The mount tables."""
@@ -33,7 +31,7 @@ def entity_facts(index: Index, entity: Entity, mounts: MountFinder) -> dict[str,
         "metadata": entity.metadata,
         "name": entity.name,
         "policies": entity.policies,
-        **_NAMESPACE,
+        "namespace_id": _namespace(entity.id),
     }
 
 
@@ -60,7 +58,7 @@ def group_facts(index: Index, group: Group, mounts: MountFinder) -> dict[str, An
         "parent_group_ids": index.parents(group.id) or None,
         "policies": group.policies or None,
         "type": group.type,
-        **_NAMESPACE,
+        "namespace_id": _namespace(group.id),
     }
 
 
@@ -78,7 +76,7 @@ def group_row(index: Index, group: Group, mounts: MountFinder) -> dict[str, Any]
 
 def alias_facts(alias: Alias, mounts: MountFinder) -> dict[str, Any]:
     """Return what a read of an alias shows."""
-    return _entity_alias(alias, mounts) | _NAMESPACE
+    return _entity_alias(alias, mounts) | {"namespace_id": _namespace(alias.id)}
 
 
 def alias_row(alias: Alias, mounts: MountFinder) -> dict[str, Any]:
@@ -108,3 +106,7 @@ def _alias_row(alias: Alias, mounts: MountFinder) -> dict[str, Any]:
     row = {"id": alias.id, "mount_accessor": alias.mount_accessor, "name": alias.name}
     mount = mounts.by_accessor(alias.mount_accessor)
     return row if mount is None else row | {"mount_path": mount.point, "mount_type": mount.entry.type}
+
+
+def _namespace(identifier: str) -> str:
+    return identifier.partition(".")[2] or "root"

@@ -5,10 +5,8 @@ from typing import Annotated, Any
 
 from strongroom_common.fields import Given
 from strongroom_server.core.areas import Area
-from strongroom_server.core.identity.checks import fresh_name
 from strongroom_server.core.identity.facts import alias_facts, alias_row
 from strongroom_server.core.identity.records import EXTERNAL, Alias, Group
-from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.core.mounts import Mount
 from strongroom_server.lib.folders import keys
 from strongroom_server.sdk.engine import delete, list_, read, write
@@ -49,7 +47,7 @@ class GroupAliases(Area):
             self._check_free(value)
             alias = owner.alias if owner is not None and owner.alias is not None else None
             alias = replace(
-                alias or Alias(fresh_nonce(), group.id, value.mount_accessor, value.name, now, now),
+                alias or Alias(identity.fresh_id(), group.id, value.mount_accessor, value.name, now, now),
                 canonical_id=group.id, mount_accessor=value.mount_accessor, name=value.name, updated=now,
                 local=mount.entry.local,
             )  # fmt: skip
@@ -82,8 +80,8 @@ class GroupAliases(Area):
 
     def _group(self, value: GroupAliasFields, owner: Group | None) -> Group:
         if not value.canonical_id:
-            now = self.server.identity.now()
-            return owner or Group(fresh_nonce(), fresh_name("group"), now, now, EXTERNAL, modify_index=0)
+            identity, now = self.server.identity, self.server.identity.now()
+            return owner or Group(identity.fresh_id(), identity.fresh_name("group"), now, now, EXTERNAL, modify_index=0)
         group = self.server.identity.index.groups.get(value.canonical_id)
         if group is None:
             raise InvalidRequest("invalid group ID given in 'canonical_id'")

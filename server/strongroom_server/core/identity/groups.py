@@ -8,7 +8,6 @@ from strongroom_server.core.areas import Area
 from strongroom_server.core.identity import checks
 from strongroom_server.core.identity.facts import group_facts, group_row
 from strongroom_server.core.identity.records import EXTERNAL, INTERNAL, Group
-from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.lib.folders import keys
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
@@ -56,7 +55,9 @@ class Groups(Area):
             stored, now = self._stored(value), identity.now()
             if stored is None:
                 kind = _checked_type(value.type or INTERNAL)
-                group = Group(fresh_nonce(), value.name or checks.fresh_name("group"), now, now, kind, modify_index=0)
+                group = Group(
+                    identity.fresh_id(), value.name or identity.fresh_name("group"), now, now, kind, modify_index=0
+                )
             elif value.type not in {"", stored.type}:
                 raise InvalidRequest("group type cannot be changed")
             else:

@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-from strongroom_server.core.identity.checks import fresh_name
 from strongroom_server.core.identity.records import Alias, Entity, alias_key
 from strongroom_server.core.identity.store import Identity
-from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.core.mounts import Mount
 from strongroom_server.sdk.errors import PermissionDenied
 from strongroom_server.sdk.request import Auth
@@ -43,7 +41,7 @@ async def _make(identity: Identity, auth: Auth, mount: Mount) -> Entity:
     async with identity.logins.of(f"{accessor}/{name.lower()}"):
         entity = identity.index.entity_by_key(accessor, name)
         if entity is None:
-            entity = _seen(identity, new_entity(identity.now(), mount, name), auth, accessor)
+            entity = _seen(identity, new_entity(identity, mount, name), auth, accessor)
             await identity.save(entity)
     return entity
 
@@ -56,11 +54,11 @@ async def _update(identity: Identity, entity_id: str, auth: Auth, accessor: str)
             identity.forget(seen.id)
 
 
-def new_entity(now: str, mount: Mount, name: str) -> Entity:
+def new_entity(identity: Identity, mount: Mount, name: str) -> Entity:
     """Return a fresh entity with one alias."""
-    entity_id = fresh_nonce()
-    alias = Alias(fresh_nonce(), entity_id, mount.entry.accessor, name, now, now, local=mount.entry.local)
-    return Entity(entity_id, fresh_name("entity"), now, now, (alias,))
+    entity_id, now = identity.fresh_id(), identity.now()
+    alias = Alias(identity.fresh_id(), entity_id, mount.entry.accessor, name, now, now, local=mount.entry.local)
+    return Entity(entity_id, identity.fresh_name("entity"), now, now, (alias,))
 
 
 def _seen(identity: Identity, entity: Entity, auth: Auth, accessor: str) -> Entity:

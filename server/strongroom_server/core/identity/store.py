@@ -5,6 +5,7 @@ of ``oidc/store.py``.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from strongroom_server.core.identity.index import Index
 from strongroom_server.core.identity.oidc.store import OidcStore
 from strongroom_server.core.identity.records import Entity, Group
 from strongroom_server.core.identity.values import template_values
+from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.lib.timestamps import timestamp
 from strongroom_server.sdk.storage import Change, Storage, load, put, remove
@@ -30,8 +32,10 @@ class Identity:
     the lock of its alias (``logins.of``), so that many at once are stored at once.
     """
 
-    def __init__(self, storage: Storage, clock: Clock, on_change: Callable[[str], None]) -> None:
+    def __init__(self, storage: Storage, clock: Clock, on_change: Callable[[str], None],
+                 namespace: str = "root") -> None:  # fmt: skip
         """``on_change(entity_id)`` drops compiled rules: those of an entity's tokens, or all (``EVERYONE``)."""
+        self.namespace = namespace
         self._storage = storage
         self._clock = clock
         self._on_change = on_change
@@ -51,6 +55,14 @@ class Identity:
     async def _load(self, folder: str, kind: type[Record]) -> list[Record]:
         found = [await load(self._storage, folder + name, kind) for name in await self._storage.list(folder)]
         return [record for record in found if record is not None]
+
+    def fresh_id(self) -> str:
+        """Return a random id; in a namespace the id of that ends it."""
+        return fresh_nonce() if self.namespace == "root" else f"{fresh_nonce()}.{self.namespace}"
+
+    def fresh_name(self, kind: str) -> str:
+        """Return a name for an entity or a group that was given none, in the peer's form."""
+        return f"{kind}_{secrets.token_hex(4)}.{self.namespace}"
 
     def now(self) -> str:
         """Return the time as it is stored."""

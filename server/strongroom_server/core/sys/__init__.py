@@ -17,6 +17,7 @@ from strongroom_server.core.sys.loggers import Loggers
 from strongroom_server.core.sys.metrics import Metrics
 from strongroom_server.core.sys.monitor import Monitor
 from strongroom_server.core.sys.mounts import Mounts
+from strongroom_server.core.sys.namespaces import NamespaceArea
 from strongroom_server.core.sys.openapi import OpenApi
 from strongroom_server.core.sys.password_policies import PasswordPolicyArea
 from strongroom_server.core.sys.plugins import Plugins
@@ -37,5 +38,5 @@ class Sys(Composed):
     AREAS = (
         Status, Sealing, Mounts, Policies, PasswordPolicyArea, Capabilities, Leases, Audit, Wrapping, Internal, Keys,
         Metrics, RotateRoot, GenerateRoot, ServerConfig, InFlight, Tools, Loggers, Plugins, Unlicensed, Counters,
-        Inspect, QuotaArea, LockedUsers, Explain, OpenApi, Monitor, Pprof,
+        Inspect, QuotaArea, LockedUsers, Explain, OpenApi, Monitor, Pprof, NamespaceArea,
     )  # fmt: skip

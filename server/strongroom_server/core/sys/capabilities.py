@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from strongroom_common.fields import Alias, Given, Strings
 from strongroom_common.secret import Secret
+from strongroom_server.core.holder import Holder
 from strongroom_server.core.sys.area import Area
-from strongroom_server.core.tokens import Token
 from strongroom_server.sdk.engine import write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Request, Response
@@ -27,33 +27,27 @@ class Capabilities(Area):
     @write("capabilities")
     async def of_token(self, body: Given[Question], request: Request) -> Response:
         """Tell what a token may do at each path."""
-        token = await self.server.tokens.lookup(body.value.token.reveal() or request.token)
-        return await self._answer(token, body.value)
+        holder = await self.server.holder(body.value.token.reveal() or request.token)
+        return await self._answer(holder, body.value)
 
     @write("capabilities-self")
     async def of_self(self, body: Given[Question], request: Request) -> Response:
         """Tell what the caller may do at each path."""
-        return await self._answer(await self.server.tokens.lookup(request.token), body.value)
+        return await self._answer(await self.server.holder(request.token), body.value)
 
     @write("capabilities-accessor")
     async def of_accessor(self, body: Given[Question]) -> Response:
         """Tell what the token of an accessor may do at each path."""
         if not body.value.accessor:
             raise InvalidRequest("missing accessor")
-        return await self._answer(await self.server.tokens.by_accessor(body.value.accessor), body.value)
+        return await self._answer(await self.server.holder_by_accessor(body.value.accessor), body.value)
 
-    async def _answer(self, token: Token | None, asked: Question) -> Response:
+    async def _answer(self, holder: Holder | None, asked: Question) -> Response:
         if not asked.paths:
             raise InvalidRequest("paths must be supplied")
-        if token is None or not self.server.identity.usable(token.entity_id):
+        if holder is None or not holder.usable:
             raise InvalidRequest("invalid token")
-        found: dict[str, Any] = {path: await self._capabilities(token, path) for path in asked.paths}
+        found: dict[str, Any] = {path: await holder.capabilities(path) for path in asked.paths}
         if len(asked.paths) == 1:
             found["capabilities"] = found[asked.paths[0]]
         return Response(found, top_level=True)
-
-    async def _capabilities(self, token: Token, path: str) -> list[str]:
-        if token.root:
-            return ["root"]
-        rules = await self.server.policies.rules(token)
-        return list(rules.capabilities(path))

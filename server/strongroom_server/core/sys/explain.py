@@ -60,19 +60,23 @@ class Explain(Area):
         return await self._of_token(body.value, request.token, "")
 
     async def _of_token(self, asked: OwnQuestion, text: str, accessor: str) -> dict[str, Any]:
-        tokens = self.server.tokens
-        token = await tokens.by_accessor(accessor) if accessor else await tokens.lookup(text)
-        if token is None or token.expired(self.server.clock.now()):
+        server = self.server
+        holder = await (server.holder_by_accessor(accessor) if accessor else server.holder(text))
+        if holder is None or holder.token.expired(server.clock.now()):
             raise InvalidRequest("the token is unknown or has expired: no policy can help it")
-        if token.entity_id and not self.server.identity.usable(token.entity_id):
+        if not holder.usable:
             raise InvalidRequest("the token's entity is disabled or gone: no policy can help it")
-        answer = await self._answer(await self.server.policies.rules(token), asked)
-        if token.bound_cidrs:
-            networks = ", ".join(token.bound_cidrs)
+        prefix = holder.named("")
+        if prefix is None:
+            raise InvalidRequest("the token is of another namespace: no policy can help it here")
+        answer = await self._answer(await holder.rules(), asked, prefix)
+        if holder.token.bound_cidrs:
+            networks = ", ".join(holder.token.bound_cidrs)
             answer["hints"].append(f"the token is bound to {networks}: from elsewhere it is refused")
         return answer
 
-    async def _answer(self, acl: Acl, asked: OwnQuestion) -> dict[str, Any]:
+    async def _answer(self, acl: Acl, asked: OwnQuestion, prefix: str = "") -> dict[str, Any]:
+        """Explain; ``prefix`` is what the policies put before the paths of this namespace."""
         path = asked.path.strip("/").removeprefix("v1/") + ("/" if asked.path.endswith("/") else "")
         operation = Operation.UPDATE if asked.operation == "write" else Operation(asked.operation)
         hints: list[str] = []
@@ -87,7 +91,8 @@ class Explain(Area):
                 route, operation = await _route(mount.engine, rest, operation, exact=asked.operation != "write")
         if route is not None and route.public:
             hints.append("this path needs no token at all")
-        question = Question(operation.value, path, asked.data, asked.wrap_ttl, route is not None and route.sudo)
+        sudo = route is not None and route.sudo
+        question = Question(operation.value, prefix + path, asked.data, asked.wrap_ttl, sudo)
         return {**explain(acl, question), "hints": hints}
 
 

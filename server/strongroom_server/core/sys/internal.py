@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 from strongroom_server.core.grants import Grant
+from strongroom_server.core.holder import Holder
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.sys.area import Area
-from strongroom_server.core.tokens import Token
 from strongroom_server.sdk.engine import read
 from strongroom_server.sdk.errors import PermissionDenied
 from strongroom_server.sdk.request import Request, Response
@@ -17,39 +17,40 @@ class Internal(Area):
     @read("internal/ui/mounts", public=True)
     async def ui_mounts(self, request: Request) -> dict[str, Any]:
         """List the mounts that the caller may see."""
-        token = await self._caller(request)
+        caller = await self._caller(request)
         seen: dict[str, dict[str, Any]] = {"auth": {}, "secret": {}}
         for mount in self.server.mounts:
             public = mount.entry.config.listing_visibility == "unauth"
-            if public or (token is not None and await self._reaches(token, mount)):
-                seen[mount.table][mount.entry.path] = _row(mount, whole=token is not None)
+            if public or (caller is not None and await caller.reaches(mount.point)):
+                seen[mount.table][mount.entry.path] = _row(mount, whole=caller is not None)
         return seen
 
     @read("internal/ui/mounts/{path:rest}", public=True)  # no policy need name it; the check is below
     async def ui_mount(self, path: Annotated[str, "Any path."], request: Request) -> dict[str, Any]:
         """Tell which mount serves a path, and of which type it is."""
-        token = await self._caller(request)
-        found = self.server.mounts.find(path)
+        caller = await self._caller(request)
+        below, rest = self.server.namespaces.below(self.server, path)
+        within, found = path[: len(path) - len(rest)], below.mounts.find(rest)
         # Whoever may do nothing below the mount does not learn whether it is there (Vault docs, sys/internal/ui).
-        if token is None or found is None or not await self._reaches(token, found[0]):
+        if caller is None or found is None or not await caller.reaches(within + found[0].point):
             raise PermissionDenied(
                 "preflight capability check returned 403, please ensure client's policies grant access to path "
                 f'"{path.rstrip("/")}/"'
             )
         mount = found[0]
-        return {**_row(mount, whole=True), "path": mount.point}
+        return {**_row(mount, whole=True), "path": within + mount.point}
 
     @read("internal/ui/resultant-acl")
     async def resultant_acl(self, request: Request) -> dict[str, Any]:
         """Show what the caller's policies grant together, paths with "+" in them left out."""
-        token = await self._caller(request)
-        if token is None:
+        caller = await self._caller(request)
+        if caller is None:
             raise PermissionDenied
-        if token.root:
+        if caller.rooted:
             return {"root": True}
         exact: dict[str, Any] = {}
         prefixes: dict[str, Any] = {}
-        for grant in (await self.server.policies.rules(token)).grants():
+        for grant in (await caller.rules()).grants():
             if "+" not in grant.path.split("/"):
                 paths = prefixes if grant.path.endswith("*") else exact
                 paths[grant.path.removesuffix("*")] = _grant(grant)
@@ -65,25 +66,22 @@ class Internal(Area):
         """Tell how many service tokens there are."""
         return {"counters": {"service_tokens": {"total": len(await self.server.tokens.accessors())}}}
 
-    async def _caller(self, request: Request) -> Token | None:
-        token = await self.server.tokens.lookup(request.token) if request.token else None
-        return token if token is not None and self.server.identity.usable(token.entity_id) else None
+    async def _caller(self, request: Request) -> Holder | None:
+        holder = await self.server.holder(request.token)
+        return holder if holder is not None and holder.usable else None
 
     @read("internal/ui/namespaces", public=True)
-    async def namespaces(self) -> dict[str, Any]:
-        """List the namespaces below the root: there are none."""
-        return {}
+    async def namespaces(self, request: Request) -> dict[str, Any]:
+        """List the namespaces below this one in which the caller may do anything."""
+        caller = await self._caller(request)
+        names = [f"{name}/" for name in sorted(self.server.children)]
+        seen = [name for name in names if caller is not None and await caller.reaches(name)]
+        return {"keys": seen} if seen else {}
 
     @read("internal/ui/feature-flags", public=True)
     async def feature_flags(self) -> Response:
         """List what the web interface may show: nothing special."""
         return Response({"feature_flags": []}, bare=True)
-
-    async def _reaches(self, token: Token, mount: Mount) -> bool:
-        if token.root:
-            return True
-        rules = await self.server.policies.rules(token)
-        return rules.reaches(mount.point)
 
 
 def _grant(grant: Grant) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from strongroom_common.fields import Given, Seconds
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, RequestError
-from strongroom_server.sdk.request import Response
+from strongroom_server.sdk.request import Request, Response
+
+if TYPE_CHECKING:
+    from strongroom_server.core.server import Server
 
 Prefix = Annotated[str, "Beginning of the lease ids."]
 
@@ -44,10 +47,12 @@ class Leases(Area):
     """Secrets with an end."""
 
     @write("leases/lookup")
-    async def look_up(self, body: Given[LeaseId]) -> dict[str, Any]:
+    async def look_up(self, body: Given[LeaseId], request: Request) -> dict[str, Any]:
         """Describe a lease."""
-        entry = await self.server.leases.get(_id(body.value))
-        return {**entry.facts(self.server.clock.now()), "path": entry.path}
+        home = self._home(body.value, request)
+        entry = await home.leases.get(_id(body.value))
+        facts = {**entry.facts(self.server.clock.now()), "path": entry.path}
+        return facts | {"namespace_path": home.path} if home.path else facts
 
     @list_("leases/lookup", sudo=True)
     @list_("leases/lookup/{prefix:any}", sudo=True)
@@ -60,66 +65,73 @@ class Leases(Area):
         return {"keys": names}
 
     @write("leases/renew")
-    async def renew_lease(self, body: Given[LeaseId]) -> Response:
+    async def renew_lease(self, body: Given[LeaseId], request: Request) -> Response:
         """Renew a lease."""
-        entry = await self.server.leases.find(_id(body.value))
+        home = self._home(body.value, request)
+        entry = await home.leases.find(_id(body.value))
         if entry is None:
             raise InvalidRequest("lease not found")
-        return await self.server.renewal.renew_lease(entry, body.value.increment)
+        return await home.renewal.renew_lease(entry, body.value.increment)
 
     @write("renew")
-    async def renew_old(self, body: Given[LeaseId]) -> Response:
+    async def renew_old(self, body: Given[LeaseId], request: Request) -> Response:
         """Renew a lease (older path)."""
-        return await self.renew_lease(body)
+        return await self.renew_lease(body, request)
 
     @write("leases/renew/{url_lease_id:rest}")
-    async def renew_by_path(self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]) -> Response:
+    async def renew_by_path(
+        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId], request: Request
+    ) -> Response:
         """Renew the lease in the path."""
         del url_lease_id
-        return await self.renew_lease(body)
+        return await self.renew_lease(body, request)
 
     @write("renew/{url_lease_id:rest}")
     async def renew_old_by_path(
-        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]
+        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId], request: Request
     ) -> Response:
         """Renew the lease in the path (older path)."""
         del url_lease_id
-        return await self.renew_lease(body)
+        return await self.renew_lease(body, request)
 
     @write("leases/revoke")
-    async def revoke_lease(self, body: Given[LeaseId]) -> Response | None:
+    async def revoke_lease(self, body: Given[LeaseId], request: Request) -> Response | None:
         """End a lease."""
-        return await self._revoke(body.value)
+        return await self._revoke(body.value, request)
 
     @write("revoke")
-    async def revoke_old(self, body: Given[LeaseId]) -> Response | None:
+    async def revoke_old(self, body: Given[LeaseId], request: Request) -> Response | None:
         """End a lease (older path)."""
-        return await self._revoke(body.value)
+        return await self._revoke(body.value, request)
 
     @write("leases/revoke/{url_lease_id:rest}")
     async def revoke_by_path(
-        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]
+        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId], request: Request
     ) -> Response | None:
         """End the lease in the path."""
         del url_lease_id
-        return await self._revoke(body.value)
+        return await self._revoke(body.value, request)
 
     @write("revoke/{url_lease_id:rest}")
     async def revoke_old_by_path(
-        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]
+        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId], request: Request
     ) -> Response | None:
         """End the lease in the path (older path)."""
         del url_lease_id
-        return await self._revoke(body.value)
+        return await self._revoke(body.value, request)
 
-    async def _revoke(self, asked: LeaseId) -> Response | None:
-        lease_id = _id(asked)
+    async def _revoke(self, asked: LeaseId, request: Request) -> Response | None:
+        lease_id, leases = _id(asked), self._home(asked, request).leases
         if asked.sync:
             with _told():
-                await self.server.leases.revoke(lease_id)
+                await leases.revoke(lease_id)
             return None
-        await self.server.leases.revoke_or_retry(lease_id)
+        await leases.revoke_or_retry(lease_id)
         return None
+
+    def _home(self, asked: LeaseId, request: Request) -> "Server":
+        """Return the namespace that a lease was made in; raises PermissionDenied for one that is not the caller's."""
+        return self.server.named(_id(asked), request.token)
 
     @write("leases/revoke-prefix/{prefix:rest}", sudo=True)
     async def revoke_prefix(self, prefix: Prefix) -> None:

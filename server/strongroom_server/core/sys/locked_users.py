@@ -24,8 +24,9 @@ class LockedUsers(Area):
             rows = [{"mount_accessor": asked, "alias_identifiers": []}]
         accessors = [{**row, "counts": len(row["alias_identifiers"])} for row in rows]
         total = sum(len(row["alias_identifiers"]) for row in rows)
-        root = {"namespace_id": "root", "namespace_path": "", "counts": total, "mount_accessors": accessors}
-        return {"by_namespace": [root], "total": total}
+        here = {"namespace_id": self.server.id, "namespace_path": self.server.path, "counts": total,
+                "mount_accessors": accessors}  # fmt: skip
+        return {"by_namespace": [here], "total": total}
 
     @write("locked-users/{accessor:segment}/unlock/{name:rest}")
     async def unlock(self, accessor: Annotated[str, "Accessor of the mount."],

@@ -41,12 +41,11 @@ class OpenApi(Area):
         return Response(document(_described(seen, generic=form.generic_mount_paths)), bare=True)
 
     async def _seen(self, request: Request) -> AsyncIterator[Mount]:
-        token = await self.server.tokens.lookup(request.token) if request.token else None
-        if token is None or not self.server.identity.usable(token.entity_id):
+        holder = await self.server.holder(request.token)
+        if holder is None or not holder.usable:
             return
-        rules = await self.server.policies.rules(token)
         for mount in self.server.mounts:
-            if token.root or rules.reaches(mount.point):
+            if await holder.reaches(mount.point):
                 yield mount
 
 
@@ -55,7 +54,7 @@ def _described(mounts: list[Mount], *, generic: bool) -> Iterator[Described]:
     for mount in mounts:
         if mount.engine is None:
             continue
-        kind, point = mount.entry.type, mount.point
+        kind, point = mount.entry.type.removeprefix("ns_"), mount.point
         if generic and kind not in SINGLE:
             if (mount.table, kind) in kinds:
                 continue

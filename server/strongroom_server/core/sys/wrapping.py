@@ -1,7 +1,7 @@
 """sys/wrapping: look at, open and renew wrapped answers."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from strongroom_common.fields import Given
 from strongroom_common.secret import Secret
@@ -12,6 +12,9 @@ from strongroom_server.sdk import codec
 from strongroom_server.sdk.engine import read, write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Raw, Request, Response
+
+if TYPE_CHECKING:
+    from strongroom_server.core.server import Server
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class Wrapping(Area):
     @write("wrapping/lookup", public=True)
     async def look_up(self, body: Given[Named], request: Request) -> dict[str, Any]:
         """Describe a wrapping token, without using it."""
-        token = await self._token(body.value.token.reveal() or request.token)
-        facts = await wrapping.look(self.server, token)
+        home, token = await self._token(body.value.token.reveal() or request.token)
+        facts = await wrapping.look(home, token)
         return {name: value for name, value in facts.items() if name != "wrapped_accessor"}
 
     @read("wrapping/lookup", public=True)
@@ -49,19 +52,21 @@ class Wrapping(Area):
     @write("wrapping/unwrap")
     async def unwrap(self, body: Given[Named], request: Request) -> Response:
         """Open a wrapped answer; it can be opened once, also where its token is the caller's own."""
-        token = await self._token(body.value.token.reveal() or request.token)
-        stored = await wrapping.take(self.server, token, used=not body.value.token)
+        home, token = await self._token(body.value.token.reveal() or request.token)
+        stored = await wrapping.take(home, token, used=not body.value.token)
         return Response(raw=Raw(codec.encode(stored), "application/json"))
 
     @write("wrapping/rewrap")
     async def rewrap(self, body: Given[Named], request: Request) -> Response:
         """Put a wrapped answer behind a new token of the same lifetime."""
-        token = await self._token(body.value.token.reveal() or request.token)
-        facts = await wrapping.look(self.server, token)
-        stored = await wrapping.take(self.server, token, used=not body.value.token)
-        info = await wrapping.keep(self.server, stored, int(facts["creation_ttl"]), str(facts["creation_path"]),
+        home, token = await self._token(body.value.token.reveal() or request.token)
+        facts = await wrapping.look(home, token)
+        stored = await wrapping.take(home, token, used=not body.value.token)
+        info = await wrapping.keep(home, stored, int(facts["creation_ttl"]), str(facts["creation_path"]),
                                    str(facts.get("wrapped_accessor", "")))  # fmt: skip
         return Response(wrap=info)
 
-    async def _token(self, text: str) -> Token:
-        return await wrapping.wrapped_token(self.server, text)
+    async def _token(self, text: str) -> "tuple[Server, Token]":
+        """Return a wrapping token and where it was made: whoever has it may open it, wherever that is."""
+        home = self.server.home_of(text)
+        return home, await wrapping.wrapped_token(home, text)

@@ -1,0 +1,158 @@
+"""sys/namespaces: make, show, change, delete and lock the namespaces below this one (HTTP API, "sys/namespaces")."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from strongroom_common.fields import Given, Object
+from strongroom_server.core.namespace_entry import NamespaceEntry, check_name, hash_of
+from strongroom_server.core.sys.area import Area
+from strongroom_server.core.tokens import random_text
+from strongroom_server.lib.merge_patch import merge_patch
+from strongroom_server.sdk.engine import delete, list_, patch, read, write
+from strongroom_server.sdk.errors import InvalidRequest, NotFound
+from strongroom_server.sdk.request import Request, Response
+
+if TYPE_CHECKING:
+    from strongroom_server.core.namespace import Namespace
+    from strongroom_server.core.server import Server
+
+Name = Annotated[str, "Name of the namespace, without those above it."]
+Path = Annotated[str, "Path of the namespace, from this one; this one where left out."]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What people say about a namespace."""
+
+    custom_metadata: Annotated[Object, "Texts by name."] = field(default_factory=lambda: Object({}))
+
+
+@dataclass(frozen=True)
+class Unlock:
+    """How to unlock."""
+
+    unlock_key: Annotated[str, "The key that locking gave out; root and sudo need none."] = ""
+
+
+class NamespaceArea(Area):
+    """Namespaces below this one."""
+
+    @list_("namespaces")
+    async def list_children(self) -> dict[str, Any]:
+        """List the namespaces right below this one."""
+        rows = {f"{name}/": child.entry.facts() for name, child in sorted(self.server.children.items())}
+        if not rows:
+            raise NotFound
+        return {"key_info": rows, "keys": list(rows)}
+
+    @read("namespaces/{name:rest}")
+    async def read_namespace(self, name: Name) -> dict[str, Any]:
+        """Read a namespace."""
+        child = self._child(name)
+        if child is None:
+            raise NotFound
+        return child.entry.facts()
+
+    @write("namespaces/{name:rest}")
+    async def write_namespace(self, name: Name, body: Given[Described], request: Request) -> dict[str, Any]:
+        """Create a namespace, or replace its metadata."""
+        if request.path.endswith("/"):
+            raise InvalidRequest("cannot write to a path ending in '/'")
+        metadata = _texts(body.value.custom_metadata, "custom_metadata values must be strings")
+        child = self._child(name)
+        if child is None:
+            child = await self.server.namespaces.create(self.server, name, metadata)
+        elif child.entry.tainted:
+            raise InvalidRequest("namespace with that name exists and is currently tainted")
+        elif metadata != child.entry.custom_metadata:
+            await self._change(child, replace(child.entry, custom_metadata=metadata))
+        return child.entry.facts()
+
+    @patch("namespaces/{name:rest}")
+    async def patch_namespace(self, name: Name, body: Given[Described]) -> dict[str, Any]:
+        """Change a namespace's metadata by a JSON merge patch (RFC 7396)."""
+        child = self._child(name)
+        if child is None or child.entry.tainted:
+            raise InvalidRequest("namespace not found")
+        changes = body.value.custom_metadata
+        _texts({key: value for key, value in changes.items() if value is not None},
+               "metadata patch can only have string or null values")  # fmt: skip
+        metadata = merge_patch(child.entry.custom_metadata, changes)
+        await self._change(child, replace(child.entry, custom_metadata=metadata))
+        return child.entry.facts()
+
+    @delete("namespaces/{name:rest}")
+    async def delete_namespace(self, name: Name) -> Response:
+        """Delete a namespace and all that it holds, behind the answer."""
+        child = self._child(name)
+        if child is None:
+            return Response(warnings=["requested namespace does not exist"])
+        await self.server.namespaces.delete(child)
+        return Response({"status": "in-progress"})
+
+    def _child(self, name: str) -> "Namespace | None":
+        name = name.removesuffix("/")
+        check_name(name)
+        return self.server.children.get(name)
+
+    async def _change(self, namespace: "Namespace", entry: NamespaceEntry) -> None:
+        await self.server.namespaces.change(namespace, entry)
+
+    # -- lock -------------------------------------------------------------------------------------------------------
+
+    @write("namespaces/api-lock/lock")
+    async def lock_this(self) -> dict[str, str]:
+        """Refuse all requests in this namespace and below until it is unlocked."""
+        return await self._lock(self._found(""))
+
+    @write("namespaces/api-lock/lock/{path:rest}")
+    async def lock(self, path: Path) -> dict[str, str]:
+        """Refuse all requests in a namespace and below until it is unlocked."""
+        return await self._lock(self._found(path))
+
+    async def _lock(self, found: "Namespace") -> dict[str, str]:
+        if found.entry.locked:
+            raise InvalidRequest(f'cannot lock namespace "{found.path}": is already locked')
+        key = random_text(24)
+        await self._change(found, replace(found.entry, unlock_hash=hash_of(key)))
+        return {"unlock_key": key}
+
+    @write("namespaces/api-lock/unlock")
+    async def unlock_this(self, body: Given[Unlock], request: Request) -> Response | None:
+        """Let requests in this namespace through again."""
+        return await self._unlock(self._found(""), body.value.unlock_key, request)
+
+    @write("namespaces/api-lock/unlock/{path:rest}")
+    async def unlock(self, path: Path, body: Given[Unlock], request: Request) -> Response | None:
+        """Let requests in a namespace through again."""
+        return await self._unlock(self._found(path), body.value.unlock_key, request)
+
+    async def _unlock(self, found: "Namespace", key: str, request: Request) -> Response | None:
+        if not found.entry.locked:
+            raise InvalidRequest(f'namespace "{found.path}" is not locked')
+        # Without the key, only one who may do everything here unlocks (OpenBao API, sys/namespaces/api-lock).
+        if not key:
+            holder = await self.server.holder(request.token)
+            if holder is None or not await holder.is_sudo(f"sys/{request.path}"):
+                raise InvalidRequest("provided empty key")
+        elif not found.entry.unlocks(key):
+            raise InvalidRequest("incorrect unlock key")
+        await self._change(found, replace(found.entry, unlock_hash=""))
+        return None if key else Response(warnings=["Namespace unlocked using sudo capabilities"])
+
+    def _found(self, path: str) -> "Namespace":
+        found: Server = self.server
+        for name in path.strip("/").split("/") if path else ():
+            if name not in found.children:
+                raise InvalidRequest("requested namespace does not exist")
+            found = found.children[name]
+        if found.parent is None:
+            raise InvalidRequest("root namespace cannot be locked/unlocked")
+        return cast("Namespace", found)
+
+
+def _texts(pairs: Mapping[str, Any], message: str) -> dict[str, str]:
+    if not all(isinstance(value, str) for value in pairs.values()):
+        raise InvalidRequest(message)
+    return dict(pairs)

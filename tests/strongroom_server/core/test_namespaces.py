@@ -1,0 +1,323 @@
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from strongroom_server.sdk.request import Operation
+from tests.strongroom_server.live import Live, start_live
+
+_ALL = 'path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "sudo"] }'
+
+
+@pytest.fixture
+async def live() -> AsyncIterator[Live]:
+    """A server with the namespaces one/, one/below/ and two/, each with KV, an administrator's policy and a login."""
+    running = await start_live()
+    for parent, name in (("", "one"), ("one", "below"), ("", "two")):
+        assert (await running.post(f"sys/namespaces/{name}", namespace=parent)).status == 200
+    for namespace in ("", "one", "one/below", "two"):
+        await running.post("sys/policies/acl/admin", {"policy": _ALL}, namespace=namespace)
+        await running.post("sys/mounts/kv", {"type": "kv"}, namespace=namespace)
+        await running.post("kv/a", {"where": namespace}, namespace=namespace)
+        await running.post("sys/auth/approle", {"type": "approle"}, namespace=namespace)
+        role = {
+            "policies": "admin",
+            "role_id": "role",
+            "bind_secret_id": False,
+            "secret_id_bound_cidrs": "127.0.0.1/32",
+        }
+        await running.post("auth/approle/role/r", role, namespace=namespace)
+    yield running
+    await running.server.namespaces.settled()
+    await running.server.sealing.seal()
+
+
+async def login(live: Live, namespace: str) -> dict[str, Any]:
+    answer = await live.post("auth/approle/login", {"role_id": "role"}, token="", namespace=namespace)
+    assert answer.status == 200, answer
+    auth: dict[str, Any] = answer.auth
+    return auth
+
+
+async def admin(live: Live, namespace: str) -> str:
+    return str((await login(live, namespace))["client_token"])
+
+
+# -- which namespace -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "path", "where"),
+    [
+        pytest.param("", "kv/a", "", id="no_header_is_the_root"),
+        pytest.param("root", "kv/a", "", id="root_is_the_root"),
+        pytest.param("/", "kv/a", "", id="a_slash_is_the_root"),
+        pytest.param("root/", "kv/a", "", id="root_with_a_slash_is_the_root"),
+        pytest.param("one", "kv/a", "one", id="a_name"),
+        pytest.param("one/", "kv/a", "one", id="a_name_with_a_slash_after_it"),
+        pytest.param("/one", "kv/a", "one", id="a_name_with_a_slash_before_it"),
+        pytest.param(" one ", "kv/a", "one", id="a_name_between_blanks"),
+        pytest.param("one/below", "kv/a", "one/below", id="a_name_below_another"),
+        pytest.param("one//below/", "kv/a", "one/below", id="a_name_below_another_after_two_slashes"),
+        pytest.param("", "one/kv/a", "one", id="the_beginning_of_the_path"),
+        pytest.param("", "one/below/kv/a", "one/below", id="the_beginning_of_the_path_twice"),
+        pytest.param("one", "below/kv/a", "one/below", id="header_and_path_are_joined"),
+    ],
+)
+async def test_a_request_is_in_the_namespace_of_its_header_and_path(
+    live: Live, header: str, path: str, where: str
+) -> None:
+    assert (await live.get(path, namespace=header)).data == {"where": where}
+
+
+@pytest.mark.parametrize(
+    ("header", "path"),
+    [
+        pytest.param("nope", "kv/a", id="an_unknown_name"),
+        pytest.param("one/nope", "kv/a", id="an_unknown_name_below_a_known_one"),
+        pytest.param("ONE", "kv/a", id="a_name_in_another_case"),
+        pytest.param("root/one", "kv/a", id="root_is_no_name_to_start_from"),
+        pytest.param("two", "below/kv/a", id="a_name_that_is_elsewhere"),
+        pytest.param("", "nope/kv/a", id="an_unknown_beginning_of_the_path"),
+        pytest.param("", "one", id="a_namespace_itself"),
+    ],
+)
+async def test_an_unknown_namespace_is_not_found(live: Live, header: str, path: str) -> None:
+    answer = await live.get(path, namespace=header)
+    assert answer.status == 404
+
+
+# -- isolation -------------------------------------------------------------------------------------------------------
+
+Refused = tuple[Operation, str, dict[str, Any]]
+
+
+async def _things(live: Live, namespace: str) -> dict[str, Refused]:
+    """Make one object of each kind in a namespace; return the request that would show or touch it from elsewhere."""
+    auth = await login(live, namespace)
+    token, accessor, entity = auth["client_token"], auth["accessor"], auth["entity_id"]
+    lease = f"auth/approle/login/{await _lease(live, namespace)}"
+    wrapped = await live.get("kv/a", namespace=namespace, wrap_ttl=60)
+    await live.post("cubbyhole/mine", {"a": 1}, token=token, namespace=namespace)
+    await live.post("sys/mounts/theirs", {"type": "kv"}, namespace=namespace)
+    await live.post("theirs/a", {"a": 1}, namespace=namespace)
+    await live.post("sys/auth/theirs", {"type": "approle"}, namespace=namespace)
+    await live.post("identity/group", {"name": "g"}, namespace=namespace)
+    await live.post("sys/policies/acl/theirs", {"policy": _ALL}, namespace=namespace)
+    await live.post("sys/policies/password/theirs", {"policy": 'length = 20\nrule "charset" { charset = "abc" }'},
+                    namespace=namespace)  # fmt: skip
+    await live.post("auth/token/roles/theirs", {}, namespace=namespace)
+    prefix = f"{namespace}/" if namespace else ""
+    update, read = Operation.UPDATE, Operation.READ
+    return {
+        "secret": (read, f"{prefix}theirs/a", {}),
+        "mount": (read, f"{prefix}sys/mounts/theirs", {}),
+        "auth method": (read, f"{prefix}sys/auth/theirs", {}),
+        "policy": (read, "sys/policies/acl/theirs", {}),
+        "password policy": (read, "sys/policies/password/theirs", {}),
+        "token by accessor": (update, "auth/token/lookup-accessor", {"accessor": accessor}),
+        "end by accessor": (update, "auth/token/revoke-accessor", {"accessor": accessor}),
+        "token": (update, "auth/token/lookup", {"token": token}),
+        "renewal": (update, "auth/token/renew", {"token": token}),
+        "end": (update, "auth/token/revoke", {"token": token}),
+        "end without children": (update, "auth/token/revoke-orphan", {"token": token}),
+        "token role": (read, "auth/token/roles/theirs", {}),
+        "capabilities by accessor": (update, "sys/capabilities-accessor", {"accessor": accessor, "paths": ["kv/a"]}),
+        "lease": (update, "sys/leases/lookup", {"lease_id": lease}),
+        "end of lease": (update, "sys/leases/revoke", {"lease_id": lease}),
+        "entity": (read, f"identity/entity/id/{entity}", {}),
+        "group": (read, "identity/group/name/g", {}),
+        "end of wrapping token": (update, "auth/token/revoke", {"token": wrapped.body["wrap_info"]["token"]}),
+        "wrapping token by accessor": (
+            update, "auth/token/lookup-accessor", {"accessor": wrapped.body["wrap_info"]["accessor"]}),
+        "cubbyhole": (read, "cubbyhole/mine", {}),
+        "quota": (Operation.LIST, "sys/quotas/rate-limit", {}),
+        "audit device": (read, "sys/audit", {}),
+    }  # fmt: skip
+
+
+async def _lease(live: Live, namespace: str) -> str:
+    names = await live.list("sys/leases/lookup/auth/approle/login", namespace=namespace)
+    return str(names.data["keys"][0])
+
+
+@pytest.mark.parametrize(
+    ("caller", "owner"),
+    [
+        pytest.param("one", "", id="a_child_and_its_parent"),
+        pytest.param("one", "two", id="a_child_and_its_sibling"),
+        pytest.param("one/below", "one", id="a_grandchild_and_its_parent"),
+        pytest.param("two", "one/below", id="a_child_and_another_ones_child"),
+    ],
+)
+async def test_nothing_of_another_namespace_can_be_seen_or_touched(live: Live, caller: str, owner: str) -> None:
+    things, token = await _things(live, owner), await admin(live, caller)
+    victim = await admin(live, owner)
+    for kind, (operation, path, body) in things.items():
+        for namespace in {caller, owner}:
+            answer = await live.ask(operation, path, body, token=token, namespace=namespace)
+            harmless = kind == "end by accessor" and namespace == caller and answer.body["warnings"]
+            known_to_all = kind in {"secret", "mount", "auth method"} and namespace == owner == ""
+            assert answer.status in {400, 403, 404} or harmless, (kind, namespace, answer, known_to_all)
+    unseen = {"quota", "audit device", "cubbyhole"}
+    for kind, (operation, path, body) in things.items():  # all of it is there, and was not ended
+        if kind not in unseen and "end" not in kind:
+            namespace = "" if owner and path.startswith(owner) else owner
+            answer = await live.ask(operation, path, body, namespace=namespace)
+            assert answer.status == 200, (kind, answer)
+    assert (await live.get("auth/token/lookup-self", token=victim, namespace=owner)).status == 200
+
+
+async def test_lists_show_what_is_of_the_namespace(live: Live) -> None:
+    tokens = {namespace: await login(live, namespace) for namespace in ("", "one", "two")}
+    for namespace, auth in tokens.items():
+        accessors = (await live.list("auth/token/accessors", namespace=namespace)).data["keys"]
+        assert auth["accessor"] in accessors
+        others = {other["accessor"] for name, other in tokens.items() if name != namespace}
+        assert not others & set(accessors)
+        entities = (await live.list("identity/entity/id", namespace=namespace)).data["keys"]
+        assert entities == [auth["entity_id"]]
+    assert (await live.list("sys/policies/acl", namespace="one")).data["keys"] == ["admin", "default"]
+
+
+async def test_a_token_of_one_namespace_is_none_above_or_beside_it(live: Live) -> None:
+    token = await admin(live, "one")
+    statuses = {
+        namespace: (await live.get("kv/a", token=token, namespace=namespace)).status
+        for namespace in ("", "one", "one/below", "two")
+    }
+    assert statuses == {"": 403, "one": 200, "one/below": 200, "two": 403}
+
+
+# -- policies and tokens ---------------------------------------------------------------------------------------------
+
+
+async def test_policies_name_paths_from_where_they_are(live: Live) -> None:
+    rules = 'path "one/kv/*" { capabilities = ["read"] }\npath "+/sys/mounts" { capabilities = ["read"] }'
+    await live.post("sys/policies/acl/from-above", {"policy": rules})
+    token = await live.make_token(policies=["from-above"])
+    allowed = {
+        ("one", "kv/a"), ("", "one/kv/a"), ("one", "sys/mounts"), ("two", "sys/mounts"), ("", "auth/token/lookup-self"),
+        ("one", "auth/token/lookup-self"),
+    }  # fmt: skip
+    refused = {
+        ("", "kv/a"),
+        ("two", "kv/a"),
+        ("one/below", "sys/mounts"),
+        ("one", "cubbyhole/x"),
+        ("one/below", "kv/a"),
+    }
+    for namespace, path in allowed | refused:
+        answer = await live.get(path, token=token, namespace=namespace)
+        assert (answer.status == 200) == ((namespace, path) in allowed), (namespace, path, answer)
+
+
+async def test_the_root_token_does_everything_everywhere(live: Live) -> None:
+    for namespace in ("", "one", "one/below", "two"):
+        assert (await live.get("kv/a", namespace=namespace)).status == 200
+        assert (await live.get("auth/token/lookup-self", namespace=namespace)).data["policies"] == ["root"]
+
+
+async def test_what_is_made_in_a_namespace_ends_in_its_id(live: Live) -> None:
+    auth = await login(live, "one")
+    suffix = "." + (await live.get("sys/namespaces/one")).data["id"]
+    shown = (await live.get("auth/token/lookup-self", token=auth["client_token"], namespace="one")).data
+    entity = (await live.get(f"identity/entity/id/{auth['entity_id']}", namespace="one")).data
+    ending = [auth["client_token"], auth["accessor"], auth["entity_id"], await _lease(live, "one"), entity["name"],
+              entity["aliases"][0]["id"], f".{entity['namespace_id']}"]  # fmt: skip
+    assert [text for text in ending if not text.endswith(suffix)] == []
+    assert (shown["namespace_path"], shown["display_name"]) == ("one/", "one-auth-approle")
+    batch = await live.make_token(type="batch", namespace="one")
+    assert batch.endswith(suffix)
+    assert (await live.get("auth/token/lookup-self", token=batch, namespace="one")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param(
+            {"policies": ["root"]}, "root tokens may not be created from a parent namespace", id="a_root_token"
+        ),
+        pytest.param(
+            {"id": "mine"}, "token IDs can only be manually specified in the root namespace", id="a_chosen_id"
+        ),
+    ],
+)
+async def test_what_cannot_be_made_in_a_namespace(live: Live, body: dict[str, Any], message: str) -> None:
+    answer = await live.post("auth/token/create", body, namespace="one")
+    assert (answer.status, answer.errors) == (400, [message])
+
+
+async def test_a_token_ends_its_children_and_leases_in_namespaces_below(live: Live) -> None:
+    parent = await live.make_token(policies=["admin"])
+    child = await live.make_token(policies=["admin"], by=parent, namespace="one")
+    batch = await live.make_token(type="batch", by=parent, namespace="one")
+    grandchild = await live.make_token(policies=["admin"], by=child, namespace="one/below")
+    await live.post("cubbyhole/x", {"a": 1}, token=parent, namespace="one")
+    assert (await live.post("auth/token/revoke-self", token=parent)).status == 204
+    for token, namespace in ((child, "one"), (grandchild, "one/below"), (batch, "one")):
+        assert (await live.get("auth/token/lookup-self", token=token, namespace=namespace)).status == 403
+
+
+async def test_orphans_are_made_of_children_below(live: Live) -> None:
+    parent = await live.make_token(policies=["admin"])
+    child = await live.make_token(policies=["admin"], by=parent, namespace="one")
+    assert (await live.post("auth/token/revoke-orphan", {"token": parent})).status == 204
+    shown = await live.get("auth/token/lookup-self", token=child, namespace="one")
+    assert shown.data["orphan"] is True
+
+
+async def test_capabilities_are_told_of_paths_of_the_namespace(live: Live) -> None:
+    await live.post("sys/policies/acl/above", {"policy": 'path "one/kv/*" { capabilities = ["read"] }'})
+    above, own = await live.make_token(policies=["above"]), await admin(live, "one")
+    everything = ["create", "delete", "list", "patch", "read", "sudo", "update"]
+    for namespace, token, path, expected in (
+        ("one", above, "kv/x", ["read"]), ("", above, "one/kv/x", ["read"]), ("two", above, "kv/x", ["deny"]),
+        ("", own, "one/kv/x", everything), ("", own, "kv/x", ["deny"]), ("two", own, "kv/x", ["deny"]),
+    ):  # fmt: skip
+        answer = await live.post("sys/capabilities", {"token": token, "paths": [path]}, namespace=namespace)
+        assert answer.data["capabilities"] == expected, (namespace, path)
+
+
+async def test_a_wrapping_token_opens_wherever_it_is_shown(live: Live) -> None:
+    for namespace, by_body in (("one", True), ("", True), ("two", False), ("one", False)):
+        info = (await live.get("kv/a", namespace="one", wrap_ttl=60)).body["wrap_info"]
+        body, token = ({"token": info["token"]}, None) if by_body else ({}, info["token"])
+        opened = await live.post("sys/wrapping/unwrap", body, token=token, namespace=namespace)
+        assert opened.data == {"where": "one"}
+        again = await live.post("sys/wrapping/unwrap", body, token=token, namespace=namespace)
+        assert again.status == 400
+
+
+async def test_the_web_interface_sees_mounts_and_namespaces_within(live: Live) -> None:
+    await live.post("sys/policies/acl/above", {"policy": 'path "one/kv/*" { capabilities = ["read"] }'})
+    token = await live.make_token(policies=["above"], no_default_policy=True)
+    assert list((await live.get("sys/internal/ui/mounts", token=token, namespace="one")).data["secret"]) == ["kv/"]
+    assert (await live.get("sys/internal/ui/mounts/one/kv/a", token=token)).data["path"] == "one/kv/"
+    assert (await live.get("sys/internal/ui/mounts/kv/a", token=token, namespace="two")).status == 403
+    assert (await live.get("sys/internal/ui/namespaces", token=token)).data == {"keys": ["one/"]}
+    assert (await live.get("sys/internal/ui/namespaces", namespace="one")).data == {"keys": ["below/"]}
+
+
+# -- after a restart -------------------------------------------------------------------------------------------------
+
+
+async def _restarted(live: Live) -> Live:
+    await live.server.sealing.seal()
+    other = await start_live(backend=live.backend, dev_mode=False)
+    other.server.clock = live.clock
+    from strongroom_server.core.sealing import decode_share
+
+    await other.server.sealing.unseal(decode_share(live.unseal_key))
+    return other
+
+
+async def test_namespaces_are_there_after_a_restart(live: Live) -> None:
+    token = await admin(live, "one/below")
+    assert (await live.get("kv/a", namespace="one")).status == 200
+    await live.server.sealing.seal()
+    assert (await live.get("kv/a", namespace="one")).status == 503
+    other = await _restarted(live)
+    assert (await other.get("kv/a", token=token, namespace="one/below")).data == {"where": "one/below"}
+    assert (await other.get("auth/token/lookup-self", token=token)).data["namespace_path"] == "one/below/"
+    await other.server.sealing.seal()
