@@ -96,7 +96,7 @@ def _parameters(route: Route) -> Iterator[tuple[str, str]]:
             yield name, _row(name, "in the path", "", meaning)
     if route.body:
         for field in fields(route.body[1]).values():
-            if field.help:
+            if field.help and not field.kept:
                 yield field.name, _row(field.name, _type(field), _default(field), field.help)
 
 

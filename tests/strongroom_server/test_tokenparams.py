@@ -39,8 +39,9 @@ def test_older_names_are_shown_while_they_are_used() -> None:
     assert "policies" not in shown(role)
     assert shown(role)["ttl"] == shown(role)["token_ttl"] == 3600
     role = write(role, token_ttl="3h", ttl="4h")
-    assert "ttl" not in shown(role)
-    assert shown(role)["token_ttl"] == 10800
+    assert shown(role)["ttl"] == shown(role)["token_ttl"] == 10800
+    role = write(role, token_ttl="5h", old_names=["policies"])
+    assert not {"ttl", "policies", "old_names"} & set(shown(role))
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def _parameters(routes: Iterable[Route]) -> dict[str, Field]:
     found: dict[str, Field] = {}
     for route in routes:
         if route.body:
-            found |= fields(route.body[1])
+            found |= {name: field for name, field in fields(route.body[1]).items() if not field.kept}
     return found
 
 

@@ -31,7 +31,7 @@ def grant(limits: Limits, *, asked: int, now: float, issued: float) -> tuple[int
         seconds = limits.period
         if seconds > limits.maximum > 0 and not limits.explicit_max:
             seconds = limits.maximum
-            warnings.append(_capped(limits.period, limits.maximum))
+            warnings.append(_capped(limits.period, limits.maximum, "period"))
     else:
         wish = asked or limits.ttl or limits.default
         maximum = _least(limits.max_ttl, limits.maximum)
@@ -51,8 +51,8 @@ def _least(*values: int) -> int:
     return min((value for value in values if value), default=0)
 
 
-def _capped(wish: int, limit: int) -> str:
+def _capped(wish: int, limit: int, what: str = "TTL") -> str:
     return (
-        f'TTL of "{short_duration(wish)}" exceeded the effective max_ttl of "{short_duration(limit)}"; '
-        "TTL value is capped accordingly"
+        f'{what} of "{short_duration(wish)}" exceeded the effective max_ttl of "{short_duration(limit)}"; '
+        f"{what} value is capped accordingly"
     )

@@ -33,8 +33,8 @@ async def wrap(exchange: Exchange) -> None:
     if response.data is None and response.auth is None:
         return
     body = envelope(response, request.id)
-    accessor = response.auth.accessor if response.auth else ""
-    response.wrap = await keep(exchange.server, body, request.wrap_ttl, exchange.full_path, accessor)
+    accessor = response.auth.accessor if response.auth else (response.data or {}).get("secret_id_accessor", "")
+    response.wrap = await keep(exchange.server, body, request.wrap_ttl, exchange.full_path, str(accessor))
     response.data = response.auth = response.lease = None
 
 
@@ -113,6 +113,8 @@ def _auth(auth: Auth) -> dict[str, Any]:
         "mfa_requirement": None,
         "num_uses": auth.num_uses,
     }
+    if not auth.policies:
+        del shown["token_policies"]
     if auth.identity_policies:
         shown["identity_policies"] = auth.identity_policies
     return shown

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
-from strongroom_common.fields import Alias, Cidrs, Given, Names, Seconds, fields, public
+from strongroom_common.fields import Alias, Cidrs, Given, Kept, Names, Seconds, fields, public
 from strongroom_server.lib import cidr
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Auth, Request
@@ -32,7 +32,7 @@ class TokenParams:
     token_num_uses: Annotated[int, "How often a token can be used; 0 is without limit.", Alias("num_uses")] = 0
     token_strictly_bind_ip: Annotated[bool, "Whether a token works only from the address it was given to."] = False
     token_type: Annotated[str, 'Kind of token: "service", "batch" or "default", as the mount says.'] = DEFAULT
-    old_names: Annotated[Names, "Which older names the last write used; not for clients."] = Names(())
+    old_names: Annotated[Names, "Which older names the last write used.", Kept()] = Names(())
 
 
 Role = TypeVar("Role", bound=TokenParams)
@@ -58,8 +58,7 @@ def _old_names(given: Given[Role], stored: Role | None, data: Mapping[str, Any])
     kind: Any = type(given.value)
     for field in fields(kind).values():
         if field.name in given.sent:
-            used -= set(field.aliases)
-            used |= set(field.aliases).intersection(data) if field.name not in data else set()
+            used = (used - set(field.aliases)) | set(field.aliases).intersection(data)
     return Names(tuple(sorted(used)))
 
 
@@ -79,7 +78,6 @@ def check(role: TokenParams) -> None:
 def shown(role: TokenParams) -> dict[str, Any]:
     """Return what a read of the role shows."""
     data = public(role)
-    del data["old_names"]
     kind: Any = type(role)
     for field in fields(kind).values():
         if data.get(field.name):

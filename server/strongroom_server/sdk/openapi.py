@@ -106,7 +106,8 @@ def _operation(mount: Described, route: Route, verb: str, template: str, listing
     identifier = _identifier(mount, route, template, ids)
     found: dict[str, Any] = {"summary": route.help, "operationId": identifier, "tags": [mount.tag]}
     captured = set(route.captures)
-    body = {name: f for name, f in fields(route.body[1]).items() if name not in captured} if route.body else {}
+    known = fields(route.body[1]) if route.body else {}
+    body = {name: f for name, f in known.items() if name not in captured and not f.kept}
     if verb in ("get", "delete"):
         parameters = [_query_parameter(field) for field in body.values()]
         always, possible = listing
@@ -118,6 +119,7 @@ def _operation(mount: Described, route: Route, verb: str, template: str, listing
     elif body:
         name = _camel(identifier) + "Request"
         schemas[name] = _object(body)
+        schemas[name]["properties"] |= _older_names(body)
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
         found["requestBody"] = {"required": True, "content": content}
     found["responses"] = _responses(route, identifier, schemas)
@@ -143,7 +145,7 @@ def _responses(route: Route, identifier: str, schemas: dict[str, Any]) -> dict[s
         return {"200": {"description": "OK"}}
     name = _camel(identifier) + "Response"
     schema: Any = result  # a class is hashable, which its type does not say
-    schemas[name] = _object({field.name: field for field in fields(schema).values() if not field.sensitive})
+    schemas[name] = _object({f.name: f for f in fields(schema).values() if not f.sensitive and not f.kept})
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
     return {"200": {"description": "OK", "content": content}}
 
@@ -161,6 +163,14 @@ def _object(known: Mapping[str, Field]) -> dict[str, Any]:
     if required := sorted(name for name, field in known.items() if field.default is MISSING):
         found["required"] = required
     return found
+
+
+def _older_names(known: Mapping[str, Field]) -> dict[str, Any]:
+    return {
+        alias: {**field.kind.openapi, "description": f'Older name of "{field.name}".', "deprecated": True}
+        for field in known.values()
+        for alias in field.aliases
+    }
 
 
 def _typed(field: Field) -> dict[str, Any]:

@@ -96,6 +96,7 @@ async def test_the_role_id_can_be_chosen_and_is_one_roles_alone(approle: AppRole
         pytest.param({"secret_id_num_uses": -1}, "secret_id_num_uses cannot be negative", id="negative_uses"),
         pytest.param({"token_ttl": "2h", "token_max_ttl": "1h"}, "'token_ttl' cannot be greater", id="ttl_over_max"),
         pytest.param({"token_type": "batch", "token_num_uses": 1}, "limited use", id="a_counted_batch_token"),
+        pytest.param({"secret_id_bound_cidrs": "10.0.0.1"}, "invalid CIDR address: 10.0.0.1", id="an_address_alone"),
         pytest.param({"secret_id_bound_cidrs": "bad"}, "secret_id_bound_cidrs", id="no_network"),
         pytest.param({"secret_id_ttl": "-1s"}, "secret_id_ttl", id="a_negative_ttl"),
         pytest.param({"local_secret_ids": True}, "only be modified during role creation", id="a_late_change"),
@@ -130,7 +131,7 @@ async def test_odd_names_are_no_paths(approle: AppRole, name: str) -> None:
     ("path", "sent", "shown", "default"),
     [
         ("policies", {"policies": "p"}, {"policies": ("p",), "token_policies": ("p",)}, ()),
-        ("policies", {"token_policies": "Q"}, {"policies": ("q",), "token_policies": ("q",)}, ()),
+        ("policies", {"token_policies": "Q"}, {"token_policies": ("q",)}, ()),
         ("period", {"period": "2m"}, {"period": 120, "token_period": 120}, 0),
         ("bound-cidr-list", {"bound_cidr_list": "127.0.0.0/8"}, {"bound_cidr_list": ("127.0.0.0/8",)}, None),
         (
@@ -158,11 +159,12 @@ async def test_every_field_has_a_path(
     await approle("delete", f"role/r/{path}")
     assert set((await approle.data(f"role/r/{path}")).values()) == {default}
     assert (await approle.data("role/r"))["token_explicit_max_ttl"] == 32400
-    with pytest.raises(InvalidRequest, match=f"missing {FIELDS[path][0]}"):
+    with pytest.raises(InvalidRequest, match=f"missing {FIELDS[path][1]}"):
         await approle("update", f"role/r/{path}")
-    for operation in ("read", "update", "delete"):
+    for operation in ("read", "update"):
         with pytest.raises(NotFound):
             await approle(operation, f"role/none/{path}", **sent)
+    await approle("delete", f"role/none/{path}")
 
 
 async def test_some_fields_are_read_only(approle: AppRole) -> None:
@@ -240,11 +242,34 @@ async def test_a_secret_id_is_worth_no_more_than_its_role_allows(
         await approle.keys("role/r/secret-id")
 
 
-@pytest.mark.parametrize("metadata", [{"a": "b"}, '{"a": "b"}', "a=b"])
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({"a": "b", "c": "d"}, id="an_object"),
+        pytest.param('{"a": "b", "c": "d"}', id="its_json"),
+        pytest.param("a=b, c=d", id="pairs"),
+        pytest.param("eyJhIjogImIiLCAiYyI6ICJkIn0=", id="json_in_base64"),
+        pytest.param("YT1iLGM9ZA==", id="pairs_in_base64"),
+    ],
+)
 async def test_metadata_goes_to_the_token(approle: AppRole, metadata: Any) -> None:
     role_id = await approle.role()
     made = await approle.secret(metadata=metadata)
-    assert (await approle.login(role_id, made["secret_id"])).metadata == {"a": "b", "role_name": "r"}
+    assert (await approle.login(role_id, made["secret_id"])).metadata == {"a": "b", "c": "d", "role_name": "r"}
+
+
+async def test_ids_from_files_may_end_a_line(approle: AppRole) -> None:
+    role_id = await approle.role()
+    made = await approle.secret()
+    assert (await approle.login(f" {role_id}\n", f"{made['secret_id']}\n")).metadata == {"role_name": "r"}
+
+
+async def test_an_older_path_warns(approle: AppRole) -> None:
+    await approle.role(bound_cidr_list="127.0.0.0/8")
+    answer = await approle("read", "role/r/bound-cidr-list")
+    assert answer.warnings == [
+        'The "bound_cidr_list" field is deprecated and will be removed. Please use "secret_id_bound_cidrs" instead.'
+    ]
 
 
 async def test_a_secret_id_of_ones_own_is_unique_within_the_role(approle: AppRole) -> None:

@@ -443,7 +443,7 @@ async def test_roles_that_cannot_be(login: Login, body: dict[str, Any], message:
 async def test_a_role_is_read_as_it_was_written(login: Login) -> None:
     mounted = login.mounted
     written = await mounted.ask("update", "role/R", ROLE | {"bound_claims": {"a": [1, "b"]}, "max_age": "1h",
-                                "clock_skew_leeway": -1, "verbose_oidc_logging": True, "policies": "p"})  # fmt: skip
+                                "clock_skew_leeway": -1, "verbose_oidc_logging": True})  # fmt: skip
     assert "not recommended" in written.warnings[0]
     data = await mounted.data("role/r")
     assert data == {

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from strongroom_common.fields import Given
-from strongroom_common.secret import Secret
 from strongroom_server.auth.approle import schemas, secret_ids
 from strongroom_server.auth.approle.roles import Roles
 from strongroom_server.auth.approle.schemas import FIELDS, Role
@@ -24,11 +23,12 @@ from strongroom_server.sdk.request import Alias, Auth, Request, Response
 log = logging.getLogger("auth.approle")
 
 TIDY_EVERY = 3600  # seconds
-_LONGEST = 4096  # bytes of a secret id
+_LONGEST = 4096  # bytes of a secret id, and of a role's name
 _WRONG = "invalid role or secret ID"
 _STARTED = (
     "Tidy operation successfully started. Any information from the operation will be printed to Vault's server logs."
 )
+_OLD_NAME = 'The "bound_cidr_list" field is deprecated and will be removed. Please use "secret_id_bound_cidrs" instead.'
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -81,12 +81,13 @@ class Engine(Base):
         """Create or update a role."""
         if "role_id" in given.sent and not given.value.role_id:
             raise InvalidRequest("invalid role_id supplied, or failed to generate a role_id")
+        if len(role_name.encode()) > _LONGEST:
+            raise InvalidRequest(f"role_name is longer than maximum of {_LONGEST} bytes")
         async with self._roles.writing:
             stored = await self._roles.find(role_name)
             role = tokenparams.updated(given, stored, request)
             if stored is not None and role.local_secret_ids != stored.local_secret_ids:
                 raise InvalidRequest("local_secret_ids can only be modified during role creation")
-            role = replace(role, hmac_key=stored.hmac_key if stored else Secret(""))  # not for clients to choose
             schemas.check_role(role)
             await self._roles.save(role_name, role, stored)
 
@@ -118,33 +119,34 @@ class Engine(Base):
         return {"local_secret_ids": (await self._known(role_name, NotFound())).local_secret_ids}
 
     @_each_field(read)
-    async def read_field(self, role_name: str, request: Request) -> dict[str, Any]:
+    async def read_field(self, role_name: str, request: Request) -> Response:
         """Read one field of a role."""
         role = await self._known(role_name, NotFound())
-        field, *shown = _field(request)
-        value = getattr(role, field)
-        return dict.fromkeys(shown, (value or None) if "cidr" in field else value)
+        field, name = _field(request)
+        warnings = [_OLD_NAME] if name == "bound_cidr_list" else []
+        return Response(schemas.field_facts(role, field, name), warnings=warnings)
 
     @_each_field(write)
     async def write_field(self, role_name: str, given: Given[Role], request: Request) -> None:
         """Write one field of a role."""
-        field, *_ = _field(request)
+        field, name = _field(request)
         if field not in given.sent:
-            raise InvalidRequest(f"missing {field}")
+            raise InvalidRequest(f"missing {name}")
         await self._change(role_name, Given(given.value, frozenset({field})), request)
 
     @_each_field(delete)
     async def delete_field(self, role_name: str, request: Request) -> None:
         """Set one field of a role back to what it is by default."""
-        field, *_ = _field(request)
-        await self._change(role_name, Given(Role(), frozenset({field})), request)
+        field, _ = _field(request)
+        if await self.is_there(role_name):
+            await self._change(role_name, Given(Role(), frozenset({field})), request)
 
     # -- secret ids ---------------------------------------------------------------------------------------------
 
     @list_("role/{role_name}/secret-id")
     async def list_secret_ids(self, role_name: str, page: Given[Page]) -> dict[str, Any]:
         """List the accessors of a role's secret ids."""
-        await self._known(role_name)
+        await self._known(role_name, InvalidRequest(f'role "{role_name}" does not exist'))
         return keys(page.value.cut(await self._secret_ids.accessors(role_name.lower())))
 
     @write("role/{role_name}/secret-id")
@@ -201,16 +203,17 @@ class Engine(Base):
         Security 1: an unknown role id and a wrong secret id get the same words. Security 2: where the login comes
         from is checked before a use of the secret id is spent, so that a stranger cannot use it up.
         """
-        if not given.value.role_id:
+        role_id = given.value.role_id.strip()  # ids come out of files, with a line's end
+        if not role_id:
             raise InvalidRequest("missing role_id")
-        found = await self._roles.by_id(given.value.role_id)
+        found = await self._roles.by_id(role_id)
         if found is None:
             raise InvalidRequest(_WRONG)
         name, role = found
         address = request.connection.remote_address
         entry = None
         if role.bind_secret_id:
-            entry = await self._checked(name, role, _named(given.value), address)
+            entry = await self._checked(name, role, _named(given.value).strip(), address)
         elif not allows(role.secret_id_bound_cidrs, address):
             raise InvalidRequest(_stranger(address))
         auth = tokenparams.login(role, request)
@@ -223,11 +226,11 @@ class Engine(Base):
 
     def login_name(self, request: Request) -> str:
         """Return the role id of a login: what lockouts and entities know it by."""
-        return str(request.data.get("role_id", "")) if request.path.rstrip("/") == "login" else ""
+        return _role_id(request) if request.path.rstrip("/") == "login" else ""
 
     async def login_role(self, request: Request) -> str:
         """Return the role of a login's role id."""
-        found = await self._roles.by_id(str(request.data.get("role_id", "")))
+        found = await self._roles.by_id(_role_id(request))
         return found[0] if found else ""
 
     async def renew_login(self, auth: Auth, request: Request) -> Auth:
@@ -310,7 +313,11 @@ def _named(given: schemas.Login | schemas.SecretIdName | schemas.CustomSecretIdI
     return secret
 
 
-def _field(request: Request) -> tuple[str, ...]:
+def _role_id(request: Request) -> str:
+    return str(request.data.get("role_id", "")).strip()
+
+
+def _field(request: Request) -> tuple[str, str]:
     return FIELDS[request.path.rstrip("/").rpartition("/")[2]]
 
 

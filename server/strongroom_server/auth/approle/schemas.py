@@ -1,18 +1,21 @@
 """Roles of AppRole and the bodies of its calls (api-docs/auth/approle)."""
 
+import base64
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from strongroom_common.fields import KINDS, Alias, Cidrs, Pairs, Seconds
+from strongroom_common.fields import KINDS, Alias, Cidrs, Kept, Pairs, Seconds
 from strongroom_common.secret import Secret
 from strongroom_server.lib.cidr import inside
 from strongroom_server.lib.tokenparams import TokenParams, shown
 from strongroom_server.sdk.errors import InvalidRequest
 
 FIELDS = {
-    "policies": ("token_policies", "policies", "token_policies"),
-    "period": ("token_period", "period", "token_period"),
+    "policies": ("token_policies", "policies"),
+    "period": ("token_period", "period"),
     "bound-cidr-list": ("secret_id_bound_cidrs", "bound_cidr_list"),
     "secret-id-bound-cidrs": ("secret_id_bound_cidrs", "secret_id_bound_cidrs"),
     "secret-id-num-uses": ("secret_id_num_uses", "secret_id_num_uses"),
@@ -23,7 +26,7 @@ FIELDS = {
     "token-max-ttl": ("token_max_ttl", "token_max_ttl"),
     "token-num-uses": ("token_num_uses", "token_num_uses"),
 }
-"""Paths below a role for single fields: the field of each, and the names it is shown under."""
+"""Paths below a role for single fields: the field of each, and the name that the path goes by."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Role(TokenParams):
     secret_id_num_uses: Annotated[int, "How often a secret id can be used; 0 is without limit."] = 0
     secret_id_ttl: Annotated[Seconds, "How long a secret id lives; 0 is for ever."] = Seconds(0)
     local_secret_ids: Annotated[bool, "Whether secret ids stay on this cluster; fixed when the role is made."] = False
-    hmac_key: Annotated[Secret[str], "Not for clients."] = Secret("")
+    hmac_key: Annotated[Secret[str], "Key of their hashes.", Kept()] = Secret("")
 
 
 def role_facts(role: Role) -> dict[str, Any]:
@@ -57,6 +60,21 @@ def check_role(role: Role) -> None:
         raise InvalidRequest("at least one constraint should be enabled on the role")
     if role.secret_id_num_uses < 0:
         raise InvalidRequest("secret_id_num_uses cannot be negative")
+    _check_blocks(role.secret_id_bound_cidrs)
+
+
+def field_facts(role: Role, field: str, name: str) -> dict[str, Any]:
+    """Return what a read of the path ``name`` of one field shows: its older name only where that was used."""
+    if "cidr" in field:
+        return {name: getattr(role, field) or None}
+    return {key: value for key, value in shown(role).items() if key in {field, name}}
+
+
+def _check_blocks(networks: Sequence[str]) -> None:
+    """Refuse single addresses, which Vault refuses too where logins are bound to networks."""
+    for one in networks:
+        if "/" not in one:
+            raise InvalidRequest(f"failed to validate CIDR blocks: invalid CIDR address: {one}")
 
 
 @dataclass(frozen=True)
@@ -114,6 +132,8 @@ def check_secret_id(wanted: SecretIdInput, role: Role) -> None:
         _check_uses(wanted.num_uses, role.secret_id_num_uses)
     if wanted.ttl is not None and role.secret_id_ttl and not 0 < wanted.ttl <= role.secret_id_ttl:
         raise InvalidRequest("ttl cannot be longer than the role's secret_id_ttl")
+    _check_blocks(wanted.cidr_list)
+    _check_blocks(wanted.token_bound_cidrs)
     for field, bound in (("cidr_list", role.secret_id_bound_cidrs), ("token_bound_cidrs", role.token_bound_cidrs)):
         given = getattr(wanted, field)
         if not inside(given, bound):
@@ -131,14 +151,23 @@ def _check_uses(wanted: int, most: int) -> None:
 
 
 def metadata_of(raw: Any) -> dict[str, str]:
-    """Return metadata given as an object, as its JSON or as "a=b,c=d"; raises InvalidRequest."""
+    """Return metadata given as an object, as its JSON or as "a=b,c=d", plain or in base64; raises InvalidRequest."""
     if raw is None or raw == "":
         return {}
     try:
-        parsed = json.loads(raw) if isinstance(raw, str) and raw.lstrip().startswith("{") else raw
-        pairs = dict(KINDS[Pairs].parse(parsed))
+        return _pairs(_decoded(raw) if isinstance(raw, str) else raw)
     except (ValueError, TypeError, RecursionError):
-        pairs, parsed = {}, None
-    if parsed is None or (isinstance(parsed, dict) and pairs != parsed):  # a value was no string
-        raise InvalidRequest("failed to parse metadata: expected an object whose values are strings")
+        raise InvalidRequest("failed to parse metadata: expected an object whose values are strings") from None
+
+
+def _decoded(text: str) -> Any:
+    with suppress(ValueError):
+        text = base64.b64decode(text, validate=True).decode()
+    return json.loads(text) if text.lstrip().startswith("{") else [one.strip() for one in text.split(",")]
+
+
+def _pairs(parsed: Any) -> dict[str, str]:
+    pairs = dict(KINDS[Pairs].parse(parsed))
+    if isinstance(parsed, dict) and pairs != parsed:
+        raise ValueError("a value is no string")
     return pairs

@@ -83,9 +83,7 @@ def allowed(role: "Role", certificate: x509.Certificate) -> bool:
     dns = names.get_values_for_type(x509.DNSName) if names else []
     emails = names.get_values_for_type(x509.RFC822Name) if names else []
     uris = names.get_values_for_type(x509.UniformResourceIdentifier) if names else []
-    units = [
-        str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-    ]
+    units = [str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
     demands = (
         (role.allowed_names, [*common, *dns, *emails]),
         (role.allowed_common_names, common),

@@ -112,8 +112,9 @@ class Provider:
 
         if self._session is None or trusted != self._trusted:
             context = trusting(trusted) if trusted else True
-            old, self._session = self._session, ClientSession(
-                connector=TCPConnector(ssl=context), timeout=ClientTimeout(total=TIMEOUT)
+            old, self._session = (
+                self._session,
+                ClientSession(connector=TCPConnector(ssl=context), timeout=ClientTimeout(total=TIMEOUT)),
             )
             self._trusted = trusted
             if old is not None:

@@ -58,9 +58,7 @@ def check_config(config: Config) -> list[str]:
         raise InvalidRequest("both 'oidc_client_id' and 'oidc_client_secret' must be set for OIDC")
     sources = (config.jwt_validation_pubkeys, config.jwks_url, config.oidc_discovery_url)
     if sum(map(bool, sources)) != 1:
-        raise InvalidRequest(
-            "exactly one of 'jwt_validation_pubkeys', 'jwks_url' or 'oidc_discovery_url' must be set"
-        )
+        raise InvalidRequest("exactly one of 'jwt_validation_pubkeys', 'jwks_url' or 'oidc_discovery_url' must be set")
     if config.oidc_client_id and not config.oidc_discovery_url:
         raise InvalidRequest("'oidc_discovery_url' must be set for OIDC")
     for pem in config.jwt_validation_pubkeys:
