@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from cryptography import x509
@@ -88,13 +89,19 @@ def new_key(kind: str, bits: int) -> PrivateKey:
 
 def key_kind(key: object) -> str:
     """Return "rsa", "ec" or "ed25519" for a private or public key; raises ValueError for another one."""
-    if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
+    kind: Any = type(key)
+    return _kind_of(kind)
+
+
+@cache
+def _kind_of(kind: type[Any]) -> str:
+    if issubclass(kind, rsa.RSAPrivateKey | rsa.RSAPublicKey):
         return "rsa"
-    if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
+    if issubclass(kind, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
         return "ec"
-    if isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
+    if issubclass(kind, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
         return "ed25519"
-    raise ValueError(f"unsupported key type {type(key).__name__}: expected rsa, ec or ed25519")
+    raise ValueError(f"unsupported key type {kind.__name__}: expected rsa, ec or ed25519")
 
 
 def key_bits(key: object) -> int:
@@ -139,7 +146,7 @@ def key_der(key: PrivateKey, *, pkcs8: bool = False) -> bytes:
 
 
 def _form(key: PrivateKey, pkcs8: bool) -> PrivateFormat:
-    traditional = not pkcs8 and not isinstance(key, ed25519.Ed25519PrivateKey)
+    traditional = not pkcs8 and key_kind(key) != "ed25519"
     return PrivateFormat.TraditionalOpenSSL if traditional else PrivateFormat.PKCS8
 
 

@@ -1,15 +1,15 @@
 """Making certificates and requests from their parts, and signing them. CPU only; callers see to the event loop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from strongroom_server.engines.pki import usages
 from strongroom_server.engines.pki.subject import Names, alternatives_of, subject_of
-from strongroom_server.lib.x509 import PrivateKey, PublicKey, moment
+from strongroom_server.lib.x509 import PrivateKey, PublicKey, key_bits, key_kind, moment
 from strongroom_server.sdk.errors import InvalidRequest
 
 Hash = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
@@ -39,10 +39,12 @@ class Draft:
 
 def hash_for(key: PrivateKey, bits: int) -> Hash | None:
     """Return the hash that ``key`` signs with; raises InvalidRequest for a size that there is not."""
-    if isinstance(key, ed25519.Ed25519PrivateKey):
+    kind = key_kind(key)
+    if kind == "ed25519":
         return None
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return HASHES[512 if key.key_size > 384 else max(256, key.key_size)]
+    if kind == "ec":
+        size = key_bits(key)
+        return HASHES[512 if size > 384 else max(256, size)]
     if bits not in {0, *HASHES}:
         raise InvalidRequest(f"unsupported hash signature algorithm: {bits}")
     return HASHES[bits or 256]
@@ -50,7 +52,7 @@ def hash_for(key: PrivateKey, bits: int) -> Hash | None:
 
 def padding_for(key: PrivateKey, signing: Signing) -> padding.PSS | None:
     """Return the padding for an RSA key where it is not the usual one."""
-    if not signing.pss or not isinstance(key, rsa.RSAPrivateKey):
+    if not signing.pss or key_kind(key) != "rsa":
         return None
     return padding.PSS(padding.MGF1(HASHES[signing.bits or 256]), padding.PSS.DIGEST_LENGTH)
 
@@ -66,6 +68,14 @@ def sign(draft: Draft, issuer: x509.Name, key: PrivateKey, signing: Signing) -> 
         return builder.sign(key, hash_for(key, signing.bits), rsa_padding=padding_for(key, signing))
     except (ValueError, OverflowError) as error:
         raise InvalidRequest(f"unable to create certificate: {error}") from None
+
+
+def encoded(extensions: Iterable[Extension]) -> tuple[Extension, ...]:
+    """Return the same extensions in DER: what many certificates have in common is encoded once."""
+    return tuple(
+        (x509.UnrecognizedExtension(extension.oid, extension.public_bytes()), critical)
+        for extension, critical in extensions
+    )
 
 
 def key_identifier(key: PublicKey) -> x509.SubjectKeyIdentifier:

@@ -1,7 +1,7 @@
 """From a request to the draft of a certificate for an end: names by the role's rules, lifetime, extensions. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
@@ -34,15 +34,17 @@ class Allowed:
 
 def requested_names(body: CommonInput) -> Names:
     """Return the names that a request asks for by itself."""
-    asked = Names(
+    own = [body.common_name] if body.common_name and not body.exclude_cn_from_sans else []
+    dns, emails = subject.sorted_names([*own, *subject.split_names(body.alt_names)])
+    return Names(
         common_name=body.common_name,
         serial_number=body.serial_number,
+        dns=dns,
+        emails=emails,
         ips=subject.parse_ips(body.ip_sans),
         uris=subject.parse_uris(body.uri_sans),
         others=subject.parse_others(body.other_sans),
     )
-    own = [body.common_name] if body.common_name and not body.exclude_cn_from_sans else []
-    return subject.with_names(asked, [*own, *subject.split_names(body.alt_names)])
 
 
 def leaf_names(body: LeafInput, role: Role, csr: x509.CertificateSigningRequest | None, allowed: Allowed) -> Names:
@@ -59,10 +61,10 @@ def leaf_names(body: LeafInput, role: Role, csr: x509.CertificateSigningRequest 
     if not common_name and role.require_cn:
         raise InvalidRequest(_NO_NAME)
     own = [common_name] if common_name and not body.exclude_cn_from_sans else []
-    found = replace(
-        subject.with_names(Names(), [*own, *alternatives.dns, *alternatives.emails]),
-        common_name=common_name, serial_number=serial, user_ids=body.user_ids, fields=role.fields,
-        ips=alternatives.ips, uris=alternatives.uris, others=alternatives.others,
+    dns, emails = subject.sorted_names([*own, *alternatives.dns, *alternatives.emails])
+    found = Names(
+        common_name=common_name, serial_number=serial, user_ids=body.user_ids, fields=role.fields, dns=dns,
+        emails=emails, ips=alternatives.ips, uris=alternatives.uris, others=alternatives.others,
     )  # fmt: skip
     names.check_ips_allowed(role, found, source)
     names.check_uris(found.uris, allowed.uris, source)
@@ -95,7 +97,7 @@ def of_role(role: Role) -> tuple[Extension, ...]:
         extensions.append((extended, False))
     if role.basic_constraints_valid_for_non_ca:
         extensions.append((x509.BasicConstraints(ca=False, path_length=None), True))
-    return (*extensions, *building.policies(parsed_policies(role.policy_identifiers)))
+    return building.encoded([*extensions, *building.policies(parsed_policies(role.policy_identifiers))])
 
 
 def verbatim_draft(csr: x509.CertificateSigningRequest, key: PublicKey, span: Lifetime, body: VerbatimInput,
@@ -106,16 +108,16 @@ def verbatim_draft(csr: x509.CertificateSigningRequest, key: PublicKey, span: Li
     """
     left_out = (x509.BasicConstraints, x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier)
     copied = [(one.value, one.critical) for one in csr.extensions if not isinstance(one.value, left_out)]
-    kinds = {type(extension) for extension, _ in copied}
+    kinds = {extension.oid for extension, _ in copied}
     extensions = list(signer.identifiers(key))
-    if x509.KeyUsage not in kinds and (usage := usages.key_usage(body.key_usage)) is not None:
+    if x509.KeyUsage.oid not in kinds and (usage := usages.key_usage(body.key_usage)) is not None:
         extensions.insert(0, (usage, True))
     extended = usages.extended_key_usage(body.ext_key_usage, body.ext_key_usage_oids)
-    if x509.ExtendedKeyUsage not in kinds and extended is not None:
+    if x509.ExtendedKeyUsage.oid not in kinds and extended is not None:
         extensions.append((extended, False))
     if body.basic_constraints_valid_for_non_ca:
         extensions.append((x509.BasicConstraints(ca=False, path_length=None), True))
-    extensions += [(extension, critical) for extension, critical in signer.pointers if type(extension) not in kinds]
+    extensions += [(extension, critical) for extension, critical in signer.pointers if extension.oid not in kinds]
     return Draft(csr.subject, key, span.start, span.end, extensions=[*extensions, *copied])
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from strongroom_server.engines.pki.role import Role
-from strongroom_server.engines.pki.subject import HOSTNAME, Names, OtherName, parse_other, to_ascii
+from strongroom_server.engines.pki.subject import Names, OtherName, is_hostname, parse_other
 from strongroom_server.lib.globs import fits
 from strongroom_server.sdk.errors import InvalidRequest
 
@@ -83,7 +83,7 @@ def _valid_wildcard(host: str) -> bool:
 
 def _is_hostname(host: str) -> bool:
     try:
-        return HOSTNAME.fullmatch(to_ascii(host)) is not None
+        return is_hostname(host)
     except InvalidRequest:
         return False
 

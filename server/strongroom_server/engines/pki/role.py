@@ -4,6 +4,7 @@ import ipaddress
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated
 
 from cryptography import x509
@@ -76,7 +77,15 @@ class Role:
     use_csr_sans: Annotated[bool, "Whether signing takes alternative names from the CSR."] = True
     use_pss: Annotated[bool, "Whether RSA issuers sign with PSS."] = False
 
-    @property
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.allowed_domains, self.key_type, self.key_usage, self.ttl, self.max_ttl, self.organization))
+
+    def __hash__(self) -> int:
+        """Return a hash that is made once: what is remembered of a role is looked up with every certificate."""
+        return self._hash
+
+    @cached_property
     def fields(self) -> dict[str, tuple[str, ...]]:
         """Return the subject's fields."""
         names = ("country", "organization", "ou", "locality", "province", "street_address", "postal_code")

@@ -1,6 +1,7 @@
 """An issuer ready to sign: key, chain and URLs at hand, everything that is the same for each certificate made once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from cryptography import x509
 
@@ -16,7 +17,10 @@ from strongroom_server.sdk.storage import Storage, load
 
 @dataclass(frozen=True)
 class Signer:
-    """An issuer with its key. ``chain`` starts with itself; ``pointers`` are the extensions that lead to it."""
+    """An issuer with its key. ``chain`` starts with itself; ``pointers`` are the extensions that lead to it.
+
+    These and ``authority``, which names its key, are in DER already.
+    """
 
     issuer: Issuer
     key: PrivateKey
@@ -24,7 +28,7 @@ class Signer:
     pointers: tuple[Extension, ...]
     authority: Extension
 
-    @property
+    @cached_property
     def end(self) -> float:
         """Return when the issuer's own certificate ends."""
         return self.issuer.x509.not_valid_after_utc.timestamp()
@@ -84,7 +88,8 @@ class Signers:
             filled = urls.filled(wanted, await self.cluster(), issuer.id)
         except Internal as error:
             raise Internal(f"error fetching CA certificate: unable to fetch AIA URL information: {error}") from None
+        authority = building.authority_identifier(issuer.x509)
         return Signer(
             issuer, await self._keys.private(issuer.key_id), tuple(chain_of(issuer, await self._issuers.all())),
-            tuple(urls.extensions(filled)), (building.authority_identifier(issuer.x509), False),
+            building.encoded(urls.extensions(filled)), *building.encoded([(authority, False)]),
         )  # fmt: skip

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -61,6 +62,7 @@ class Names:
         return bool(self.dns or self.emails or self.ips or self.uris or self.others)
 
 
+@lru_cache(maxsize=4096)
 def to_ascii(name: str) -> str:
     """Return a DNS name in ASCII (RFC 5890); raises InvalidRequest for one with an impossible label."""
     stem = name.removeprefix("*.")
@@ -78,15 +80,22 @@ def to_ascii(name: str) -> str:
     return ascii_name if stem is name else name[: len(name) - len(stem)] + ascii_name
 
 
-def with_names(names: Names, added: Iterable[str]) -> Names:
-    """Add host names and e-mail addresses to the alternatives; what is neither is left out."""
-    dns, emails = list(names.dns), list(names.emails)
-    for name in added:
+@lru_cache(maxsize=4096)
+def is_hostname(name: str) -> bool:
+    """Tell whether ``name`` is a host name, perhaps with a wildcard; raises InvalidRequest as ``to_ascii``."""
+    return HOSTNAME.fullmatch(to_ascii(name)) is not None
+
+
+def sorted_names(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the host names and the e-mail addresses among ``names``, each once; what is neither is left out."""
+    dns: dict[str, None] = {}
+    emails: dict[str, None] = {}
+    for name in names:
         if "@" in name:
-            emails.append(name)
-        elif HOSTNAME.fullmatch(converted := to_ascii(name)):
-            dns.append(converted)
-    return replace(names, dns=tuple(dict.fromkeys(dns)), emails=tuple(dict.fromkeys(emails)))
+            emails[name] = None
+        elif is_hostname(name):
+            dns[to_ascii(name)] = None
+    return tuple(dns), tuple(emails)
 
 
 def split_names(text: str) -> list[str]:
