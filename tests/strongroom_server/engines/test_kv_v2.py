@@ -93,6 +93,7 @@ async def test_a_version_that_is_no_number_is_refused_and_one_that_is_not_there_
         pytest.param("a/", {"data": {}}, "cannot write to a path ending in '/'", id="a_folder"),
         pytest.param("", {"data": {}}, "cannot write to a path ending in '/'", id="the_top_folder"),
         pytest.param("a", {"data": {}, "options": {"cas": "x"}}, "error parsing check-and-set", id="cas_of_letters"),
+        pytest.param("a", {"data": {}, "options": {"cas": {}}}, "error parsing check-and-set", id="cas_of_nothing"),
         pytest.param("a", {"data": {}, "options": {"cas": 7}}, "did not match the current version", id="wrong_cas"),
     ],
 )
@@ -257,6 +258,13 @@ async def test_versions_end_by_themselves(kv: Mounted, mount: str, secret: str, 
     assert (await value(kv, "a"))[0] == (200 if seconds is None else 404)
     await kv("update", "undelete/a", versions=[1])
     assert await value(kv, "a") == (200, {"x": 1})
+
+
+async def test_the_first_version_is_called_the_oldest_once_the_next_one_takes_its_place(kv: Mounted) -> None:
+    await kv("update", "metadata/a", max_versions=3)
+    for oldest in (0, 0, 1, 2):
+        await write(kv, "a", {"v": 1})
+        assert (await kv.data("metadata/a"))["oldest_version"] == oldest
 
 
 # -- pruning and metadata -------------------------------------------------------------------------------------------

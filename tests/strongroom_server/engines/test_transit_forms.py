@@ -111,17 +111,6 @@ async def test_wrong_uses(transit: Mounted, kind: str, path: str, body: dict[str
         await transit.ask("update", path, body)
 
 
-@pytest.mark.parametrize("path", ["sign/k", "hmac/k"])
-async def test_trimmed_versions_are_refused(transit: Mounted, path: str) -> None:
-    await write(transit, "keys/k", type="ed25519")
-    await write(transit, "keys/k/rotate")
-    await write(transit, "keys/k/config", min_decryption_version=2, min_encryption_version=2)
-    await write(transit, "keys/k/trim", min_available_version=2)
-    await write(transit, "keys/k/config", min_encryption_version=0)
-    with pytest.raises(InvalidRequest, match="has been trimmed"):
-        await write(transit, path, input=HELLO, key_version=1)
-
-
 async def test_signing_nothing_is_signing_the_empty_message(transit: Mounted) -> None:
     await write(transit, "keys/k", type="ed25519")
     signature = base64.b64decode((await write(transit, "sign/k"))["signature"].removeprefix("vault:v1:"))

@@ -24,7 +24,7 @@ def check_cas(options: Mapping[str, Any] | None, current: int, required: bool) -
             raise InvalidRequest("check-and-set parameter required for this call")
         return
     try:
-        cas = KINDS[int].parse(options["cas"] or 0)
+        cas = 0 if options["cas"] in (None, "") else KINDS[int].parse(options["cas"])
     except (TypeError, ValueError):
         raise InvalidRequest("error parsing check-and-set parameter") from None
     if cas != current:

@@ -104,7 +104,7 @@ class Metadata(msgspec.Struct, omit_defaults=True):
         fallen = [number for number in self.versions if number <= self.current_version - kept]
         for number in fallen:
             del self.versions[number]
-        if fallen:
+        if self.current_version - self.oldest_version >= kept:
             self.oldest_version = self.current_version - kept + 1
         return fallen
 

@@ -5,6 +5,7 @@ The URL's form is https://github.com/google/google-authenticator/wiki/Key-Uri-Fo
 
 import base64
 import binascii
+import re
 import secrets
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -56,10 +57,9 @@ class KeyInput:
 
 def generated(wanted: KeyInput) -> Key:
     """Return a new key; raises InvalidRequest."""
-    if not wanted.issuer:
-        raise InvalidRequest("the issuer value is required for generated keys")
-    if not wanted.account_name:
-        raise InvalidRequest("the account_name value is required for generated keys")
+    for name in ("account_name", "issuer"):
+        if not getattr(wanted, name):
+            raise InvalidRequest(f"the {name} value is required for generated keys")
     for name in ("key", "url"):
         if getattr(wanted, name).reveal():
             raise InvalidRequest(f"a {name} should not be passed if generate is true")
@@ -67,8 +67,6 @@ def generated(wanted: KeyInput) -> Key:
         raise InvalidRequest("the key_size value must be greater than zero")
     if wanted.key_size > _LONGEST:
         raise InvalidRequest(f"the key_size value must be at most {_LONGEST}")
-    if wanted.qr_size < 0:
-        raise InvalidRequest("the qr_size value must be greater than or equal to zero")
     text = base64.b32encode(secrets.token_bytes(wanted.key_size)).decode().rstrip("=")
     return _checked(wanted, text)
 
@@ -105,6 +103,8 @@ def url(key: Key) -> str:
 
 
 def _checked(wanted: KeyInput, text: str) -> Key:
+    if wanted.qr_size < 0:
+        raise InvalidRequest("the qr_size value must be greater than or equal to zero")
     if wanted.period <= 0:
         raise InvalidRequest("the period value must be greater than zero")
     if wanted.algorithm not in ALGORITHMS:
@@ -120,7 +120,8 @@ def _checked(wanted: KeyInput, text: str) -> Key:
 
 def _with_url(wanted: KeyInput) -> KeyInput:
     parts = _split(wanted.url.reveal())
-    query = dict(reversed(parse_qsl(parts.query)))  # of two values the first counts
+    pairs = dict(reversed(parse_qsl(parts.query, keep_blank_values=True)))  # of two values the first counts
+    query = {name: value for name, value in pairs.items() if value}
     label = unquote(parts.path.removeprefix("/"))
     issuer, colon, account = label.partition(":")
     return replace(
@@ -139,6 +140,8 @@ def _split(text: str) -> SplitResult:
         parts = urlsplit(text)
     except ValueError:
         raise InvalidRequest("an error occurred while parsing url string") from None
+    if re.search("%(?![0-9A-Fa-f]{2})", parts.path):
+        raise InvalidRequest("an error occurred while parsing url string: invalid URL escape")
     if not parts.scheme or not parts.netloc:
         raise InvalidRequest("an error occurred while parsing url string: expected otpauth://totp/…")
     return parts

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from strongroom_server.sdk.engine import write
 from strongroom_server.sdk.errors import InvalidRequest
 
 _MOST_RANDOM = 128 * 1024
+_SOURCES = frozenset({"platform", "seal", "all"})
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,16 @@ class Engine(Certificates, KeyAgreement):
     ) -> dict[str, str]:
         """Hash data."""
         asked = body.value
+        if asked.input is None:
+            raise InvalidRequest("input missing")
+        try:
+            message = decode64(asked.input)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"unable to decode input as base64: {error}") from None
         name = path_algorithm or asked.algorithm
         if name not in DIGESTS or name == "sha1":
             raise InvalidRequest(f"unsupported algorithm {name}")
-        if asked.input is None:
-            raise InvalidRequest("unable to decode input as base64: input is missing")
-        return {"sum": _formatted(hashlib.new(DIGESTS[name], decode64(asked.input)).digest(), asked.format)}
+        return {"sum": _formatted(hashlib.new(DIGESTS[name], message).digest(), asked.format)}
 
     @write("random")
     @write("random/{first:segment}")
@@ -60,12 +66,17 @@ class Engine(Certificates, KeyAgreement):
     ) -> dict[str, str]:  # fmt: skip
         """Make random bytes."""
         asked = body.value
-        text = second if second is not None else first if first is not None and first.isdigit() else None
-        if text is not None and not text.isdigit():
-            raise InvalidRequest("error parsing the number of bytes: expected an integer")
+        source, text = (first, second) if second is not None or first in _SOURCES else (None, first)
+        source = source or asked.source
+        if source not in _SOURCES:
+            raise InvalidRequest(f'unsupported entropy source "{source}"; must be "platform" or "seal", or "all"')
+        if text is not None and not re.fullmatch("-?[0-9]{1,9}", text):
+            raise InvalidRequest(f"error parsing url-set byte count: expected a number, not {text!r}")
         count = asked.bytes if text is None else int(text)
-        if not 1 <= count <= _MOST_RANDOM:
-            raise InvalidRequest(f"'bytes' cannot be less than 1 or more than {_MOST_RANDOM}")
+        if count < 1:
+            raise InvalidRequest("'bytes' cannot be less than 1")
+        if count > _MOST_RANDOM:
+            raise InvalidRequest(f"'bytes' should be less than {_MOST_RANDOM}")
         return {"random_bytes": _formatted(os.urandom(count), asked.format)}
 
 
@@ -74,4 +85,4 @@ def _formatted(data: bytes, form: str) -> str:
         return data.hex()
     if form == "base64":
         return encode64(data)
-    raise InvalidRequest(f'unsupported encoding format {form}; must be "hex" or "base64"')
+    raise InvalidRequest(f'unsupported encoding format "{form}"; must be "hex" or "base64"')

@@ -27,15 +27,15 @@ _OF_VAULT = {(11, True): 10}
 """Vault counts hmac keys, which alone have a size, as OpenBao counts xchacha20 ones."""
 
 
-def type_of(private: Any) -> str:
-    """Return the key type of a private key."""
-    if isinstance(private, rsa.RSAPrivateKey):
-        return f"rsa-{private.key_size}"
-    if isinstance(private, ec.EllipticCurvePrivateKey):
-        return {256: "ecdsa-p256", 384: "ecdsa-p384", 521: "ecdsa-p521"}.get(private.key_size, "an unknown curve")
-    if isinstance(private, ed25519.Ed25519PrivateKey):
+def type_of(key: Any) -> str:
+    """Return the key type of a private or public key."""
+    if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
+        return f"rsa-{key.key_size}"
+    if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
+        return {256: "ecdsa-p256", 384: "ecdsa-p384", 521: "ecdsa-p521"}.get(key.key_size, "an unknown curve")
+    if isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
         return "ed25519"
-    return type(private).__name__
+    return type(key).__name__
 
 
 def dump(key: Key, now: float) -> bytes:
@@ -58,7 +58,7 @@ def dump(key: Key, now: float) -> bytes:
         "convergent_version": -1 if key.convergent else 0,
         "type": key.kind.code,
         "backup_info": {"time": rfc3339(now), "version": key.latest},
-        "restore_info": None,
+        "restore_info": key.restored.facts() if key.restored else None,
         "allow_plaintext_backup": key.allow_plaintext_backup,
         "version_template": "",
         "storage_prefix": "",

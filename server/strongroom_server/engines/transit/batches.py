@@ -1,12 +1,17 @@
 """Many operations in one request: each item stands or falls alone, and says so in its own result."""
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Response
 
 Item = Mapping[str, Any]
+_NOTHING: Item = MappingProxyType({})
+_STATUSES = frozenset(status.value for status in HTTPStatus if status >= HTTPStatus.OK)
+_NO_STATUS = "invalid HTTP response code override from partial_failure_response_code, reverting to HTTP 400"
 
 
 def items_of(batch: Any) -> list[dict[str, Any]]:
@@ -20,14 +25,19 @@ def items_of(batch: Any) -> list[dict[str, Any]]:
     return batch
 
 
-def run(items: list[dict[str, Any]], one: Callable[[Item], dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """Return the results in order, and how many failed. A reference comes back with its item."""
+def run(
+    items: list[dict[str, Any]], one: Callable[[Item], dict[str, Any]], failure: Mapping[str, Any] = _NOTHING
+) -> tuple[list[dict[str, Any]], int]:
+    """Return the results in order, and how many failed: these hold ``failure`` and the error.
+
+    A reference comes back with its item.
+    """
     results, failed = [], 0
     for item in items:
         try:
             result = one(item)
         except InvalidRequest as error:
-            result = {"error": str(error)}
+            result = {**failure, "error": str(error)}
             failed += 1
         reference = item.get("reference")
         result["reference"] = reference if isinstance(reference, str) else ""
@@ -35,13 +45,19 @@ def run(items: list[dict[str, Any]], one: Callable[[Item], dict[str, Any]]) -> t
     return results, failed
 
 
-def answer(items: list[dict[str, Any]], one: Callable[[Item], dict[str, Any]], partial_code: int) -> Response:
+def answer(
+    items: list[dict[str, Any]], one: Callable[[Item], dict[str, Any]], partial_code: int,
+    failure: Mapping[str, Any] = _NOTHING,
+) -> Response:  # fmt: skip
     """Run a batch; 400 where an item failed, or ``partial_code`` where another one succeeded (0 is "not given")."""
-    results, failed = run(items, one)
-    status = 0
-    if failed:
-        status = partial_code if partial_code and failed < len(items) else 400
-    return Response({"batch_results": results}, status=status)
+    results, failed = run(items, one, failure)
+    if not failed:
+        return Response({"batch_results": results})
+    if not partial_code or failed == len(items):
+        return Response({"batch_results": results}, status=400)
+    if partial_code not in _STATUSES:
+        return Response({"batch_results": results}, status=400, warnings=[_NO_STATUS])
+    return Response({"batch_results": results}, status=partial_code)
 
 
 def integer(item: Item, name: str) -> int:

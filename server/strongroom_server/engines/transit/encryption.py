@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from strongroom_common.fields import Given
@@ -64,10 +65,15 @@ class Encryption(Keys):
     async def _upsert(self, name: str, asked: Body, items: list[dict[str, Any]], request: Request) -> Key:
         if request.operation is not Operation.CREATE or (await self.settings()).disable_upsert:
             raise InvalidRequest("encryption key not found")
-        derived = any(item.get("context") for item in items)
+        contexts = [bool(item.get("context")) for item in items]
+        derived = any(contexts)
+        if derived and not all(contexts):
+            raise InvalidRequest("context should be set either in all the request blocks or in none")
+        if asked.convergent_encryption and not derived:
+            raise InvalidRequest("convergent encryption requires derivation to be enabled, so context is required")
         kind = key_type(asked.type)
-        if derived and not kind.derives:
-            raise InvalidRequest(f"key derivation not supported for keys of type {kind.name}")
+        if not kind.symmetric:
+            raise InvalidRequest(f"unknown key type {kind.name}: expected one that encrypts and decrypts by one secret")
         return await self.make(Key(name, kind.name, {}, derived=derived, convergent=asked.convergent_encryption))
 
     @write("decrypt/{name}")
@@ -77,20 +83,29 @@ class Encryption(Keys):
         key = (await self.key(name)).usable()
         if not single and (results := columns.decrypt(key, items)) is not None:
             return Response({"batch_results": results})
-        return _answer(items, lambda item: {"plaintext": encode64(decrypt(key, item))}, body, single=single)
+
+        def one(item: Item) -> dict[str, Any]:
+            return {"plaintext": encode64(decrypt(key, item))}
+
+        return _answer(items, one, body, single=single, failure={"plaintext": ""})
 
     @write("rewrap/{name}")
     async def rewrap(self, name: Name, body: Given[Body]) -> Response:
-        """Decrypt and encrypt again by the latest version, without showing the plaintext."""
-        items, single = _items(body, "ciphertext", "missing ciphertext to decrypt")
+        """Decrypt and encrypt again by the latest version, without showing the plaintext.
+
+        A batch is always answered by 200; what failed says so itself.
+        """
+        items, single = _items(body, "ciphertext", "")
         key = (await self.key(name)).usable()
         if not single and (results := columns.rewrap(key, items)) is not None:
             return Response({"batch_results": results})
 
         def one(item: Item) -> dict[str, Any]:
+            if not item.get("ciphertext"):
+                raise InvalidRequest("missing ciphertext to decrypt")
             return encrypt(key, {**item, "plaintext": encode64(decrypt(key, item))})
 
-        return _answer(items, one, body, single=single)
+        return Response(one(items[0]) if single else {"batch_results": batches.run(items, one)[0]})
 
     @write("datakey/{form}/{name}")
     async def make_data_key(self, form: Annotated[str, "plaintext or wrapped."], name: Name,
@@ -150,12 +165,11 @@ def _sealed(text: str) -> bytes:
 
 
 def _context(key: Key, item: Item) -> bytes | None:
-    if not key.derived:
-        return None
-    context = item.get("context")
-    if not context:
+    text = item.get("context")
+    context = decode64(text) if text else None
+    if key.derived and context is None:
         raise InvalidRequest(NO_CONTEXT)
-    return decode64(context)
+    return context if key.derived else None
 
 
 def _associated(item: Item) -> bytes | None:
@@ -169,22 +183,27 @@ def _refuse_associated(key: Key, item: Item) -> None:
 
 
 def _items(body: Given[Body], wanted: str, missing: str) -> tuple[list[dict[str, Any]], bool]:
-    """Return the operations asked for, and whether it is a single one; raises InvalidRequest."""
+    """Return the operations asked for, and whether it is a single one; raises InvalidRequest.
+
+    With the word ``missing`` empty the operations look themselves for what is wanted.
+    """
     asked = body.value
-    if "batch_input" in body.sent:
+    if asked.batch_input is not None:
         items = batches.items_of(asked.batch_input)
-        if not all([wanted in item for item in items]):  # noqa: C419 - with a list it takes half the time
+        if missing and not all([wanted in item for item in items]):  # noqa: C419 - with a list it takes half the time
             raise InvalidRequest(missing)
         return items, False
     value = getattr(asked, wanted)
-    if value is None or (wanted == "ciphertext" and not value):
+    if missing and (value is None or (wanted == "ciphertext" and not value)):
         raise InvalidRequest(missing)
     single = {wanted: value, "context": asked.context, "associated_data": asked.associated_data,
               "key_version": asked.key_version}  # fmt: skip
     return [single], True
 
 
-def _answer(items: list[dict[str, Any]], one: Any, body: Given[Body], *, single: bool) -> Response:
+def _answer(
+    items: list[dict[str, Any]], one: Any, body: Given[Body], *, single: bool, failure: Item = MappingProxyType({})
+) -> Response:
     if single:
         return Response(one(items[0]))
-    return batches.answer(items, one, body.value.partial_failure_response_code)
+    return batches.answer(items, one, body.value.partial_failure_response_code, failure)

@@ -13,6 +13,7 @@ from strongroom_server.sdk.request import Response
 from strongroom_server.sdk.storage import load, save
 
 _HOUR = 3600
+_FORCED = "transit key numbering starts at 1; forcing minimum to 1"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Keys(KeyStore):
             raise InvalidRequest("invalid key_size for an hmac key: expected from 32 to 512 bytes")
         if kind.name != "hmac" and asked.key_size:
             raise InvalidRequest(f"key_size is not valid for algorithm {kind.name}")
-        _check_period(asked.auto_rotate_period)
+        check_period(asked.auto_rotate_period)
         key = Key(
             name, kind.name, {}, derived=asked.derived, convergent=asked.convergent_encryption,
             exportable=asked.exportable, allow_plaintext_backup=asked.allow_plaintext_backup,
@@ -99,9 +100,12 @@ class Keys(KeyStore):
     async def configure_key(self, name: Name, body: Given[Configure]) -> Response:
         """Change a key's settings."""
         async with self.locked(name):
-            key = await self.key(name)
+            key = await self.look_up(name)
+            if key is None:
+                raise InvalidRequest(f"no existing key named {name} could be found")
             changed = _configured(key, body)
-            return Response((await self.keep(changed)).facts())
+            forced = "min_decryption_version" in body.sent and not body.value.min_decryption_version
+            return Response((await self.keep(changed)).facts(), warnings=[_FORCED] if forced else [])
 
     @write("keys/{name}/trim")
     async def trim_key(self, name: Name, body: Given[Trim]) -> Response:
@@ -109,7 +113,7 @@ class Keys(KeyStore):
         oldest = body.value.min_available_version
         async with self.locked(name):
             key = (await self.key(name)).usable()
-            _check_trim(key, oldest)
+            _check_trim(key, oldest, given="min_available_version" in body.sent)
             kept = {number: version for number, version in key.versions.items() if number >= oldest}
             return Response((await self.keep(replace(key, versions=kept, minimum_available=oldest))).facts())
 
@@ -167,7 +171,8 @@ class Keys(KeyStore):
         return body.value
 
 
-def _check_period(seconds: int) -> None:
+def check_period(seconds: int) -> None:
+    """Refuse to rotate more often than every hour."""
     if 0 < seconds < _HOUR:
         raise InvalidRequest("auto rotate period must be 0 to disable or at least an hour")
 
@@ -177,8 +182,9 @@ def _configured(key: Key, body: Given[Configure]) -> Key:
     asked = body.value
     decryption = asked.min_decryption_version or 1 if "min_decryption_version" in body.sent else key.minimum_decryption
     encryption = asked.min_encryption_version if "min_encryption_version" in body.sent else key.minimum_encryption
-    if decryption < 0 or encryption < 0:
-        raise InvalidRequest("versions cannot be negative")
+    for what, number in (("decryption", decryption), ("encryption", encryption)):
+        if number < 0:
+            raise InvalidRequest(f"min {what} version cannot be negative")
     if decryption > key.latest:
         raise InvalidRequest(f"cannot set min decryption version of {decryption}, latest key version is {key.latest}")
     if encryption > key.latest:
@@ -188,12 +194,14 @@ def _configured(key: Key, body: Given[Configure]) -> Key:
             f"cannot set min encryption/decryption values; min encryption version of {encryption} must be greater than "
             f"or equal to min decryption version of {decryption}"
         )
-    if decryption < key.minimum_available:
-        oldest = key.minimum_available
-        raise InvalidRequest(f"min decryption version cannot be less than the min available version {oldest}")
+    for what, number in (("encryption", encryption), ("decryption", decryption)):
+        if number < key.minimum_available:
+            raise InvalidRequest(
+                f"min {what} version should not be less than min available version {key.minimum_available}"
+            )
     changed = replace(key, minimum_decryption=decryption, minimum_encryption=encryption)
     if "auto_rotate_period" in body.sent:
-        _check_period(asked.auto_rotate_period)
+        check_period(asked.auto_rotate_period)
         changed = replace(changed, auto_rotate_period=asked.auto_rotate_period)
     if "deletion_allowed" in body.sent:
         changed = replace(changed, deletion_allowed=asked.deletion_allowed)
@@ -204,7 +212,11 @@ def _configured(key: Key, body: Given[Configure]) -> Key:
     )
 
 
-def _check_trim(key: Key, oldest: int) -> None:
+def _check_trim(key: Key, oldest: int, *, given: bool) -> None:
+    if not given:
+        raise InvalidRequest("missing min_available_version")
+    if oldest <= 0:
+        raise InvalidRequest("minimum available version should be positive")
     if oldest < key.minimum_available:
         raise InvalidRequest("minimum available version cannot be decremented")
     if not key.minimum_encryption:

@@ -23,6 +23,18 @@ class Version:
     """Certificates of the public half as DER: its own first, that of an authority last."""
 
 
+@dataclass(frozen=True)
+class Moment:
+    """When something was done with a key, and what the latest version was then."""
+
+    time: float
+    version: int
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is shown of it."""
+        return {"time": rfc3339(self.time), "version": self.version}
+
+
 def chain_text(chain: Iterable[bytes]) -> str:
     """Return certificates as PEM."""
     return "\n".join(pem(load_certificate(der)) for der in chain)
@@ -49,6 +61,8 @@ class Key:
     allow_rotation: bool = False
     soft_deleted: bool = False
     key_size: int = 0
+    backed_up: Moment | None = None
+    restored: Moment | None = None
 
     @property
     def kind(self) -> KeyType:
@@ -122,6 +136,8 @@ class Key:
             data["convergent_encryption_version"] = -1
         if self.imported:
             data["imported_key_allow_rotation"] = self.allow_rotation
+        data |= {name: moment.facts() for name, moment in (("backup_info", self.backed_up),
+                                                           ("restore_info", self.restored)) if moment}  # fmt: skip
         if self.type == "hmac":
             data["key_size"] = self.key_size
         data["keys"] = {

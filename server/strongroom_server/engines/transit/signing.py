@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from cryptography.hazmat.primitives.asymmetric import utils
@@ -87,52 +88,46 @@ class Signing(Encryption):
         if not key.kind.signs:
             raise InvalidRequest(f"key type {key.type} does not support signing")
         way = Way.of(key, body.value, path_algorithm)
-        return _answer(body, lambda item: sign(key, way, item))
+        return _answer(body, lambda item: sign(key, way, item, body.value.key_version), {"key_version": 0})
 
     @write("verify/{name}")
     @write("verify/{name}/{path_algorithm:segment}")
     async def verify(self, name: Name, body: Given[Body], path_algorithm: Algorithm | None = None) -> Response:
         """Tell whether a signature or an HMAC is good."""
         key = (await self.key(name)).usable()
-        items = batches.items_of(body.value.batch_input) if "batch_input" in body.sent else [_single(body.value)]
-        by_hmac, by_signature = any(i.get("hmac") for i in items), any(i.get("signature") for i in items)
-        if by_hmac and by_signature:
-            raise InvalidRequest("provide one of 'signature' or 'hmac'")
-        if not by_hmac and not by_signature:
-            raise InvalidRequest("neither a 'signature' nor an 'hmac' were given to verify")
-        if by_hmac:
+        if _by_hmac(body.value):
             algorithm = _mac_algorithm(body.value, path_algorithm)
-            return _answer(body, lambda item: {"valid": verify_hmac(key, algorithm, item)})
+            return _answer(body, lambda item: {"valid": verify_hmac(key, algorithm, item)}, {"valid": False})
         if not key.kind.signs:
             raise InvalidRequest(f"key type {key.type} does not support verification")
         way = Way.of(key, body.value, path_algorithm, verifying=True)
-        return _answer(body, lambda item: {"valid": verify(key, way, item)})
+        return _answer(body, lambda item: {"valid": verify(key, way, item)}, {"valid": False})
 
     @write("hmac/{name}")
     @write("hmac/{name}/{path_algorithm:segment}")
     async def make_hmac(self, name: Name, body: Given[Body], path_algorithm: Algorithm | None = None) -> Response:
         """Make an HMAC by a key's own HMAC key."""
         key, algorithm = (await self.key(name)).usable(), _mac_algorithm(body.value, path_algorithm)
-
-        if "input" not in body.sent and "batch_input" not in body.sent:
+        asked = body.value
+        if asked.input is None and asked.batch_input is None:
             raise InvalidRequest("missing input for HMAC")
 
         def one(item: Item) -> dict[str, Any]:
-            number = key.for_new(integer(item, "key_version"), "HMAC")
+            number = key.for_new(integer(item, "key_version") or asked.key_version, "HMAC")
             made = material.mac(key.versions[number].hmac_key, algorithm, _message(item, "missing input for HMAC"))
             return {"hmac": versioned(number, encode64(made))}
 
-        if "batch_input" in body.sent:
-            results = columns.make_hmac(key, batches.items_of(body.value.batch_input), algorithm)
+        if asked.batch_input is not None and not asked.key_version:
+            results = columns.make_hmac(key, batches.items_of(asked.batch_input), algorithm)
             if results is not None:
                 return Response({"batch_results": results})
         return _answer(body, one)
 
 
-def sign(key: Key, way: Way, item: Item) -> dict[str, Any]:
-    """Return the signature of one item; raises InvalidRequest."""
+def sign(key: Key, way: Way, item: Item, key_version: int) -> dict[str, Any]:
+    """Return the signature of one item, by its own key version or else this one; raises InvalidRequest."""
     message = _message(item)
-    number = key.for_new(integer(item, "key_version"), "signing")
+    number = key.for_new(integer(item, "key_version") or key_version, "signing")
     version = key.versions[number]
     if version.secret is None:
         raise InvalidRequest("the private half of this key is not here: it cannot sign")
@@ -224,8 +219,24 @@ def _single(asked: Body) -> dict[str, Any]:
             "key_version": asked.key_version}  # fmt: skip
 
 
-def _answer(body: Given[Body], one: Callable[[Item], dict[str, Any]]) -> Response:
-    if "batch_input" not in body.sent:
+def _by_hmac(asked: Body) -> bool:
+    """Tell whether HMACs are to be verified, not signatures; raises InvalidRequest where that is not clear."""
+    batch = asked.batch_input is not None
+    items = batches.items_of(asked.batch_input) if batch else [_single(asked)]
+    by_hmac, by_signature = any(i.get("hmac") for i in items), any(i.get("signature") for i in items)
+    if by_hmac and by_signature:
+        raise InvalidRequest(
+            "elements of batch_input must all provide 'signature' or all provide 'hmac'" if batch
+            else "provide one of 'signature' or 'hmac'"
+        )  # fmt: skip
+    if not by_hmac and not by_signature:
+        raise InvalidRequest("no batch_input elements have 'signature' or 'hmac'" if batch else
+                             "neither a 'signature' nor an 'hmac' were given to verify")  # fmt: skip
+    return by_hmac
+
+
+def _answer(body: Given[Body], one: Callable[[Item], dict[str, Any]], failure: Item = MappingProxyType({})) -> Response:
+    if body.value.batch_input is None:
         return Response(one(_single(body.value)))
-    results, _ = batches.run(batches.items_of(body.value.batch_input), one)
+    results, _ = batches.run(batches.items_of(body.value.batch_input), one, failure)
     return Response({"batch_results": results})

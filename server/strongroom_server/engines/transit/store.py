@@ -93,7 +93,8 @@ class KeyStore(Engine):
             key = (await self.key(name)).usable()
             if key.imported and not key.allow_rotation:
                 raise InvalidRequest("imported key does not allow rotation within the server")
-            return await self.keep(key.with_version(await self.fresh(key.kind, key.key_size)))
+            rotated = key.with_version(await self.fresh(key.kind, key.key_size))
+            return await self.keep(replace(rotated, imported=False))
 
     async def tick(self) -> None:
         """Rotate the keys whose period has passed."""

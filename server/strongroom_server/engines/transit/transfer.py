@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 from strongroom_common.fields import Given, Seconds
 from strongroom_server.engines.transit import backups, material
 from strongroom_server.engines.transit.key_types import KeyType, key_type, to_pkcs8
-from strongroom_server.engines.transit.records import Key, Version, chain_text
+from strongroom_server.engines.transit.keys import check_period
+from strongroom_server.engines.transit.records import Key, Moment, Version, chain_text
 from strongroom_server.engines.transit.signing import Signing
 from strongroom_server.engines.transit.store import Name
 from strongroom_server.engines.transit.texts import decode64, encode64
@@ -49,19 +50,32 @@ class Restore:
 
 
 @dataclass(frozen=True)
-class Import:
+class Wrapped:
     """A key from elsewhere, wrapped for this mount."""
 
     ciphertext: Annotated[str, "The key wrapped by the mount's wrapping key, in base64."] = ""
-    public_key: Annotated[str, "A public key alone, as PEM."] = ""
-    type: Annotated[str, "Type of the key."] = "aes256-gcm96"
+    public_key: Annotated[str, "A public key alone, as PEM, where there is no ciphertext."] = ""
     hash_function: Annotated[str, "Hash function of the OAEP step."] = "SHA256"
+
+
+@dataclass(frozen=True)
+class Import(Wrapped):
+    """A key, and how it is to be kept."""
+
+    type: Annotated[str, "Type of the key."] = "aes256-gcm96"
     allow_rotation: Annotated[bool, "Whether it may be rotated here."] = False
     derived: Annotated[bool, "Derive a key for each context."] = False
     exportable: Annotated[bool, "Whether the key may leave the server."] = False
     allow_plaintext_backup: Annotated[bool, "Whether a backup in plaintext may be made."] = False
     auto_rotate_period: Annotated[Seconds, "Rotate after this long."] = Seconds(0)
     context: Annotated[str, "Has no effect here."] = ""
+
+
+@dataclass(frozen=True)
+class ImportVersion(Wrapped):
+    """One more version of a key."""
+
+    version: Annotated[int, "A version whose private half this is; 0 makes a new version."] = 0
 
 
 @dataclass(frozen=True)
@@ -119,7 +133,10 @@ class Transfer(Signing):
             raise InvalidRequest("exporting is disallowed on the policy")
         if not key.allow_plaintext_backup:
             raise InvalidRequest("plaintext backup is disallowed on the policy")
-        return {"backup": encode64(backups.dump(key, self.system.clock.now()))}
+        now = self.system.clock.now()
+        async with self.locked(name):
+            key = await self.keep(replace(await self.key(name), backed_up=Moment(now, key.latest)))
+        return {"backup": encode64(backups.dump(key, now))}
 
     @write("restore")
     @write("restore/{name}")
@@ -128,7 +145,7 @@ class Transfer(Signing):
         if not body.value.backup:
             raise InvalidRequest("'backup' must be supplied")
         key = backups.load(decode64(body.value.backup))
-        key = replace(key, name=name or key.name)
+        key = replace(key, name=name or key.name, restored=Moment(self.system.clock.now(), key.latest))
         async with self.locked(key.name):
             if not body.value.force and await self.look_up(key.name) is not None:
                 raise InvalidRequest(f"key {key.name!r} already exists")
@@ -158,42 +175,38 @@ class Transfer(Signing):
         """Take a key in."""
         asked = body.value
         kind = key_type(asked.type)
-        version = await self._imported(kind, asked)
-        key = Key(
-            name, kind.name, {1: version}, derived=asked.derived, exportable=asked.exportable,
-            allow_plaintext_backup=asked.allow_plaintext_backup, auto_rotate_period=asked.auto_rotate_period,
-            imported=True, allow_rotation=asked.allow_rotation,
-            key_size=len(version.secret or b"") if kind.name == "hmac" else 0,
-        )  # fmt: skip
-        if key.derived and not kind.derives:
-            raise InvalidRequest(f"key derivation not supported for keys of type {kind.name}")
+        _check_import(kind, asked)
         async with self.locked(name):
             if await self.look_up(name) is not None:
-                raise InvalidRequest("the import path cannot be used with an existing key; use import_version")
-            await self.keep(key)
+                raise InvalidRequest("the import path cannot be used with an existing key; use import_version to add a "
+                                     "version to an imported key")  # fmt: skip
+            version = await self._imported(kind, asked)
+            await self.keep(Key(
+                name, kind.name, {1: version}, derived=asked.derived, exportable=asked.exportable,
+                allow_plaintext_backup=asked.allow_plaintext_backup, auto_rotate_period=asked.auto_rotate_period,
+                imported=True, allow_rotation=asked.allow_rotation,
+                key_size=len(version.secret or b"") if kind.name == "hmac" else 0,
+            ))  # fmt: skip
 
     @write("keys/{name}/import_version")
-    async def import_version(self, name: Name, body: Given[Import]) -> None:
-        """Take in another version of an imported key."""
+    async def import_version(self, name: Name, body: Given[ImportVersion]) -> None:
+        """Take in another version of an imported key, or the private half of one that has none."""
+        asked = body.value
         async with self.locked(name):
             key = (await self.key(name)).usable()
             if not key.imported:
                 raise InvalidRequest("the import_version endpoint can only be used with an imported key")
-            await self.keep(key.with_version(await self._imported(key.kind, body.value)))
+            version = await self._imported(key.kind, asked)
+            await self.keep(_completed(key, asked.version, version) if asked.version else key.with_version(version))
 
-    async def _imported(self, kind: KeyType, asked: Import) -> Version:
+    async def _imported(self, kind: KeyType, asked: Wrapped) -> Version:
         now = self.system.clock.now()
-        if asked.public_key:
-            try:
-                public = load_public_key(asked.public_key)
-            except ValueError:
-                raise InvalidRequest("public_key could not be read: expected PEM") from None
-            der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            return Version(None, os.urandom(32), now, der)
+        if asked.public_key and not asked.ciphertext:
+            return Version(None, os.urandom(32), now, _public(kind, asked.public_key))
         secret = await self._unwrapped(asked)
         return Version(_checked(kind, secret), secret if kind.name == "hmac" else os.urandom(32), now)
 
-    async def _unwrapped(self, asked: Import) -> bytes:
+    async def _unwrapped(self, asked: Wrapped) -> bytes:
         wrapped = decode64(asked.ciphertext)
         if len(wrapped) <= _RSA_WRAPPED:
             raise InvalidRequest("provided ciphertext is too short")
@@ -206,12 +219,48 @@ class Transfer(Signing):
             raise InvalidRequest("the ciphertext could not be unwrapped: it needs this mount's wrapping key") from None
 
 
+def _check_import(kind: KeyType, asked: Import) -> None:
+    if asked.auto_rotate_period and not asked.allow_rotation:
+        raise InvalidRequest("allow_rotation must be set to true if auto-rotation is enabled")
+    check_period(asked.auto_rotate_period)
+    if asked.derived and not kind.derives:
+        raise InvalidRequest(f"key derivation not supported for keys of type {kind.name}")
+    if asked.public_key and not asked.ciphertext and not kind.asymmetric:
+        raise InvalidRequest("provided type does not support public_key import")
+
+
+def _completed(key: Key, number: int, version: Version) -> Key:
+    """Return the key with the private half of a version that had none."""
+    known = key.versions.get(number)
+    if known is None:
+        raise InvalidRequest("no such key version")
+    if known.secret is not None or version.secret is None:
+        raise InvalidRequest("private key imported, key version cannot be updated")
+    if material.public_of(key.kind, version.secret, None) != material.public_of(key.kind, None, known.public):
+        raise InvalidRequest("private key does not belong to the public key of this version")
+    whole = replace(known, secret=version.secret, public=None)
+    return replace(key, versions={**key.versions, number: whole})
+
+
+def _public(kind: KeyType, text: str) -> bytes:
+    try:
+        public = load_public_key(text)
+    except ValueError:
+        raise InvalidRequest("error parsing public key: expected PEM") from None
+    if backups.type_of(public) != kind.name:
+        raise InvalidRequest(f"invalid key type: expected {kind.name}, got {backups.type_of(public)}")
+    der: bytes = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return der
+
+
 def _checked(kind: KeyType, secret: bytes) -> bytes:
     """Return the material of an imported key; raises InvalidRequest where it is not of its type."""
     if not kind.asymmetric:
         sizes = {"aes128-gcm96": 16, "aes256-gcm96": 32, "chacha20-poly1305": 32, "xchacha20-poly1305": 32}
         if kind.name in sizes and len(secret) != sizes[kind.name]:
             raise InvalidRequest(f"invalid key size {len(secret)} bytes for key type {kind.name}")
+        if kind.name == "hmac" and not 32 <= len(secret) <= 512:
+            raise InvalidRequest(f"invalid key size {len(secret)} bytes for key type hmac")
         return secret
     try:
         private = material.private_key(secret)
