@@ -31,6 +31,7 @@ _CURVES: Mapping[int, Callable[[], ec.EllipticCurve]] = {
     224: ec.SECP224R1, 256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1,
 }  # fmt: skip
 
+_CURVE_NAMES = {curve().name for curve in _CURVES.values()}
 
 
 def pem(thing: x509.Certificate | x509.CertificateSigningRequest | x509.CertificateRevocationList) -> str:
@@ -102,6 +103,12 @@ def _kind_of(kind: type[Any]) -> str:
     if issubclass(kind, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
         return "ed25519"
     raise ValueError(f"unsupported key type {kind.__name__}: expected rsa, ec or ed25519")
+
+
+def check_curve(key: object) -> None:
+    """Raise ValueError for an EC key on a curve that is not NIST's: peers and browsers do not read those."""
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in _CURVE_NAMES:
+        raise ValueError(f"unsupported elliptic curve {key.curve.name}")
 
 
 def key_bits(key: object) -> int:

@@ -27,7 +27,7 @@ def shown(thing: x509.Certificate | x509.CertificateSigningRequest, form: str) -
 def key_facts(key: PrivateKey, form: str, key_form: str) -> dict[str, Any]:
     """Return a private key as it is shown beside its certificate."""
     pkcs8 = key_form == "pkcs8"
-    text = key_pem(key, pkcs8=pkcs8) if form != "der" or pkcs8 else b64encode(key_der(key)).decode()
+    text = b64encode(key_der(key, pkcs8=pkcs8)).decode() if form == "der" else key_pem(key, pkcs8=pkcs8)
     return {"private_key": text, "private_key_type": key_kind(key)}
 
 

@@ -13,13 +13,14 @@ from strongroom_server.engines.pki.role import Role, checked_bits, parsed_polici
 from strongroom_server.engines.pki.schemas import CommonInput, LeafInput, VerbatimInput
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.engines.pki.subject import Names
-from strongroom_server.lib.x509 import PublicKey, key_bits, key_kind, read_csr
+from strongroom_server.lib.x509 import PublicKey, check_curve, key_bits, key_kind, read_csr
 from strongroom_server.sdk.errors import InvalidRequest
 
 _NO_NAME = (
     'the common_name field is required, or must be provided in a CSR with "use_csr_common_name" set to true, unless '
     '"require_cn" is set to false'
 )
+_NO_CONSTRAINTS = "specified CSR contained a Basic Constraints extension that was ignored during issuance"
 _SMALLEST_RSA = 2048
 _API, _CSR = "the API", "CSR"
 
@@ -50,10 +51,10 @@ def requested_names(body: CommonInput) -> Names:
 def leaf_names(body: LeafInput, role: Role, csr: x509.CertificateSigningRequest | None, allowed: Allowed) -> Names:
     """Return the names of a certificate as the role lets them pass; raises InvalidRequest for those that it refuses."""
     common_name, alternatives, source = body.common_name, _asked(body), _API
-    serial = body.serial_number
+    serial, users = body.serial_number, tuple(body.user_ids)
     if csr is not None:
-        told = subject.names_of(csr.subject, csr.extensions)
-        serial = told.serial_number or serial
+        told = subject.holder_of(csr.subject)
+        serial, users = told.serial_number or serial, users or told.user_ids
         if role.use_csr_common_name:
             common_name = told.common_name or common_name
         if role.use_csr_sans:
@@ -63,7 +64,7 @@ def leaf_names(body: LeafInput, role: Role, csr: x509.CertificateSigningRequest 
     own = [common_name] if common_name and not body.exclude_cn_from_sans else []
     dns, emails = subject.sorted_names([*own, *alternatives.dns, *alternatives.emails])
     found = Names(
-        common_name=common_name, serial_number=serial, user_ids=body.user_ids, fields=role.fields, dns=dns,
+        common_name=common_name, serial_number=serial, user_ids=users, fields=role.fields, dns=dns,
         emails=emails, ips=alternatives.ips, uris=alternatives.uris, others=alternatives.others,
     )  # fmt: skip
     names.check_ips_allowed(role, found, source)
@@ -142,11 +143,17 @@ def load_csr(text: str) -> x509.CertificateSigningRequest:
     return csr
 
 
+def csr_warnings(csr: x509.CertificateSigningRequest) -> list[str]:
+    """Return what the client should know of a request's extensions."""
+    return [_NO_CONSTRAINTS] if any(one.oid == x509.BasicConstraints.oid for one in csr.extensions) else []
+
+
 def csr_key(csr: x509.CertificateSigningRequest, kind: str, bits: int) -> PublicKey:
     """Return the request's key; raises InvalidRequest where it is not of the kind and size that the role demands."""
     key = csr.public_key()
     try:
         found, size = key_kind(key), key_bits(key)
+        check_curve(key)
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
     if kind not in {"any", found}:
@@ -166,4 +173,6 @@ def issuing_key(role: Role, kind: str, bits: int) -> tuple[str, int, list[str]]:
     if not kind:
         raise InvalidRequest('role key type "any" not allowed for issuing certificates without providing key_type '
                              "and/or key_bits request parameters")  # fmt: skip
+    if kind == "any":
+        raise InvalidRequest("unknown key type: any")
     return kind, checked_bits(kind, bits), []

@@ -16,6 +16,7 @@ from strongroom_server.sdk.errors import InvalidRequest
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _WILD_LABEL = re.compile(rf"(?:{_LABEL})?\*(?:{_LABEL})?", re.ASCII)
 _LOCAL = {"localhost", "localdomain"}
+_BELOW_LOCAL = (".localhost", ".localdomain")
 
 
 def check_names(role: Role, names: Names, domains: Sequence[str]) -> None:
@@ -30,7 +31,7 @@ def check_names(role: Role, names: Names, domains: Sequence[str]) -> None:
         if not name_passes(role, name, domains):
             raise InvalidRequest(f"subject alternate name {name} not allowed by this role")
     for email in names.emails:
-        if email != names.common_name and not name_passes(role, email, domains):
+        if not name_passes(role, email, domains):
             raise InvalidRequest(f"email address {email} not allowed by this role")
     if names.serial_number and not fits(role.allowed_serial_numbers, names.serial_number):
         raise InvalidRequest(f"serial_number {names.serial_number} not allowed by this role")
@@ -62,7 +63,7 @@ def name_passes(role: Role, name: str, domains: Sequence[str]) -> bool:
         return False
     if role.allow_any_name:
         return True
-    if role.allow_localhost and host in _LOCAL:
+    if role.allow_localhost and (host in _LOCAL or (role.allow_subdomains and host.endswith(_BELOW_LOCAL))):
         return True
     return any(_in_domain(role, name, host, domain, email=bool(at), wildcard=wildcard) for domain in domains if domain)
 

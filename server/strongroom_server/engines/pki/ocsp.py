@@ -86,4 +86,3 @@ def answer(request: ocsp.OCSPRequest, issuer: Issuer, key: PrivateKey, verdict: 
     if nonce is not None:
         builder = builder.add_extension(nonce.value, critical=False)
     return builder.sign(key, revocation_hash(key, signing_of(issuer))).public_bytes(Encoding.DER)
-

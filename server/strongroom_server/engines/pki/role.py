@@ -4,6 +4,7 @@ import ipaddress
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Annotated
 
@@ -99,14 +100,20 @@ def normal_role(role: Role) -> tuple[Role, list[str]]:
         role,
         key_bits=checked_bits(role.key_type, role.key_bits),
         issuer_ref=role.issuer_ref or "default",
+        cn_validations=role.cn_validations or Role.cn_validations,
         policy_identifiers=_policies(role.policy_identifiers),
     )
+    _check_bounds(role)
     if role.max_ttl and role.ttl > role.max_ttl:
         raise InvalidRequest('"ttl" value must be less than "max_ttl" value')
     if role.no_store and role.generate_lease:
         warnings.append("mutually exclusive values no_store=true and generate_lease=true were both specified; "
                         "no_store=true takes priority")  # fmt: skip
         role = replace(role, generate_lease=False)
+    if role.generate_lease:
+        warnings.append("it is encouraged to disable generate_lease and rely on PKI's native capabilities when "
+                        "possible; this option can cause instance-wide issues with large numbers of issued "
+                        "certificates")  # fmt: skip
     _check_cn_validations(role.cn_validations)
     for oid in role.ext_key_usage_oids:
         if not is_oid(oid):
@@ -140,6 +147,23 @@ def is_oid(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _check_bounds(role: Role) -> None:
+    if role.not_before_bound not in {"", "permit", "duration", "forbid"}:
+        raise InvalidRequest("Unknown value for field `not_before_bound`. Possible values are `permit`, `duration` and "
+                             "`forbid`.")  # fmt: skip
+    if role.not_after_bound not in {"", "permit", "ttl-limited", "forbid"} and not is_moment(role.not_after_bound):
+        raise InvalidRequest("Unknown value for field `not_after_bound`. Possible values are `permit`, `ttl-limited`, "
+                             "`forbid`, or an explicit timestamp.")  # fmt: skip
+
+
+def is_moment(text: str) -> bool:
+    """Tell whether ``text`` is a moment in RFC 3339."""
+    try:
+        return "T" in text and datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _check_cn_validations(kinds: Names) -> None:

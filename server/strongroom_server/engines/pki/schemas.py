@@ -5,6 +5,7 @@ from typing import Annotated
 
 from strongroom_common.fields import Names, Seconds, Strings
 from strongroom_common.secret import Secret
+from strongroom_server.engines.pki.authority import AuthorityInput
 from strongroom_server.engines.pki.role import DEFAULT_USAGES
 
 _CERTIFICATE_HELP = "PEM of a certificate."
@@ -98,12 +99,10 @@ class NewKeyInput:
 
 
 @dataclass(frozen=True)
-class RootInput(SubjectInput, NewKeyInput):
+class RootInput(SubjectInput, NewKeyInput, AuthorityInput):
     """Body of generate/root."""
 
     issuer_name: Annotated[str, "Name for the issuer."] = ""
-    max_path_length: Annotated[int, "How many CAs may be below; negative is any number."] = -1
-    permitted_dns_domains: Annotated[Names, "Domains that certificates below may be for."] = Names(())
 
 
 @dataclass(frozen=True)
@@ -114,14 +113,12 @@ class CsrInput(SubjectInput, NewKeyInput):
 
 
 @dataclass(frozen=True)
-class IntermediateInput(SubjectInput):
+class IntermediateInput(SubjectInput, AuthorityInput):
     """Body of sign-intermediate."""
 
     csr: Annotated[str, "PEM of a request (PKCS #10)."] = ""
     issuer_ref: Annotated[str, "Issuer to sign with."] = "default"
     use_csr_values: Annotated[bool, "Whether subject, names and extensions are the request's."] = False
-    max_path_length: Annotated[int, "How many CAs may be below; negative is any number."] = -1
-    permitted_dns_domains: Annotated[Names, "Domains that certificates below may be for."] = Names(())
     skid: Annotated[str, "Subject key identifier in hex, for keys whose identifier is made otherwise."] = ""
     issuer_name: Annotated[str, "Has no effect."] = ""
 

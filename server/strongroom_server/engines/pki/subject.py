@@ -74,9 +74,9 @@ def to_ascii(name: str) -> str:
             ascii_name = idna.encode(stem, uts46=True).decode()
         except idna.IDNAError:
             raise InvalidRequest(f'idna: invalid label "{name}"') from None
-    labels = ascii_name.split(".")
-    if len(ascii_name) > _LONGEST_NAME or any(not 0 < len(label) <= _LONGEST_LABEL for label in labels):
-        raise InvalidRequest(f'idna: invalid label "{name}"')
+    wrong = [label for label in ascii_name.split(".") if not 0 < len(label) <= _LONGEST_LABEL]
+    if wrong or len(ascii_name) > _LONGEST_NAME:
+        raise InvalidRequest(f'idna: invalid label "{"".join(wrong[:1]) or name}"')
     return ascii_name if stem is name else name[: len(name) - len(stem)] + ascii_name
 
 
@@ -193,8 +193,14 @@ def _utf8(text: str) -> bytes:
 
 def names_of(subject: x509.Name, extensions: x509.Extensions) -> Names:
     """Return what a certificate or a request calls its holder."""
-    return replace(
-        alternative_names(extensions),
+    told, others = holder_of(subject), alternative_names(extensions)
+    return replace(others, common_name=told.common_name, serial_number=told.serial_number, user_ids=told.user_ids,
+                   fields=told.fields)  # fmt: skip
+
+
+def holder_of(subject: x509.Name) -> Names:
+    """Return what a subject says, without alternative names."""
+    return Names(
         common_name=_first(subject, NameOID.COMMON_NAME),
         serial_number=_first(subject, NameOID.SERIAL_NUMBER),
         user_ids=_all(subject, NameOID.USER_ID),

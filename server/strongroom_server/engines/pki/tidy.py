@@ -10,6 +10,7 @@ from strongroom_common.fields import Given, Seconds
 from strongroom_server.sdk.errors import InvalidRequest
 
 _DAY = 86400
+SMALLEST_PAGE = 5
 OPERATIONS = (
     "tidy_cert_store", "tidy_revoked_certs", "tidy_invalid_certs", "tidy_revoked_cert_issuer_associations",
     "tidy_expired_issuers", "tidy_move_legacy_ca_bundle", "tidy_acme",
@@ -112,7 +113,7 @@ def planned(given: Given[Any], stored: Plan) -> Plan:
     try:
         paused = parse_duration(plan.pause_duration)
     except ValueError:
-        raise InvalidRequest(f"pause_duration: {plan.pause_duration!r} is no duration") from None
+        raise InvalidRequest(f"Error parsing pause_duration: {plan.pause_duration!r}") from None
     if paused < 0:
         raise InvalidRequest("received invalid, negative pause_duration")
     return plan

@@ -171,9 +171,11 @@ def _proves(raw: bytes, identifier: Identifier, answer: str) -> bool:
         proof = certificate.extensions.get_extension_for_oid(_ACME_IDENTIFIER)
     except (ValueError, x509.ExtensionNotFound):
         return False
-    own: list[Any] = names.get_values_for_type(x509.DNSName) if identifier.type == "dns" else [
-        str(address) for address in names.get_values_for_type(x509.IPAddress)
-    ]
+    own: list[Any] = (
+        names.get_values_for_type(x509.DNSName)
+        if identifier.type == "dns"
+        else [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    )
     value = getattr(proof.value, "value", b"")
     expected = _OCTET_STRING + hashlib.sha256(answer.encode()).digest()
     return len(list(names)) == 1 and own == [identifier.value] and proof.critical and value == expected

@@ -128,6 +128,10 @@ class AcmeConfigPaths(Mount):
                            "'always-required'")  # fmt: skip
         _check_resolver(config.dns_resolver)
         await self._check_policy(config.default_directory_policy)
+        for field in ("allowed_roles", "allowed_issuers"):
+            if not getattr(config, field):
+                raise Internal(f"{field} must take a non-zero length value; specify '*' as the value to allow anything "
+                               "or specify enabled=false to disable ACME entirely")  # fmt: skip
         for name in config.allowed_roles:
             if name != "*" and await self.find_role(name) is None:
                 raise Internal(f"allowed_role {name} is not a valid acme role: the request message was malformed: role "

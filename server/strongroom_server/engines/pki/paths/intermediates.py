@@ -6,7 +6,7 @@ from typing import Any
 from strongroom_common.fields import Given
 from strongroom_server.engines.pki import answers, building, leaves
 from strongroom_server.engines.pki.building import Signing
-from strongroom_server.engines.pki.bundles import Bundle, parse_bundle, take_in
+from strongroom_server.engines.pki.bundles import parse_bundle, take_in
 from strongroom_server.engines.pki.paths.roots import RootPaths
 from strongroom_server.engines.pki.schemas import BundleInput, CsrInput, SignedInput
 from strongroom_server.lib.x509 import pem_blocks
@@ -24,36 +24,34 @@ class IntermediatePaths(RootPaths):
     @write("issuers/generate/intermediate/{exported}")
     async def generate_intermediate(self, exported: str, given: Given[CsrInput]) -> Response:
         """Make a request for a CA: with a new key (internal, exported) or an existing one."""
-        return await self._request(exported, given.value)
+        return await self._request(exported, given)
 
     @write("intermediate/cross-sign")
     async def cross_sign(self, given: Given[CsrInput]) -> Response:
         """Make a request for a CA with an existing key, to have another CA sign it too."""
-        return await self._request("existing", given.value)
+        return await self._request("existing", given)
 
     @write("intermediate/set-signed")
     async def set_signed(self, given: Given[SignedInput]) -> Response:
         """Take in the signed certificate of a request that was made here."""
-        text = given.value.certificate
-        if not text.strip():
-            raise InvalidRequest("'pem_bundle' and 'certificate' parameters were empty")
-        return await self._import(parse_bundle(_certificates_only(text)))
+        return await self._import(_certificates_only(given.value.certificate))
 
     @write("issuers/import/cert")
     async def import_certificates(self, given: Given[BundleInput]) -> Response:
         """Take in certificates of issuers."""
-        return await self._import(parse_bundle(_certificates_only(given.value.pem_bundle.reveal())))
+        return await self._import(_certificates_only(given.value.pem_bundle.reveal()))
 
     @write("issuers/import/bundle")
     @write("config/ca")
     async def import_bundle(self, given: Given[BundleInput]) -> Response:
         """Take in issuers and keys."""
-        return await self._import(parse_bundle(given.value.pem_bundle.reveal()))
+        return await self._import(given.value.pem_bundle.reveal())
 
-    async def _request(self, exported: str, body: CsrInput) -> Response:
+    async def _request(self, exported: str, given: Given[CsrInput]) -> Response:
+        body = given.value
         answers.check_format(body.format)
         async with self.changing:
-            private = await self.ca_key(exported, body)
+            private = await self.ca_key(exported, body, given.sent)
             names = replace(leaves.requested_names(body), fields=body.fields)
             signing = Signing(body.signature_bits, body.use_pss)
             csr = building.request(names, private, signing, as_ca=body.add_basic_constraints)
@@ -63,13 +61,16 @@ class IntermediatePaths(RootPaths):
             data |= answers.key_facts(private, body.format, body.private_key_format)
             if body.format == "pem_bundle":
                 data["csr"] = f"{data['private_key']}\n{data['csr']}"
-        return Response(data)
+        return Response(data, warnings=await self.pointer_warnings(below=True))
 
-    async def _import(self, bundle: Bundle) -> Response:
+    async def _import(self, text: str) -> Response:
+        if not text.strip():
+            raise InvalidRequest("'pem_bundle' and 'certificate' parameters were empty")
+        bundle = parse_bundle(text)
         async with self.changing:
             result = await take_in(bundle, self.issuers, self.keys)
         warnings = await self.rebuild_crls() if result.issuers or result.keys else []
-        return Response(result.facts(), warnings=warnings)
+        return Response(result.facts(), warnings=[*warnings, *await self.pointer_warnings()])
 
 
 def _certificates_only(text: str) -> str:

@@ -108,7 +108,8 @@ class IssuePaths(Mount):
         draft = leaves.draft(names, key, span, role, signer)
         certificate = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
         await self._keep(name, role, signer, certificate, body)
-        return self._answer(certificate, signer, role, body, None, [*_ignored(body, role), *span.warnings])
+        warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
+        return self._answer(certificate, signer, role, body, None, warnings)
 
     async def _sign_verbatim(self, name: str, issuer_ref: str, body: VerbatimInput) -> Response:
         answers.check_format(body.format)
@@ -120,7 +121,8 @@ class IssuePaths(Mount):
         draft = leaves.verbatim_draft(csr, key, span, body, signer)
         certificate = await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))
         await self._keep(name, role, signer, certificate, body)
-        return self._answer(certificate, signer, role, body, None, [*_ignored(body, role), *span.warnings])
+        warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
+        return self._answer(certificate, signer, role, body, None, warnings)
 
     async def allowed(self, role: Role, request: Request) -> Allowed:
         """Return the role's domains and URIs for the caller."""
@@ -158,9 +160,7 @@ class IssuePaths(Mount):
             if role.no_store_metadata:
                 raise InvalidRequest("cert_metadata was given, but the role is set with no_store_metadata")
             _check_base64(body.cert_metadata)
-            metadata = Metadata(
-                body.cert_metadata, certificate.not_valid_after_utc.timestamp(), signer.issuer.id, name
-            )
+            metadata = Metadata(body.cert_metadata, certificate.not_valid_after_utc.timestamp(), signer.issuer.id, name)
             changes.append(self.certs.with_metadata(serial_text(certificate.serial_number), metadata))
         if not role.no_store:
             await self.certs.add(certificate, *changes)

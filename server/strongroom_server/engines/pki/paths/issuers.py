@@ -27,9 +27,9 @@ class IssuerInput:
     """Body of a write of an issuer."""
 
     issuer_name: Annotated[str, "Name for the issuer."] = ""
-    leaf_not_after_behavior: Annotated[
-        str, 'What if a certificate would outlive it: "err", "truncate", "permit".'
-    ] = "err"
+    leaf_not_after_behavior: Annotated[str, 'What if a certificate would outlive it: "err", "truncate", "permit".'] = (
+        "err"
+    )
     manual_chain: Annotated[Names, 'Issuers of its chain, "self" first.'] = Names(())
     usage: Annotated[Names, "What it is for."] = Names(USAGES)
     revocation_signature_algorithm: Annotated[str, "How it signs CRLs and OCSP answers."] = ""

@@ -82,21 +82,24 @@ class KeyPaths(Mount):
         return key.facts() | ({"private_key": key_pem(private)} if exported == "exported" else {})
 
     @write("keys/import")
-    async def import_key(self, given: Given[ImportInput]) -> dict[str, Any]:
+    async def import_key(self, given: Given[ImportInput]) -> Response:
         """Take in a key."""
         text = given.value.pem_bundle.reveal()
         if len(text) < SHORTEST:
             raise InvalidRequest(_TOO_SHORT)
         blocks = [block for label, block in pem_blocks(text) if label.endswith("PRIVATE KEY")]
+        if not pem_blocks(text):
+            raise InvalidRequest("error when parsing block 1: invalid PEM data")
         if len(blocks) != 1:
-            raise InvalidRequest(f"only a single key can be present within the pem_bundle for importing: {len(blocks)}")
+            raise InvalidRequest("only a single key can be present within the pem_bundle for importing")
         async with self.changing:
             await self.keys.check_name(given.value.key_name)
             try:
-                key, _ = await self.keys.add(load_key(blocks[0]), given.value.key_name)
+                key, new = await self.keys.add(load_key(blocks[0]), given.value.key_name)
             except ValueError as error:
                 raise InvalidRequest(str(error)) from None
-        return key.facts()
+        warnings = [] if new else ["Key already imported, use key/ endpoint to update name."]
+        return Response(key.facts(), warnings=warnings)
 
     @read("key/{key_ref}")
     async def read_key(self, key_ref: str) -> dict[str, Any]:
@@ -106,14 +109,15 @@ class KeyPaths(Mount):
         return key.facts() | {"subject_key_id": colons(building.key_identifier(public).digest)}
 
     @write("key/{key_ref}")
-    async def write_key(self, key_ref: str, given: Given[NameInput]) -> dict[str, Any]:
+    async def write_key(self, key_ref: str, given: Given[NameInput]) -> Response:
         """Name a key."""
         async with self.changing:
-            key = await self.keys.find(key_ref)
-            await self.keys.check_name(given.value.key_name, key.id)
-            key = msgspec.structs.replace(key, name=given.value.key_name)
+            old = await self.keys.find(key_ref)
+            await self.keys.check_name(given.value.key_name, old.id)
+            key = msgspec.structs.replace(old, name=given.value.key_name)
             await self.keys.save(key)
-        return key.facts()
+        unnamed = f"Name successfully deleted, you will now need to reference this key by it's Id: {key.id}"
+        return Response(key.facts(), warnings=[unnamed] if old.name and not key.name else [])
 
     @delete("key/{key_ref}")
     async def delete_key(self, key_ref: str) -> Response | None:

@@ -212,5 +212,3 @@ def _listed(entry: Any) -> x509.RevokedCertificate:
     except (KeyError, TypeError, ValueError, AttributeError):
         raise InvalidRequest("revoked_certs: expected objects with serial_number and revocation_time") from None
     return x509.RevokedCertificateBuilder(number, when).build()
-
-

@@ -1,12 +1,14 @@
 """Roots: making them, signing other CAs with them, deleting everything."""
 
+from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography import x509
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.pki import answers, building, crls, leaves, lifetimes, urls
+from strongroom_server.engines.pki.authority import ca_extensions
 from strongroom_server.engines.pki.building import Draft, Signing
 from strongroom_server.engines.pki.issuers import Issuer
 from strongroom_server.engines.pki.keys import Key
@@ -20,21 +22,30 @@ from strongroom_server.engines.pki.schemas import (
     SubjectInput,
 )
 from strongroom_server.engines.pki.signer import Signer
-from strongroom_server.engines.pki.subject import names_of, subject_of
-from strongroom_server.lib.x509 import PrivateKey, key_kind, load_certificate, pem
+from strongroom_server.engines.pki.subject import holder_of, names_of, subject_of
+from strongroom_server.lib.x509 import PrivateKey, PublicKey, key_kind, load_certificate, pem
 from strongroom_server.sdk.engine import delete, write
 from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.request import Response
 
+Kind = TypeVar("Kind", bound=x509.ExtensionType)
 _NO_URLS = (
     "This mount hasn't configured any authority information access (AIA) fields; this may make it harder for systems "
     "to find missing certificates in the chain or to validate revocation status of certificates. Consider updating "
     "/config/urls or the newly generated issuer with this information."
 )
+_NO_URLS_BELOW = (
+    f"{_NO_URLS} Since this certificate is an intermediate, it might be useful to regenerate this certificate after "
+    "fixing this problem for the root mount."
+)
 _NO_SUBJECT = (
     "This issuer certificate was generated without a Subject; this makes it likely that issuing leaf certs with this "
     "certificate will cause TLS validation libraries to reject this certificate."
 )
+_KEY_IS_THERE = (
+    "invalid parameter for the kms/existing path parameter, key_type nor key_bits arguments can be set in this mode"
+)
+_NO_DEPTH = "signing certificate has a max path length of zero, and cannot issue further CA certificates"
 _PATH_LENGTH_ZERO = (
     "Max path length of the generated certificate is zero. This certificate cannot be used to issue intermediate CA "
     "certificates."
@@ -68,7 +79,7 @@ class RootPaths(IssuePaths):
             span = leaves.span_of(body, ca_role(body), self.frame(None))
             signing = Signing(body.signature_bits, body.use_pss)
             names = replace(leaves.requested_names(body), fields=body.fields)
-            private = await self.ca_key(exported, body)
+            private = await self.ca_key(exported, body, given.sent)
             building.hash_for(private, body.signature_bits)
             certificate = _self_signed(private, names, span, body, signing, await self._pointers())
             key, _ = await self.keys.add(private, body.key_name)
@@ -78,8 +89,7 @@ class RootPaths(IssuePaths):
         warnings = [*span.warnings, *await self.rebuild_crls()]
         if not list(certificate.subject):
             warnings.append(_NO_SUBJECT)
-        if (await self.signers.urls()).empty:
-            warnings.append(_NO_URLS)
+        warnings += await self.pointer_warnings()
         if body.max_path_length == 0:
             warnings.append(_PATH_LENGTH_ZERO)
         return Response(_root_facts(issuer, key, private, exported, body), warnings=warnings)
@@ -97,12 +107,12 @@ class RootPaths(IssuePaths):
     @write("root/sign-intermediate")
     async def sign_intermediate(self, given: Given[IntermediateInput]) -> Response:
         """Sign the request of another CA."""
-        return await self._sign_intermediate(given.value.issuer_ref or "default", given.value)
+        return await self._sign_intermediate(given.value.issuer_ref or "default", given)
 
     @write("issuer/{issuer_ref}/sign-intermediate")
     async def sign_intermediate_by(self, issuer_ref: str, given: Given[IntermediateInput]) -> Response:
         """Sign the request of another CA, by a certain issuer."""
-        return await self._sign_intermediate(issuer_ref, given.value)
+        return await self._sign_intermediate(issuer_ref, given)
 
     @write("root/sign-self-issued", sudo=True)
     async def sign_self_issued(self, given: Given[SelfIssuedInput]) -> dict[str, Any]:
@@ -114,9 +124,15 @@ class RootPaths(IssuePaths):
         """Sign a self-issued certificate of another CA, by a certain issuer."""
         return await self._sign_self_issued(issuer_ref, given.value)
 
-    async def ca_key(self, exported: str, body: NewKeyInput) -> PrivateKey:
-        """Return the key for a new CA: a new one, or the existing one that is meant."""
+    async def pointer_warnings(self, *, below: bool = False) -> list[str]:
+        """Return what the client should know where new CAs point nowhere; ``below`` for requests."""
+        return [_NO_URLS_BELOW if below else _NO_URLS] if (await self.signers.urls()).empty else []
+
+    async def ca_key(self, exported: str, body: NewKeyInput, sent: Collection[str]) -> PrivateKey:
+        """Return the key for a new CA: a new one, or the existing one that is meant; ``sent`` are the body's fields."""
         if exported == "existing":
+            if {"key_type", "key_bits"} & set(sent):
+                raise InvalidRequest(_KEY_IS_THERE)
             try:
                 return await self.keys.private((await self.keys.find(body.key_ref)).id)
             except Internal as error:
@@ -135,23 +151,26 @@ class RootPaths(IssuePaths):
             return []  # templates that need the issuer's id or the cluster's path say nothing of a root
         return urls.extensions(filled) if "issuer_id" not in str(await self.signers.urls()) else []
 
-    async def _sign_intermediate(self, issuer_ref: str, body: IntermediateInput) -> Response:
+    async def _sign_intermediate(self, issuer_ref: str, given: Given[IntermediateInput]) -> Response:
+        csr = leaves.load_csr(given.value.csr)
+        body = replace(given.value, common_name=given.value.common_name or holder_of(csr.subject).common_name)
         answers.check_format(body.format)
-        csr = leaves.load_csr(body.csr)
         key = leaves.csr_key(csr, "any", 0)
         signer = await self.signers.find(issuer_ref)
         frame = replace(self.frame(signer), behavior="permit")
         span = leaves.span_of(body, ca_role(body), frame)
         warnings = [_BEYOND] if span.end > signer.end else []
         draft = Draft(*_intermediate_subject(csr, body), key, span.start, span.end)
-        draft = replace(draft, extensions=_intermediate_extensions(csr, body, signer, draft))
+        depth = _depth(body.max_path_length if "max_path_length" in given.sent else None, signer)
+        draft = replace(draft, extensions=_intermediate_extensions(csr, body, signer, (key, depth)))
         certificate = await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))
         await self.certs.add(certificate)
         data = answers.certificate_facts(certificate, signer.issuer, body.format)
         data["ca_chain"] = [data["certificate"], *answers.chain_facts(signer.chain, body.format)["ca_chain"]]
         if body.format == "pem_bundle":
             answers.bundled(data, signer.chain, None)
-        if body.max_path_length == 0:
+        warnings += await self.pointer_warnings()
+        if depth == 0:
             warnings.append(_SIGNED_PATH_LENGTH_ZERO)
         return Response(data, warnings=[*warnings, *span.warnings])
 
@@ -183,7 +202,7 @@ def _self_signed(private: PrivateKey, names: Any, span: lifetimes.Lifetime, body
     own = building.key_identifier(public)
     authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
     extensions = [
-        *building.ca_extensions(body.max_path_length, body.permitted_dns_domains),
+        *ca_extensions(body, body.max_path_length),
         (own, False), (authority, False), *pointers, *building.alternatives(names),
     ]  # fmt: skip
     subject = subject_of(names)
@@ -208,21 +227,39 @@ def _intermediate_subject(csr: x509.CertificateSigningRequest, body: Intermediat
     return (subject_of(replace(leaves.requested_names(body), fields=body.fields)),)
 
 
+def _depth(asked: int | None, signer: Signer) -> int:
+    """Return how many CAs may be below a new one: what was asked for, else one less than below the signer."""
+    own = _extension(signer.issuer.x509.extensions, x509.BasicConstraints)
+    limit = None if own is None else own.path_length
+    if limit == 0:
+        raise InvalidRequest(_NO_DEPTH)
+    if asked is not None:
+        return asked
+    return -1 if limit is None else limit - 1
+
+
+def _extension(extensions: x509.Extensions, kind: type[Kind]) -> Kind | None:
+    try:
+        return extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
 def _intermediate_extensions(csr: x509.CertificateSigningRequest, body: IntermediateInput, signer: Signer,
-                             draft: Draft) -> list[building.Extension]:  # fmt: skip
-    """Return the extensions of a CA below the signer.
+                             own: tuple[PublicKey, int]) -> list[building.Extension]:  # fmt: skip
+    """Return the extensions of a CA below the signer; ``own`` are its key and its path length.
 
     Security 1: what makes it a CA, and how far, is this call's to say and never the request's.
     """
-    extensions = building.ca_extensions(body.max_path_length, body.permitted_dns_domains)
-    extensions += [(_subject_identifier(body.skid), False), signer.authority] if body.skid else signer.identifiers(
-        draft.key
-    )
+    key, depth = own
+    asked = _extension(csr.extensions, x509.KeyUsage) if body.use_csr_values else None
+    extensions = ca_extensions(body, depth, asked)
+    extensions += [(_subject_identifier(body.skid), False), signer.authority] if body.skid else signer.identifiers(key)
     extensions += signer.pointers
     if body.use_csr_values:
         names = names_of(csr.subject, csr.extensions)
-        taken = {type(extension) for extension, _ in extensions} | {x509.SubjectAlternativeName}
-        extensions += [(one.value, one.critical) for one in csr.extensions if type(one.value) not in taken]
+        taken = {extension.oid for extension, _ in extensions} | {x509.SubjectAlternativeName.oid}
+        extensions += [(one.value, one.critical) for one in csr.extensions if one.oid not in taken]
     else:
         names = replace(leaves.requested_names(body), fields=body.fields)
     return extensions + building.alternatives(names)
@@ -232,7 +269,7 @@ def _subject_identifier(text: str) -> x509.SubjectKeyIdentifier:
     try:
         return x509.SubjectKeyIdentifier(bytes.fromhex(text.replace(":", "").replace("-", "")))
     except ValueError:
-        raise InvalidRequest("skid is not hex") from None
+        raise InvalidRequest("cannot parse requested SKID value as hex") from None
 
 
 def _self_issued(text: str) -> x509.Certificate:

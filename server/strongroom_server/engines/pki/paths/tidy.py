@@ -74,6 +74,8 @@ class TidyPaths(Mount):
         changed = msgspec.structs.replace(stored, **own, plan=tidy.planned(given, stored.plan))
         if changed.enabled and changed.plan.empty:
             raise InvalidRequest(tidy.AUTO_NOTHING)
+        if changed.plan.page_size < tidy.SMALLEST_PAGE:
+            raise InvalidRequest(f"page_size must be at least {tidy.SMALLEST_PAGE}")
         if changed.interval_duration < 1:
             raise InvalidRequest(f"interval_duration must be positive; got {changed.interval_duration}")
         if changed.publish_stored_certificate_count_metrics and not changed.maintain_stored_certificate_counts:
