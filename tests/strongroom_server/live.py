@@ -48,13 +48,15 @@ class Live:
     seen: int = field(default=0)
 
     async def ask(self, operation: Operation, path: str, body: dict[str, Any] | None = None, *,
-                  token: str | None = None, wrap_ttl: int = 0, namespace: str = "") -> Answer:  # fmt: skip
+                  token: str | None = None, wrap_ttl: int = 0, namespace: str = "",
+                  headers: dict[str, str] | None = None) -> Answer:  # fmt: skip
         self.seen += 1
         if operation is Operation.LIST and not path.endswith("/"):
             path += "/"
         request = Request(
             operation, path, codec.loads(codec.encode(body or {})), token=self.token if token is None else token,
             id=f"request-{self.seen}", wrap_ttl=wrap_ttl, connection=Connection(self.address), namespace=namespace,
+            headers=headers or {},
         )  # fmt: skip
         try:
             response = await self.server.handle(request)
@@ -63,6 +65,8 @@ class Live:
         if response.raw is not None:
             return Answer(response.raw.status, codec.loads(response.raw.body))
         body = response.data if response.bare else envelope(response, request.id)
+        if response.top_level and response.data:
+            body = response.data | body
         empty = response.data is None and response.auth is None and response.wrap is None and response.lease is None
         status = response.status or (204 if empty and not response.warnings else 200)
         return Answer(status, codec.loads(codec.encode(body)))

@@ -6,7 +6,6 @@ A mount whose engine does not start stays listed as broken, answering 503; the r
 """
 
 import logging
-import re
 import secrets
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -25,7 +24,9 @@ Table = Literal["secret", "auth"]
 _KEYS: Mapping[Table, str] = {"secret": "mounts", "auth": "auth"}
 _PROTECTED = {"secret": ("sys", "cubbyhole", "identity", "audit", "auth"), "auth": ("token",)}
 _ACCESSORS = {"sys": "system"}
-_POINT = re.compile(r"[^\s/][^\s]*", re.ASCII)
+_NEEDED = ("system", "cubbyhole", "identity", "token")
+SINGLE = frozenset((*_NEEDED, *(f"ns_{kind}" for kind in _NEEDED)))
+"""Types of the mounts that the server and each namespace need: there is one of each."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,11 @@ class LockoutTuning:
         return replace(self, **{name: value for name, value in asdict(later).items() if value is not None})
 
     def shown(self) -> dict[str, Any]:
-        """Return what is set, by the names that reads have."""
-        return {f"user_{name}": value for name, value in asdict(self).items() if value is not None}
+        """Return the rules by the names that reads have, what is not set as nothing; {} where none is set."""
+        if self == LockoutTuning():
+            return {}
+        plain = {"lockout_disable": False}
+        return {f"user_{name}": plain.get(name, 0) if value is None else value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -215,7 +219,7 @@ class Mounts:
 
     def check_point(self, table: Table, path: str) -> None:
         """Raise InvalidRequest unless something can be mounted at ``path``."""
-        if not _POINT.fullmatch(path.strip("/")) or "//" in path:
+        if not path.strip("/") or not path.isprintable() or "//" in path:
             raise InvalidRequest(f"path {path!r} is not a valid mount point")
         first = path.split("/", maxsplit=1)[0]
         if first in _PROTECTED[table]:
@@ -274,10 +278,13 @@ def tuned(config: MountConfig, changes: Mapping[str, Any]) -> MountConfig:
     """Return ``config`` with the parsed ``changes``; raises InvalidRequest where the TTLs contradict each other."""
     if "user_lockout_config" in changes:
         lockout = config.user_lockout_config.merged(changes["user_lockout_config"])
+        if (lockout.lockout_threshold or 0) < 0:
+            raise InvalidRequest("user_lockout_config: lockout_threshold: expected a number that is not negative")
         changes = {**changes, "user_lockout_config": lockout}
     config = replace(config, **changes)
     if 0 < config.max_lease_ttl < config.default_lease_ttl:
-        raise InvalidRequest("given default lease TTL greater than system/mount max lease TTL")
+        raise InvalidRequest(f"backend max lease TTL of {config.max_lease_ttl} would be less than backend default "
+                             f"lease TTL of {config.default_lease_ttl}")  # fmt: skip
     return config
 
 
@@ -310,6 +317,6 @@ def shown(mount: Mount, version: str) -> dict[str, Any]:
         "type": entry.type,
         "uuid": entry.uuid,
     }
-    if entry.type.removeprefix("ns_") not in {"system", "cubbyhole", "identity", "token"}:
+    if entry.type not in SINGLE:
         data["deprecation_status"] = "supported"
     return data

@@ -11,12 +11,14 @@ from strongroom_server.core.mounts import Mount
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, UnsupportedPath
-from strongroom_server.sdk.request import Request
+from strongroom_server.sdk.request import Caller, Request
 from strongroom_server.sdk.storage import Change, Storage
+from strongroom_server.sdk.version import VERSION
 
 _TAGS: Mapping[str, tuple[str, ...]] = {
     "root": ("storage_prefix", "tainted"), "storage": ("storage_prefix", "tainted"), "uuid": (), "accessor": (),
 }  # fmt: skip
+_SECRET = frozenset({"authorization", "x-vault-token", "cookie"})
 RawPath = Annotated[str, "Path in the store."]
 _KEPT = ("core/keyring", "core/root-key", "core/recovery-key", "core/seal-config")
 
@@ -40,6 +42,24 @@ class Inspect(Area):
         if tag not in _TAGS or not self.server.options.introspection_endpoint:
             raise UnsupportedPath
         return {tag: [_row(mount, _TAGS[tag]) for mount in self.server.mounts]}
+
+    @read("internal/inspect/request", sudo=True)
+    async def request(self, request: Request) -> dict[str, Any]:
+        """Show this very request as engines see it, without its token."""
+        if not self.server.options.introspection_endpoint:
+            raise UnsupportedPath
+        caller, connection = request.caller or Caller(), request.connection
+        shown = {
+            "id": request.id, "operation": request.operation, "path": request.path, "mount_point": request.mount_point,
+            "mount_accessor": request.mount_accessor, "mount_type": "system", "display_name": caller.display_name,
+            "client_token_accessor": caller.accessor, "entity_id": caller.entity_id, "wrap_info": request.wrap_ttl,
+            "connection": {"remote_addr": connection.remote_address, "remote_port": connection.remote_port},
+            "headers": {name: [value] for name, value in request.headers.items() if name.lower() not in _SECRET},
+        }  # fmt: skip
+        entity = await self.system.entity(caller.entity_id) if caller.entity_id else None
+        groups = await self.system.groups(caller.entity_id) if caller.entity_id else None
+        return {"data": request.data, "req": shown, "entity": entity, "groups": groups,
+                "cluster_id": self.server.cluster_id, "vault_version": VERSION}  # fmt: skip
 
     @list_("raw/{path:any}", sudo=True)
     async def list_raw(self, path: RawPath) -> dict[str, Any]:

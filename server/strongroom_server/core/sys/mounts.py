@@ -3,27 +3,30 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any
 
-from strongroom_common.fields import FieldError, Given, Names, Object, Pairs, parse
+from strongroom_common.fields import Alias, FieldError, Given, Names, Object, Pairs, parse
 from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.core.lockout import METHODS
-from strongroom_server.core.mounts import LockoutTuning, Mount, MountConfig, Table, new_entry, shown, tuned
+from strongroom_server.core.mounts import SINGLE, LockoutTuning, Mount, MountConfig, Table, new_entry, shown, tuned
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import delete, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
 from strongroom_server.sdk.parts import known_parts
-from strongroom_server.sdk.request import Request, Response
+from strongroom_server.sdk.request import Response
 from strongroom_server.sdk.storage import Storage
 from strongroom_server.sdk.system import System
 from strongroom_server.sdk.version import VERSION
 
 MountPath = Annotated[str, "Where it is mounted."]
 
+_OF_SINGLE = frozenset({"audit_non_hmac_request_keys", "audit_non_hmac_response_keys", "force_no_cache"})
+"""What can be tuned of the mounts that the server needs."""
+
 
 @dataclass(frozen=True)
 class Enable:
     """What to mount, and how."""
 
-    type: Annotated[str, "Type of the engine."]
+    type: Annotated[str, "Type of the engine."] = ""
     description: Annotated[str, "For people."] = ""
     config: Annotated[Object, "Settings that can be tuned later."] = field(default_factory=lambda: Object({}))
     options: Annotated[Object | None, "The engine's options, such as version."] = None
@@ -57,7 +60,7 @@ class Tune:
 class Remount:
     """A move."""
 
-    from_path: Annotated[str, "The present mount point."] = ""
+    from_path: Annotated[str, "The present mount point.", Alias("from")] = ""
     to: Annotated[str, "The new one."] = ""
 
 
@@ -107,12 +110,12 @@ class Mounts(Area):
     @read("mounts/{path:rest}")
     async def read_mount(self, path: MountPath) -> Response:
         """Read one secrets engine's row."""
-        return Response(shown(self._found("secret", path, status=400), VERSION))
+        return Response(shown(self._found("secret", path), VERSION), top_level=True)
 
     @read("auth/{path:rest}")
     async def read_auth(self, path: MountPath) -> Response:
         """Read one auth method's row."""
-        return Response(shown(self._found("auth", path, status=400), VERSION))
+        return Response(shown(self._found("auth", path), VERSION), top_level=True)
 
     @write("mounts/{path:rest}", sudo=False)
     async def enable_mount(self, path: MountPath, body: Given[Enable]) -> None:
@@ -136,10 +139,16 @@ class Mounts(Area):
 
     async def _enable(self, table: Table, path: str, asked: Enable) -> None:
         kind, options = _type_and_options(asked)
+        if kind in SINGLE:
+            raise InvalidRequest("token credential backend cannot be instantiated" if kind.endswith("token")
+                                 else f'mount type of "{kind}" is not mountable')  # fmt: skip
         known = known_parts(f"strongroom_server.{'auth' if table == 'auth' else 'engines'}")
         if kind not in known:
             raise InvalidRequest(f"plugin not found in the catalog: {kind} (there are {', '.join(known)})")
-        config = tuned(MountConfig(), _config_changes(asked.config))
+        changes = _config_changes(asked.config)
+        if table == "secret":
+            changes.pop("token_type", None)
+        config = tuned(MountConfig(), changes)
         if not config.max_lease_ttl and config.default_lease_ttl > self.server.max_lease_ttl:
             longest = self.server.max_lease_ttl
             raise InvalidRequest(f"given default lease TTL greater than system max lease TTL of {longest}")
@@ -154,21 +163,22 @@ class Mounts(Area):
         mount = self.server.mounts.at(point.strip("/") + "/")
         if mount is None:
             return
-        if mount.entry.type in {"system", "cubbyhole", "identity", "token"}:
-            raise InvalidRequest(f"cannot unmount {mount.point}: the server needs it")
+        if mount.entry.type in SINGLE:
+            raise InvalidRequest("token credential backend cannot be disabled" if mount.table == "auth"
+                                 else f'cannot unmount "{mount.point}"')  # fmt: skip
         await self.server.leases.revoke_many(await self.server.leases.ids(mount.point), force=mount.engine is None)
         await self.server.mounts.remove(mount)
 
-    def _found(self, table: Table, path: str, *, status: int = 404) -> Mount:
+    def _found(self, table: Table, path: str) -> Mount:
         point = path.strip("/") + "/"
         mount = self.server.mounts.at(f"auth/{point}" if table == "auth" else point)
         if mount is None:
-            message = f"No auth engine at {point}" if table == "auth" else f"No secret engine mount at {point}"
-            raise InvalidRequest(message) if status == 400 else NotFound(message)
+            what = "auth engine" if table == "auth" else "secret engine mount"
+            raise InvalidRequest(f"No {what} at {point}")
         return mount
 
     def _tuning(self, table: Table, path: str) -> Response:
-        mount = self._found(table, path, status=400)
+        mount = self._found(table, path)
         config, defaults = mount.entry.config, MountConfig()
         data: dict[str, Any] = {
             "default_lease_ttl": config.default_lease_ttl or self.server.default_lease_ttl,
@@ -187,18 +197,20 @@ class Mounts(Area):
         return Response(data, top_level=True)
 
     async def _tune(self, table: Table, path: str, body: Given[Tune]) -> Response:
-        mount = self._found(table, path, status=400)
+        mount = self._found(table, path)
         warnings: list[str] = []
-        asked = {name: getattr(body.value, name) for name in body.sent}
+        asked = {name: getattr(body.value, name) for name in sorted(body.sent)}
         entry = mount.entry
+        _check_tunable(mount, asked)
         if (description := asked.pop("description", None)) is not None:
             entry = replace(entry, description=description)
         if (options := asked.pop("options", None)) is not None:
-            entry = replace(entry, options={**(entry.options or {}), **options})
+            merged = {**(entry.options or {}), **options}
+            entry = replace(entry, options={name: value for name, value in merged.items() if value})
             if entry.options != mount.entry.options:
                 warnings = mount.running().check_options(entry.options or {})
         asked.pop("plugin_version", None)
-        sent = {name: value for name, value in asked.items() if value is not None}
+        sent = {name: value for name, value in asked.items() if value is not None and (name, value) not in _UNSAID}
         if "user_lockout_config" in sent and (table != "auth" or entry.type not in METHODS):
             raise InvalidRequest(f'tuning of user lockout configuration for auth type "{entry.type}" not allowed')
         entry = replace(entry, config=tuned(entry.config, _config_changes(sent)))
@@ -206,23 +218,35 @@ class Mounts(Area):
         return Response(warnings=warnings)
 
     @write("remount", sudo=True)
-    async def remount(self, body: Given[Remount], request: Request) -> dict[str, str]:
+    async def remount(self, body: Given[Remount]) -> Response:
         """Move a mount to another point; its leases end."""
-        source = str(request.data.get("from") or body.value.from_path).strip("/") + "/"
-        target = body.value.to.strip("/") + "/"
-        mount = self.server.mounts.at(source)
-        if mount is None:
-            raise InvalidRequest(f"no matching mount at {source!r}")
-        table: Table = "auth" if target.startswith("auth/") else "secret"
-        if table != mount.table:
-            raise InvalidRequest("cannot move between secrets engines and auth methods")
-        path = target.removeprefix("auth/") if table == "auth" else target
-        self.server.mounts.check_point(table, path)
+        if not body.value.from_path or not body.value.to:
+            raise InvalidRequest("both 'from' and 'to' path must be specified as a string")
+        source, target = body.value.from_path.strip("/") + "/", body.value.to.strip("/") + "/"
+        mount, path = self._movable(source), target
+        if mount.table == "auth":
+            if not target.startswith("auth/"):
+                raise InvalidRequest(f'cannot remount auth mount to non-auth mount "{target}"')
+            path = target.removeprefix("auth/")
+        if ".." in path.split("/"):
+            raise InvalidRequest(f"invalid destination mount: {target}")
+        self.server.mounts.check_point(mount.table, path)
         await self.server.leases.revoke_many(await self.server.leases.ids(mount.point))
         await self.server.mounts.change(mount, replace(mount.entry, path=path))
         migration = fresh_nonce()
         self._migrations[migration] = {"source_mount": source, "target_mount": target, "status": "success"}
-        return {"migration_id": migration}
+        warning = ("Mount move has been queued. Progress will be reported in the server's log, tagged with the "
+                   "returned migration_id")  # fmt: skip
+        return Response({"migration_id": migration}, top_level=True, warnings=[warning])
+
+    def _movable(self, source: str) -> Mount:
+        mount = self.server.mounts.at(source)
+        if mount is None:
+            raise InvalidRequest(f'no matching mount at "{source}"')
+        # Security 1: whoever may move mounts must not take away those that the server needs, nor its own API.
+        if mount.entry.type in SINGLE:
+            raise InvalidRequest(f'cannot remount "{source}"')
+        return mount
 
     @read("remount/status/{migration:segment}")
     async def remount_status(self, migration: Annotated[str, "Id that remount returned."]) -> dict[str, Any]:
@@ -231,12 +255,30 @@ class Mounts(Area):
             raise NotFound
         return {"migration_id": migration, "migration_info": self._migrations[migration]}
 
+_UNSAID = (("default_lease_ttl", ""), ("max_lease_ttl", ""))
 
-def _type_and_options(asked: Enable) -> tuple[str, dict[str, str] | None]:
+
+def _check_tunable(mount: Mount, asked: dict[str, Any]) -> None:
+    """Raise InvalidRequest for what cannot be tuned there."""
+    single = mount.entry.type in SINGLE
+    wrong = [name for name in asked if name not in _OF_SINGLE] if single and mount.table == "secret" else []
+    if wrong:
+        raise InvalidRequest(f"cannot tune parameter {wrong[0]} of {mount.point}")
+    if asked.get("token_type") is not None and mount.table != "auth":
+        raise InvalidRequest("'token_type' can only be modified on auth mounts")
+    if asked.get("token_type") is not None and single:
+        raise InvalidRequest("'token_type' cannot be set for 'token' or 'ns_token' auth mounts")
+
+
+def _type_and_options(asked: Enable) -> tuple[str, dict[str, str]]:
+    if asked.type == "plugin" and not asked.plugin_name:
+        raise InvalidRequest("plugin_name must be provided for plugin backend")
     kind = asked.type if asked.type != "plugin" else asked.plugin_name
-    options = {name: _text(value) for name, value in asked.options.items()} if asked.options else None
+    if not kind:
+        raise InvalidRequest("backend type must be specified as a string")
+    options = {name: _text(value) for name, value in (asked.options or {}).items()}
     if kind in {"kv-v1", "kv-v2"}:
-        options = {**(options or {}), "version": kind[-1]}
+        options = {**options, "version": kind[-1]}
         kind = "kv"
     elif kind == "generic":
         kind = "kv"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from strongroom_common.fields import Given, Names
 from strongroom_server.core.leases import fresh_nonce
-from strongroom_server.core.mounts import Mount
+from strongroom_server.core.mounts import SINGLE, Mount
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, UnsupportedOperation
@@ -19,7 +19,6 @@ Name = Annotated[str, "Name of the type."]
 OldName = Annotated[str, "auth, database or secret to list; a name alone is an older form."]
 
 _VARIANTS = ("mysql-aurora", "mysql-legacy", "mysql-rds")
-_SINGLE = frozenset({"cubbyhole", "identity", "system", "token"})
 _VERSION = f"v{VERSION}+builtin.strongroom"
 
 
@@ -105,7 +104,7 @@ class Plugins(Area):
         return await self.reload(Given(Reload(plugin=name), frozenset({"plugin"})))
 
     def _of_type(self, name: str) -> list[Mount]:
-        if name in _SINGLE:
+        if name in SINGLE:
             raise InvalidRequest(f'singleton plugin cannot be reloaded: "{name}"')
         if not any(name in names for names in _catalog().values()):
             raise InvalidRequest(f'plugin not found in the catalog: "{name}"')
@@ -116,7 +115,7 @@ class Plugins(Area):
         mount = self.server.mounts.at(point.strip("/") + "/")
         if mount is None:
             raise InvalidRequest(f'cannot fetch mount entry on "{point.strip("/")}/"')
-        if mount.entry.type in _SINGLE:
+        if mount.entry.type in SINGLE:
             raise InvalidRequest(f'singleton plugin cannot be reloaded: "{mount.entry.type}"')
         return mount
 
