@@ -21,6 +21,7 @@ from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
 from strongroom_server.sdk.parts import UnknownPart
 from strongroom_server.sdk.request import Request, Response
 from strongroom_server.sdk.storage import load, remove, save
+from strongroom_server.sdk.version import VERSION
 
 log = logging.getLogger("engines.database")
 
@@ -88,6 +89,7 @@ class Connections(Base):
             config = given.over(before.config if before else None)
             if not config.plugin_name:
                 raise InvalidRequest("empty plugin name")
+            _check_version(config)
             changed = {key: value for key, value in request.data.items() if key not in fields(Config) and key != "name"}
             stored = Connection(config, Secret((before.details.reveal() if before else {}) | changed))
             opened = await self._tried(stored)
@@ -192,6 +194,14 @@ class Connections(Base):
         except usernames.BadTemplate as error:
             raise InvalidRequest(f"error creating database object: invalid username template: {error}") from None
         return opened
+
+
+def _check_version(config: Config) -> None:
+    """Refuse a version of a plugin that is not there: there is one only, the server's own."""
+    version = config.plugin_version.removeprefix("v").partition("+")[0]
+    if version not in {"", VERSION}:
+        raise InvalidRequest("error creating database object: plugin not found in the catalog: "
+                             f"{config.plugin_name}, version={config.plugin_version}")  # fmt: skip
 
 
 def _open(stored: Connection, system: Any) -> Open:

@@ -80,9 +80,9 @@ def _password(config: Mapping[str, str]) -> dict[str, str]:
 def _rsa(config: Mapping[str, str]) -> dict[str, str]:
     config = {"key_bits": "2048", "format": "pkcs8"} | dict(config)
     if config["key_bits"] not in {"2048", "3072", "4096"}:
-        raise ValueError("invalid key_bits")
+        raise ValueError(f"invalid key_bits: {config['key_bits']}")
     if config["format"] != "pkcs8":
-        raise ValueError("invalid format")
+        raise ValueError(f"invalid format: {config['format']}")
     return config
 
 

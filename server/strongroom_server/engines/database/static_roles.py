@@ -15,7 +15,7 @@ from strongroom_common.secret import Secret
 from strongroom_server.engines.database import credentials, rotation
 from strongroom_server.engines.database.connections import Connections, Open
 from strongroom_server.engines.database.credentials import Credential
-from strongroom_server.engines.database.plugins.protocol import DatabaseError, User
+from strongroom_server.engines.database.plugins.protocol import DatabaseError, Interrupted, Unverified, User
 from strongroom_server.engines.database.schemas import StaticRole, static_facts
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.lib.locks import KeyedLocks
@@ -155,12 +155,21 @@ class StaticRoles(Connections):
         try:
             await connection.database.update(user, role.rotation_statements)
         except DatabaseError as error:
-            if not account.rotated:  # it was to be imported: nothing has come of it
-                await self.storage.commit([remove(_FOLDER + name)])
+            await self._failed(name, account, error)
             raise Internal(f"error setting credentials: {error}") from None
         done = Account(role, Secret(dict(credential.shown)), rotated=self.system.clock.now())
         await save(self.storage, _FOLDER + name, done)
         return done
+
+    async def _failed(self, name: str, account: Account, error: DatabaseError) -> None:
+        """Forget what has come to nothing: a role that was to be imported, or a password that the database refuses.
+
+        The next try is then with another one. What a broken connection leaves open is tried again as it is.
+        """
+        if not account.rotated:
+            await self.storage.commit([remove(_FOLDER + name)])
+        elif not isinstance(error, Interrupted | Unverified):
+            await save(self.storage, _FOLDER + name, replace(account, next=Secret({})))
 
     def _schedule(self, name: str, account: Account) -> None:
         now = self.system.clock.now()
@@ -205,12 +214,12 @@ class StaticRoles(Connections):
 def _updated(given: Given[StaticRole], before: Account | None) -> StaticRole:
     """Return the role as it is to be; raises InvalidRequest."""
     role, stored = given.over(before.role if before else None), before.role if before else None
+    if not role.db_name:
+        raise InvalidRequest("database name is a required field")
     if not role.username:
         raise InvalidRequest("username is a required field to create a static account")
     if stored is not None and role.username != stored.username:
         raise InvalidRequest("cannot update static account username")
-    if not role.db_name:
-        raise InvalidRequest("database name is required")
     if "rotation_schedule" in given.sent and role.rotation_schedule and "rotation_period" not in given.sent:
         role = replace(role, rotation_period=StaticRole.rotation_period)
     if "rotation_period" in given.sent and role.rotation_period and "rotation_schedule" not in given.sent:

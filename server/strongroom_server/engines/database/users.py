@@ -77,7 +77,7 @@ class Users(Roles):
         name = lease.internal["role"]
         role = await self.role(name)
         if role is None:
-            raise InvalidRequest(f'error during renew: could not find role "{name}"')
+            raise InvalidRequest(f'error during renew: could not find role with name "{name}"')
         lease.max_ttl = role.max_ttl
         connection = await self.connection(role.db_name)
         user = User(lease.internal["username"], expires=self.system.clock.now() + lease.ttl + _GRACE)

@@ -44,6 +44,27 @@ async def test_a_user_can_log_in_until_it_is_revoked(app: Mounted, maria: MariaD
         maria.sql("SELECT 1", user=data["username"], password=data["password"])
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "%.example.com"])
+async def test_users_of_other_hosts_are_dropped_too(app: Mounted, maria: MariaDB, host: str) -> None:
+    at_host = MAKE.replace("@'%'", f"@'{host}'")
+    await app("update", "roles/r", creation_statements=[at_host, at_host.replace(host, "10.0.0.1")])
+    data, lease = await creds(app)
+    assert maria.sql(f"SELECT count(*) FROM mysql.user WHERE user = '{data['username']}'") == "2"
+    await app.engine.revoke(lease, REVOKE)
+    assert maria.sql(f"SELECT count(*) FROM mysql.user WHERE user = '{data['username']}'") == "0"
+
+
+async def test_a_connection_that_may_not_see_users_drops_those_of_any_host(app: Mounted, maria: MariaDB) -> None:
+    maria.sql("CREATE OR REPLACE USER 'maker'@'%' IDENTIFIED BY 'm'")
+    maria.sql("GRANT CREATE USER, RELOAD ON *.* TO 'maker'@'%'")
+    maria.sql("GRANT SELECT ON app.* TO 'maker'@'%' WITH GRANT OPTION")
+    await app.ask("update", "config/my", maria.config(username="maker", password="m"))
+    data, lease = await creds(app)
+    assert is_there(maria, data["username"])
+    await app.engine.revoke(lease, REVOKE)
+    assert not is_there(maria, data["username"])
+
+
 async def test_what_fails_half_way_is_cleaned_up(app: Mounted, maria: MariaDB) -> None:
     before = maria.sql("SELECT count(*) FROM mysql.user")
     await app("update", "roles/r", creation_statements=[MAKE, "SELECT no_such_thing"])

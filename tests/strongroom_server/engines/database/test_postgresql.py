@@ -69,6 +69,7 @@ async def test_what_is_not_sent_again_stays(app: Mounted) -> None:
         pytest.param({"plugin_name": ""}, "empty plugin name", id="no_plugin"),
         pytest.param({"plugin_name": "nope"}, "plugin not found in the catalog: nope", id="no_such_plugin"),
         pytest.param({"plugin_name": "pool-database-plugin"}, "plugin not found", id="a_module_that_is_no_plugin"),
+        pytest.param({"plugin_version": "v9.9.9"}, "postgresql-database-plugin, version=v9.9.9", id="another_version"),
         pytest.param({"connection_url": ""}, "connection_url cannot be empty", id="no_url"),
         pytest.param({"password": "wrong"}, "password authentication failed", id="a_wrong_password"),
         pytest.param({"connection_url": "postgresql://{{username}}:{{password}}@127.0.0.1:1/app"}, "refused",
@@ -257,7 +258,7 @@ async def test_a_role_that_is_gone_can_be_revoked_but_not_renewed(app: Mounted, 
     await app("update", "roles/r", revocation_statements='DROP ROLE IF EXISTS "{{name}}"; SELECT 1')
     data, lease = await creds(app)
     await app("delete", "roles/r")
-    with pytest.raises(InvalidRequest, match='could not find role "r"'):
+    with pytest.raises(InvalidRequest, match='could not find role with name "r"'):
         await app.engine.renew(lease, REVOKE)
     await app.engine.revoke(lease, REVOKE)
     assert not is_there(pg, data["username"])

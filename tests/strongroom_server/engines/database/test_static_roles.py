@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from strongroom_server.engines.database import Engine
+from strongroom_server.engines.database.static_roles import Account
 from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
+from strongroom_server.sdk.storage import load
 from tests.databases import PostgreSQL
 from tests.strongroom_server.fakes import Mounted
 
@@ -105,7 +107,7 @@ async def test_an_imported_password_stays_until_it_is_due(app: Mounted, pg: Post
     ("role", "message"),
     [
         pytest.param({"username": ""}, "username is a required field", id="no_user"),
-        pytest.param({"db_name": ""}, "database name is required", id="no_connection"),
+        pytest.param({"db_name": ""}, "database name is a required field", id="no_connection"),
         pytest.param({"db_name": "nope"}, "failed to find entry for connection", id="no_such_connection"),
         pytest.param({"rotation_period": 0}, "rotation_period must be provided", id="no_time"),
         pytest.param({"rotation_period": 3}, "5 seconds or more", id="too_often"),
@@ -164,6 +166,19 @@ async def test_a_server_that_stops_while_it_rotates_sets_the_password_again(
 
     await until(right)
     await again.engine.close()
+
+
+async def test_a_password_that_the_database_refuses_is_not_tried_again(app: Mounted, pg: PostgreSQL) -> None:
+    await make(app)
+    before = (await app.data("static-creds/s"))["password"]
+    await make(app, rotation_statements="SELECT 1 / 0")
+    with pytest.raises(Internal, match="division by zero"):
+        await app("update", "rotate-role/s")
+    account = await load(app.store, "static/s", Account)
+    assert account is not None
+    assert not account.next
+    assert (await app.data("static-creds/s"))["password"] == before
+    assert works(pg, before)
 
 
 async def test_a_deleted_static_role_leaves_the_user_as_it_is(app: Mounted, pg: PostgreSQL) -> None:

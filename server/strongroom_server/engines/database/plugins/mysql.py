@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,7 +37,9 @@ CREDENTIALS = frozenset({"password"})
 
 _WAIT = 10  # seconds for a connection
 _UPDATE = ("ALTER USER '{{name}}'@'%' IDENTIFIED BY '{{password}}'",)
-_REVOKE = ("DROP USER IF EXISTS '{{name}}'@'%'",)
+_REVOKE = "DROP USER IF EXISTS '{{name}}'@'{{host}}'"
+_HOSTS = "SELECT host FROM mysql.user WHERE user = '{{name}}'"
+_DENIED = frozenset({1142, 1143, 1044})  # ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_…, ER_DBACCESS_DENIED_ERROR
 _EMPTY = 1065  # ER_EMPTY_QUERY: a comment is no statement
 _LOST = frozenset({2006, 2013, 2055})  # CR_SERVER_GONE_ERROR, CR_SERVER_LOST, CR_SERVER_LOST_EXTENDED
 _DSN = re.compile(
@@ -120,8 +122,22 @@ class MySQL:
         await self._fill_and_run(statements, user)
 
     async def revoke(self, name: str, statements: Sequence[str]) -> None:
-        """Drop a user."""
-        await self._fill_and_run(statements or _REVOKE, User(name))
+        """Drop a user, by default at each host that it was made for."""
+        if statements:
+            await self._fill_and_run(statements, User(name))
+            return
+        drops = [text for host in await self._hosts(name) for text in _texts([_REVOKE], {"name": name, "host": host})]
+        if drops:
+            await self._run(drops)
+
+    async def _hosts(self, name: str) -> Sequence[str]:
+        """Return the hosts that a user may come from; any ("%") where we may not see that."""
+        try:
+            return [row[0] for row in await self._run(_texts([_HOSTS], {"name": name}))]
+        except Refused as error:
+            if error.number in _DENIED:
+                return ["%"]
+            raise
 
     async def close(self) -> None:
         """Close all connections."""
@@ -130,25 +146,24 @@ class MySQL:
     async def _fill_and_run(self, statements: Sequence[str], user: User) -> None:
         expiration = datetime.fromtimestamp(user.expires, UTC).strftime("%Y-%m-%d %H:%M:%S")
         values = {"name": user.name, "username": user.name, "password": user.password, "expiration": expiration}
-        try:
-            filled = fill(statements, values, _DIALECT)
-        except UnsafeValue as error:
-            raise DatabaseError(str(error)) from None
+        filled = _texts(statements, values)
         if filled:
             await self._run(filled, (user.password,))
 
-    async def _run(self, statements: Sequence[str], secrets: Sequence[str] = ()) -> None:
+    async def _run(self, statements: Sequence[str], secrets: Sequence[str] = ()) -> Sequence[Any]:
+        """Run all; return the rows of the first."""
         import pymysql
 
         try:
             while True:  # connections that died while they were idle are passed over
                 async with self._pool.connection() as connection:
                     if await asyncio.to_thread(_alive, connection):
-                        await asyncio.to_thread(_execute, connection, statements)
-                        return
+                        return await asyncio.to_thread(_execute, connection, statements)
         except (pymysql.Error, OSError) as error:
-            kind = Interrupted if isinstance(error, OSError) or error.args[0] in _LOST else DatabaseError
-            raise kind(without(f"failed to execute query: {_message(error)}", secrets)) from None
+            message = without(f"failed to execute query: {_message(error)}", secrets)
+            if isinstance(error, OSError) or error.args[0] in _LOST:
+                raise Interrupted(message) from None
+            raise Refused(message, error.args[0]) from None
 
     async def _connect(self) -> "Connection[Any]":
         import pymysql
@@ -172,6 +187,21 @@ class MySQL:
         return wanted not in {"false", ""} or bool(settings.tls_ca or settings.tls_certificate_key)
 
 
+class Refused(DatabaseError):
+    """The server refused; ``number`` is that of its error."""
+
+    def __init__(self, message: str, number: Any) -> None:
+        super().__init__(message)
+        self.number = number
+
+
+def _texts(statements: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    try:
+        return fill(statements, values, _DIALECT)
+    except UnsafeValue as error:
+        raise DatabaseError(str(error)) from None
+
+
 def _open(connection: "Connection[Any]") -> bool:
     return bool(connection.open)
 
@@ -189,18 +219,21 @@ def _alive(connection: "Connection[Any]") -> bool:
     return True
 
 
-def _execute(connection: "Connection[Any]", statements: Sequence[str]) -> None:
+def _execute(connection: "Connection[Any]", statements: Sequence[str]) -> Sequence[Any]:
     import pymysql
 
+    rows: list[Sequence[Any]] = []
     with connection.cursor() as cursor:
         for text in statements:
             try:
                 cursor.execute(text)
+                rows.append(cursor.fetchall())
                 while cursor.nextset():
                     pass
             except pymysql.Error as error:
                 if error.args[0] != _EMPTY:
                     raise
+    return rows[0] if rows else ()
 
 
 async def _close(connection: "Connection[Any]") -> None:
