@@ -117,7 +117,8 @@ class App:
         path, query = _target(message)
         if not path.startswith("/v1/"):
             return self._outside(path)
-        if "//" in path:
+        # Slashes that come encoded are meant, and those of OCSP requests are Base64 (RFC 6960, appendix A.1).
+        if "//" in path and "//" in message.target.partition("?")[0] and "/ocsp/" not in path:
             return self._redirect(re.sub("/{2,}", "/", path), query)
         if "/.." in path and ".." in path.split("/"):
             raise InvalidRequest("relative paths not supported")

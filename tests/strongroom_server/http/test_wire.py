@@ -210,6 +210,8 @@ async def test_an_answer_too_large_is_refused_before_the_rest_has_come(wire: Wir
     ("path", "status"),
     [
         pytest.param("/v1/secret//data/a", 307, id="double_slashes_are_redirected"),
+        pytest.param("/v1/secret/data/a%2F%2Fb", 404, id="encoded_slashes_are_meant"),
+        pytest.param("/v1/pki/ocsp/MEow//a", 404, id="base64_of_ocsp_may_hold_two_slashes"),
         pytest.param("/v1/secret/data/../x", 400, id="no_way_up"),
         pytest.param("/v1/secret/data/%2e%2e/x", 400, id="no_way_up_in_disguise"),
         pytest.param("/v1/none/x", 404, id="no_mount"),
