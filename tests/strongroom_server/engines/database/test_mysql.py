@@ -44,6 +44,32 @@ async def test_a_user_can_log_in_until_it_is_revoked(app: Mounted, maria: MariaD
         maria.sql("SELECT 1", user=data["username"], password=data["password"])
 
 
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [
+        # hashicorp/vault#29377, #7834, #6092
+        pytest.param("v11@uat#test", "v22@test", id="at_and_number_sign"),
+        pytest.param("a%b", "p%23{0}!", id="percent_and_braces"),
+        pytest.param("co:lon", "tcp(x)/y?a=b", id="signs_of_the_url_itself"),
+        pytest.param("sp ace", "q'\"\\ {{username}}", id="quotes_and_a_placeholder"),
+        pytest.param("ünï", "pässwörd€", id="other_letters"),
+    ],
+)
+@pytest.mark.parametrize("disable_escaping", [False, True])
+async def test_no_sign_of_a_name_or_password_means_anything(
+    app: Mounted, maria: MariaDB, user: str, password: str, disable_escaping: bool
+) -> None:
+    name, word = (pymysql.converters.escape_string(text) for text in (user, password))
+    maria.sql(f"CREATE OR REPLACE USER '{name}'@'%' IDENTIFIED BY '{word}'")
+    maria.sql(f"GRANT ALL PRIVILEGES ON *.* TO '{name}'@'%' WITH GRANT OPTION")
+    config = maria.config(username=user, password=password, disable_escaping=disable_escaping)
+    await app.ask("update", "config/my", config)
+    await creds(app)
+    await app("update", "rotate-root/my")
+    await app("update", "reset/my")
+    await creds(app)
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "%.example.com"])
 async def test_users_of_other_hosts_are_dropped_too(app: Mounted, maria: MariaDB, host: str) -> None:
     at_host = MAKE.replace("@'%'", f"@'{host}'")

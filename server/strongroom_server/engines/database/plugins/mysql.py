@@ -179,7 +179,9 @@ class MySQL:
         from pymysql.constants.CLIENT import MULTI_STATEMENTS
 
         tls: Any = _tls(self._settings) if self._encrypted() else None
-        return pymysql.connect(**self._words, ssl=tls, client_flag=MULTI_STATEMENTS, autocommit=True)
+        password = self._words["password"].encode()  # a text would be sent as Latin 1
+        words = self._words | {"password": password}
+        return pymysql.connect(**words, ssl=tls, client_flag=MULTI_STATEMENTS, autocommit=True)
 
     def _encrypted(self) -> bool:
         settings = self._settings
