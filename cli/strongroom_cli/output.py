@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from strongroom_cli import gotext
+from strongroom_cli import gotext, mfa
 from strongroom_cli.errors import CommandError, UsageError
 from strongroom_cli.session import Session
 from strongroom_client import Response
@@ -70,9 +70,14 @@ def envelope(response: Response) -> dict[str, Any]:
         "renewable": response.renewable,
         "data": sort_keys(data),
         "warnings": list(response.warnings) or None,
-        **({"auth": {key: sort_keys(auth.get(key)) for key in _AUTH_KEYS}} if auth else {}),
+        **({"auth": _auth(auth)} if auth else {}),
         **({"wrap_info": {key: wrap.get(key, "") for key in _WRAP_KEYS}} if wrap else {}),
     }
+
+
+def _auth(auth: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: sort_keys(auth.get(key)) for key in _AUTH_KEYS}
+    return shown | {"mfa_requirement": auth.get("mfa_requirement")}  # a structure of Vault's own keeps its order
 
 
 def _bare(response: Response) -> bool:
@@ -112,6 +117,8 @@ def pairs(entries: Sequence[tuple[str, str]]) -> str:
 def rows(response: Response) -> list[tuple[str, str]]:
     """Return what a table shows of ``response``: lease, token, wrapping, data."""
     found = _lease_rows(response)
+    if response.auth and response.auth.get("mfa_requirement"):
+        return mfa.rows(response.auth["mfa_requirement"])
     if response.auth:
         found += _auth_rows(response.auth)
     if response.wrap_info:

@@ -1,6 +1,6 @@
 """login: get a token from an auth method and keep it for later commands."""
 
-from strongroom_cli import data, gotext, loginmethods, output
+from strongroom_cli import data, gotext, loginmethods, mfa, output
 from strongroom_cli.command import FIELD, Command
 from strongroom_cli.errors import CommandError, UsageError, describe
 from strongroom_cli.flags import Flag
@@ -12,6 +12,13 @@ from strongroom_client.settings import PREFIXES
 def login(session: Session) -> int:
     """Log in, keep the token, print it."""
     response = _authenticate(session)
+    if response.auth and response.auth.get("mfa_requirement"):
+        validated = mfa.finished(session, response)
+        if validated is None:
+            output.document(session, output.envelope(response), lambda: output.table(response))
+            output.warnings(session, response.warnings)
+            return 0
+        response = validated
     options, auth = session.options, response.auth
     if response.wrap_info:
         return output.answer(session, response)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from strongroom_server.core.exchange import Exchange
 from strongroom_server.core.gauges import lifetime
 from strongroom_server.core.identity.logins import attach
+from strongroom_server.core.identity.mfa import validation
+from strongroom_server.core.identity.mfa.logins import Login
 from strongroom_server.core.leases import LeaseEntry, token_lease
 from strongroom_server.core.metrics import Labels
 from strongroom_server.core.mounts import Mount
@@ -32,7 +34,7 @@ def normal_policies(names: tuple[str, ...], *, default: bool) -> tuple[str, ...]
 
 
 async def register_login(exchange: Exchange, auth: Auth) -> None:
-    """Turn a method's successful login into a token within the mount's limits."""
+    """Turn a method's successful login into a token within the mount's limits, or into a demand for a second factor."""
     mount, server = exchange.mount, exchange.server
     if mount is None:
         raise PermissionDenied
@@ -57,7 +59,42 @@ async def register_login(exchange: Exchange, auth: Auth) -> None:
     mount_name = (f"{server.path}{mount.point}" if server.path else mount.entry.path).rstrip("/").replace("/", "-")
     auth.display_name = f"{mount_name}-{auth.display_name}" if auth.display_name else mount_name
     path = f"{mount.point}{request.path}"
-    await create_token(server, auth, path, mount=mount.point, kind=kind)
+    login = Login(auth, mount.point, path, kind)
+    if not await _waits(exchange, login, mount):
+        await finish_login(server, login)
+
+
+async def _waits(exchange: Exchange, login: Login, mount: Mount) -> bool:
+    """Say whether a login must show a second factor in a request of its own; the answer then says which.
+
+    Raises PermissionDenied where the client has shown a wrong one (X-Vault-MFA).
+    """
+    server, request = exchange.server, exchange.request
+    store, auth = server.identity.mfa, login.auth
+    enforcements = await validation.due(server.identity, auth, mount)
+    if not enforcements:
+        return False
+    if lines := [line for name, line in request.headers.items() if name.lower() == "x-vault-mfa" and line]:
+        try:
+            await validation.validate(store, auth.entity_id, enforcements, validation.from_headers(lines))
+        except PermissionDenied as denied:
+            raise PermissionDenied(rule=str(denied)) from denied  # the reasons are for the record
+        return False
+    wanted = await validation.requirement(store, store.waiting.keep(login), enforcements)
+    exchange.response.auth = Auth(mfa_requirement=wanted, orphan=False, renewable=False)
+    exchange.response.warnings = [_SECOND_FACTOR]
+    return True
+
+
+_SECOND_FACTOR = (
+    "A login request was issued that is subject to MFA validation. Please make sure to validate the login by sending "
+    "another request to mfa/validate endpoint."
+)
+
+
+async def finish_login(server: "Server", login: Login) -> None:
+    """Make the token of a login that is through."""
+    await create_token(server, login.auth, login.path, mount=login.mount, kind=login.kind)
 
 
 def token_kind(asked: str, mount: Mount) -> str:

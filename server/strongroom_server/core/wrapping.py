@@ -30,8 +30,8 @@ async def wrap(exchange: Exchange) -> None:
     response, request = exchange.response, exchange.request
     if response.wrap is not None or response.bare or response.raw is not None or exchange.full_path in _UNWRAPPABLE:
         return
-    if response.data is None and response.auth is None:
-        return
+    if response.data is None and (response.auth is None or response.auth.mfa_requirement):
+        return  # what is still to be shown is no secret
     body = envelope(response, request.id)
     accessor = response.auth.accessor if response.auth else (response.data or {}).get("secret_id_accessor", "")
     response.wrap = await keep(exchange.server, body, request.wrap_ttl, exchange.full_path, str(accessor))
@@ -102,7 +102,7 @@ def _auth(auth: Auth) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "client_token": auth.client_token,
         "accessor": auth.accessor,
-        "policies": policies,
+        "policies": None if auth.mfa_requirement else policies,
         "token_policies": auth.policies,
         "metadata": auth.metadata or None,
         "lease_duration": auth.ttl,
@@ -110,7 +110,7 @@ def _auth(auth: Auth) -> dict[str, Any]:
         "entity_id": auth.entity_id,
         "token_type": auth.token_type,
         "orphan": auth.orphan,
-        "mfa_requirement": None,
+        "mfa_requirement": auth.mfa_requirement,
         "num_uses": auth.num_uses,
     }
     if not auth.policies:

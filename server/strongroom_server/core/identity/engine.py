@@ -6,6 +6,10 @@ from strongroom_server.core.identity.entities import Entities
 from strongroom_server.core.identity.group_aliases import GroupAliases
 from strongroom_server.core.identity.groups import Groups
 from strongroom_server.core.identity.lookup import Lookup
+from strongroom_server.core.identity.mfa.enforcements import Enforcements
+from strongroom_server.core.identity.mfa.kinds import KINDS
+from strongroom_server.core.identity.mfa.methods import AllMethods, methods_of
+from strongroom_server.core.identity.mfa.secrets import TotpSecrets
 from strongroom_server.core.identity.oidc.assignments import Assignments
 from strongroom_server.core.identity.oidc.authorize import Authorize
 from strongroom_server.core.identity.oidc.clients import Clients
@@ -19,10 +23,11 @@ from strongroom_server.core.identity.oidc.userinfo import Userinfo
 
 
 class IdentityEngine(Composed):
-    """Entities, groups and their aliases, identity tokens, and OpenID providers."""
+    """Entities, groups and their aliases, identity tokens, OpenID providers, second factors of logins."""
 
     AREAS = (
         Entities, Aliases, Groups, GroupAliases, Lookup,
         Keys, Roles, Tokens,
         Providers, Clients, Scopes, Assignments, Authorize, Exchange, Userinfo,
+        Enforcements, TotpSecrets, AllMethods, *(methods_of(kind) for kind in KINDS),
     )  # fmt: skip

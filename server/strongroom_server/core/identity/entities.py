@@ -41,7 +41,7 @@ class Merge:
 
     from_entity_ids: Annotated[Names, "Ids of the entities that go into the other."] = Names(())
     to_entity_id: Annotated[str, "Id of the entity that stays."] = ""
-    force: Annotated[bool, "Kept for older clients; there is no MFA secret to decide about."] = False
+    force: Annotated[bool, "Where both have an MFA secret for one method, keep that of the entity that stays."] = False
     conflicting_alias_ids_to_keep: Annotated[Names, "Which alias stays where both have one at a mount."] = Names(())
 
 
@@ -153,6 +153,7 @@ class Entities(Area):
         gone = [index.entities[entity_id] for entity_id in dict.fromkeys(entity_ids) if entity_id in index.entities]
         if gone:
             await self.server.identity.change(*self._left([entity.id for entity in gone]), gone=gone)
+            await self.server.identity.mfa.forget([entity.id for entity in gone])
 
     def _left(self, entity_ids: list[str], instead: str = "") -> list[Group]:
         """Return the groups that some entities leave, with another in their place where one is given."""
@@ -173,6 +174,7 @@ class Entities(Area):
             target, sources = self._to_merge(value)
             entity = merged(target, sources, value.conflicting_alias_ids_to_keep, self.server.mounts)
             groups = self._left([source.id for source in sources], instead=target.id)
+            await identity.mfa.inherit(target.id, [source.id for source in sources], force=value.force)
             await identity.change(entity, *groups, gone=sources)
 
     def _to_merge(self, value: Merge) -> tuple[Entity, list[Entity]]:

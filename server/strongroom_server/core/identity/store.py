@@ -1,7 +1,7 @@
 """Identities in storage and in memory: loaded when the barrier opens, changed in atomic steps.
 
-Layout below ``core/identity/``: ``entity/<id>`` (with its aliases), ``group/<id>``; ``oidc/`` is that
-of ``oidc/store.py``.
+Layout below ``core/identity/``: ``entity/<id>`` (with its aliases), ``group/<id>``; ``oidc/`` and ``mfa/`` are
+those of ``oidc/store.py`` and ``mfa/store.py``.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from strongroom_common.clock import Clock
 from strongroom_server.core.identity.index import Index
+from strongroom_server.core.identity.mfa.store import MfaStore
 from strongroom_server.core.identity.oidc.store import OidcStore
 from strongroom_server.core.identity.records import Entity, Group
 from strongroom_server.core.identity.values import template_values
@@ -44,6 +45,7 @@ class Identity:
         self.lock = asyncio.Lock()
         self.logins = KeyedLocks()
         self.oidc = OidcStore(storage, clock)
+        self.mfa = MfaStore(storage, clock)
 
     async def start(self) -> None:
         """Load everything."""

@@ -15,6 +15,7 @@ from strongroom_server.core.sys.leases import Leases
 from strongroom_server.core.sys.locked_users import LockedUsers
 from strongroom_server.core.sys.loggers import Loggers
 from strongroom_server.core.sys.metrics import Metrics
+from strongroom_server.core.sys.mfa import Mfa
 from strongroom_server.core.sys.monitor import Monitor
 from strongroom_server.core.sys.mounts import Mounts
 from strongroom_server.core.sys.namespaces import NamespaceArea
@@ -38,5 +39,5 @@ class Sys(Composed):
     AREAS = (
         Status, Sealing, Mounts, Policies, PasswordPolicyArea, Capabilities, Leases, Audit, Wrapping, Internal, Keys,
         Metrics, RotateRoot, GenerateRoot, ServerConfig, InFlight, Tools, Loggers, Plugins, Unlicensed, Counters,
-        Inspect, QuotaArea, LockedUsers, Explain, OpenApi, Monitor, Pprof, NamespaceArea,
+        Inspect, QuotaArea, LockedUsers, Explain, OpenApi, Monitor, Pprof, NamespaceArea, Mfa,
     )  # fmt: skip

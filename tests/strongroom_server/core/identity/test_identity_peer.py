@@ -185,6 +185,53 @@ PROVIDERS: list[Step] = [
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|auth_userpass_[0-9a-f]{8}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+FACTORS: list[Step] = [
+    ("LIST", "mfa/method", None),
+    ("LIST", "mfa/login-enforcement", None),
+    ("POST", "mfa/method/totp", {}),
+    ("POST", "mfa/method/totp", {"issuer": "i", "period": 0}),
+    ("POST", "mfa/method/totp", {"issuer": "i", "key_size": 0}),
+    ("POST", "mfa/method/totp", {"issuer": "i", "algorithm": "MD5"}),
+    ("POST", "mfa/method/totp", {"issuer": "i", "digits": 7}),
+    ("POST", "mfa/method/totp", {"issuer": "i", "skew": 2}),
+    ("POST", "mfa/method/totp", {"issuer": "i", "max_validation_attempts": -1}),
+    ("POST", "mfa/method/totp", {"issuer": "i", "method_name": "m"}),
+    ("GET", "mfa/method/totp/<method>", None),
+    ("GET", "mfa/method/<method>", None),
+    ("GET", "mfa/method/duo/<method>", None),
+    ("GET", "mfa/method/totp/nope", None),
+    ("POST", "mfa/method/totp/<method>", {"issuer": "j", "period": "60", "algorithm": "SHA512", "digits": 8}),
+    ("GET", "mfa/method/totp/<method>", None),
+    ("POST", "mfa/method/totp", {"issuer": "k", "method_name": "m", "foo": 1}),
+    ("LIST", "mfa/method/totp", None),
+    ("LIST", "mfa/method", None),
+    ("POST", "mfa/method/duo", {}),
+    ("POST", "mfa/method/duo", {"secret_key": "s", "integration_key": "i"}),
+    ("POST", "mfa/method/okta", {}),
+    ("POST", "mfa/method/pingid", {}),
+    ("POST", "mfa/login-enforcement/e", {}),
+    ("POST", "mfa/login-enforcement/e", {"mfa_method_ids": ["nope"]}),
+    ("POST", "mfa/login-enforcement/e", {"mfa_method_ids": ["<method>"]}),
+    ("POST", "mfa/login-enforcement/e", {"mfa_method_ids": ["<method>"], "auth_method_types": ["nope"]}),
+    ("POST", "mfa/login-enforcement/e", {"mfa_method_ids": ["<method>"], "auth_method_accessors": ["nope"]}),
+    ("POST", "mfa/login-enforcement/e", {"mfa_method_ids": ["<method>"], "identity_group_ids": ["nope"]}),
+    ("POST", "mfa/login-enforcement/e", {"mfa_method_ids": ["<method>"], "identity_entity_ids": ["nope"]}),
+    ("POST", "mfa/login-enforcement/e", {"mfa_method_ids": ["<method>"], "auth_method_types": ["userpass"], "foo": 1}),
+    ("GET", "mfa/login-enforcement/e", None),
+    ("LIST", "mfa/login-enforcement", None),
+    ("DELETE", "mfa/login-enforcement/e", None),
+    ("POST", "entity", {"name": "one"}),
+    ("POST", "mfa/method/totp/generate", {}),
+    ("POST", "mfa/method/totp/generate", {"method_id": "<method>"}),
+    ("POST", "mfa/method/totp/admin-generate", {"method_id": "<method>"}),
+    ("POST", "mfa/method/totp/admin-generate", {"method_id": "nope", "entity_id": "<one>"}),
+    ("POST", "mfa/method/totp/admin-generate", {"method_id": "<method>", "entity_id": "nope"}),
+    ("POST", "mfa/method/totp/admin-destroy", {"method_id": "<method>", "entity_id": "<one>"}),
+    ("POST", "mfa/method/totp/admin-destroy", {"method_id": "<method>"}),
+    ("DELETE", "mfa/method/totp/<method>", None),
+    ("GET", "mfa/method/totp/<method>", None),
+]  # fmt: skip
+
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 _SECRET = re.compile(r"\b(hvo_secret_)?[A-Za-z0-9]{32,}\b")
 _SHOWN = re.compile(r"_supported|issuer|error|_endpoint|_uri")  # of bodies without an envelope
@@ -211,6 +258,8 @@ class Walk:
         if errors is not None:
             bare = [re.sub(r"^1 error occurred:\s+\* (.*?)\s*$", r"\1", error, flags=re.DOTALL) for error in errors]
             return status, self._plain(bare)
+        if "method_id" in data:
+            self.names |= {"method": data["method_id"]}
         if "id" in data and len(data) < 4:  # what a write answers
             self.names |= {"id": data["id"], data.get("name", "id"): data["id"]}
         return status, self._plain(data or {k: v for k, v in body.items() if _SHOWN.search(k)})
@@ -253,6 +302,7 @@ async def _ask(live: Live, method: str, path: str, body: dict[str, Any] | None) 
         pytest.param(GROUPS, id="groups"),
         pytest.param(TOKENS, id="identity_tokens"),
         pytest.param(PROVIDERS, id="openid_providers"),
+        pytest.param(FACTORS, id="second_factors"),
     ],
 )
 async def test_step_by_step(live: Live, bao: Peer, steps: list[Step]) -> None:

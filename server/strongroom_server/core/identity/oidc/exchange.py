@@ -125,8 +125,9 @@ class Exchange(Area):
         added = await scope_claims(identity, grant.scopes, entity, now)
         access_token = self._access_token(grant, client, entity)
         claims = added | {
-            "iss": issuer_of(self.server.options.api_addr, grant.provider, provider), "sub": entity.id,
-            "aud": client.client_id, "iat": now, "exp": now + client.settings.id_token_ttl, "namespace": "root",
+            "iss": issuer_of(self.server, grant.provider, provider), "sub": entity.id,
+            "aud": client.client_id, "iat": now, "exp": now + client.settings.id_token_ttl,
+            "namespace": identity.namespace,
             "at_hash": half_hash(key.algorithm, access_token), "c_hash": half_hash(key.algorithm, code),
         }  # fmt: skip
         claims |= {"nonce": grant.nonce} if grant.nonce else {}
@@ -156,8 +157,9 @@ class Exchange(Area):
             raise Refused("invalid_request", f'scope parameter must contain the "{OPENID}" value')
         now, ttl = int(self.server.clock.now()), client.settings.access_token_ttl
         claims = {
-            "iss": issuer_of(self.server.options.api_addr, name, provider), "sub": client.client_id,
-            "aud": client.client_id, "iat": now, "exp": now + ttl, "namespace": "root", "jti": fresh_nonce(),
+            "iss": issuer_of(self.server, name, provider), "sub": client.client_id,
+            "aud": client.client_id, "iat": now, "exp": now + ttl, "jti": fresh_nonce(),
+            "namespace": self.server.identity.namespace,
         }  # fmt: skip
         return {"access_token": signed(key, claims), "expires_in": ttl, "token_type": "Bearer"}
 

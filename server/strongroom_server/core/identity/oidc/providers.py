@@ -8,7 +8,7 @@ from strongroom_common.fields import Given, public
 from strongroom_server.core.areas import Area
 from strongroom_server.core.identity.oidc import template
 from strongroom_server.core.identity.oidc.keyring import ALGORITHMS, DEFAULT
-from strongroom_server.core.identity.oidc.records import Provider, issuer_of, issuer_path, tidy
+from strongroom_server.core.identity.oidc.records import Provider, base_of, issuer_of, tidy
 from strongroom_server.core.identity.oidc.scopes import OPENID
 from strongroom_server.core.identity.oidc.tokens import ISSUER, ISSUER_IS_SET, WRONG_ISSUER
 from strongroom_server.lib.folders import keys
@@ -73,7 +73,7 @@ class Providers(Area):
         return provider
 
     def _facts(self, name: str, provider: Provider) -> dict[str, Any]:
-        return public(provider) | {"issuer": issuer_of(self.server.options.api_addr, name, provider)}
+        return public(provider) | {"issuer": issuer_of(self.server, name, provider)}
 
     @list_("oidc/provider")
     async def list_providers(self, body: Given[Filter]) -> dict[str, Any]:
@@ -93,12 +93,12 @@ class Providers(Area):
     async def discovery(self, name: Name) -> Response:
         """Tell clients where and how people log in (OpenID Connect Discovery 1.0, 3 and 4)."""
         provider = await self._provider(name)
-        issuer = issuer_of(self.server.options.api_addr, name, provider)
-        base = issuer.removesuffix(issuer_path(name))
+        issuer = issuer_of(self.server, name, provider)
+        base = base_of(self.server, provider.issuer)
         data = {
             "issuer": issuer,
             "jwks_uri": f"{issuer}/.well-known/keys",
-            "authorization_endpoint": f"{base}/ui/vault/identity/oidc/provider/{name}/authorize",
+            "authorization_endpoint": f"{base}/ui/vault/{self.server.path}identity/oidc/provider/{name}/authorize",
             "token_endpoint": f"{issuer}/token",
             "userinfo_endpoint": f"{issuer}/userinfo",
             "request_parameter_supported": False,

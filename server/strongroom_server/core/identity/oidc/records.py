@@ -5,12 +5,15 @@ identity provider").
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 from strongroom_common.fields import Names, Seconds
 from strongroom_common.secret import Secret
 from strongroom_server.core.identity.oidc.keyring import DEFAULT
 from strongroom_server.sdk.storage import Storage, load, remove, save
+
+if TYPE_CHECKING:
+    from strongroom_server.core.server import Server
 
 T = TypeVar("T")
 
@@ -120,14 +123,14 @@ class Records(Generic[T]):
         await self._storage.commit([remove(self._folder + name)])
 
 
-def issuer_path(name: str) -> str:
-    """Return where a provider is on its server."""
-    return f"/v1/identity/oidc/provider/{name}"
+def base_of(server: "Server", issuer: str) -> str:
+    """Return scheme, host and port that tokens name: those of ``issuer``, or the server's own."""
+    return (issuer or server.options.api_addr).rstrip("/")
 
 
-def issuer_of(api_addr: str, name: str, provider: Provider) -> str:
+def issuer_of(server: "Server", name: str, provider: Provider) -> str:
     """Return the issuer that a provider's tokens name."""
-    return (provider.issuer or api_addr).rstrip("/") + issuer_path(name)
+    return f"{base_of(server, provider.issuer)}/v1/{server.path}identity/oidc/provider/{name}"
 
 
 def tidy(names: Iterable[str]) -> Names:

@@ -9,6 +9,7 @@ from strongroom_common.secret import Secret
 from strongroom_server.core.areas import Area
 from strongroom_server.core.identity.oidc import template
 from strongroom_server.core.identity.oidc.keyring import ALGORITHMS, signed
+from strongroom_server.core.identity.oidc.records import base_of
 from strongroom_server.core.identity.oidc.store import Config
 from strongroom_server.core.identity.records import Entity
 from strongroom_server.sdk import codec
@@ -16,7 +17,6 @@ from strongroom_server.sdk.engine import read, write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Request, Response
 
-_PATH = "/v1/identity/oidc"
 ISSUER = re.compile(r"https?://[^/?#\s]+", re.ASCII)
 WRONG_ISSUER = (
     "invalid issuer, which must include only a scheme, host, and optional port (e.g. https://example.com:8200)"
@@ -74,7 +74,7 @@ class Tokens(Area):
 
     async def _issuer(self) -> str:
         config = await self.server.identity.oidc.config()
-        return (config.issuer or self.server.options.api_addr).rstrip("/") + _PATH
+        return f"{base_of(self.server, config.issuer)}/v1/{self.server.path}identity/oidc"
 
     @read("oidc/token/{name}")
     async def sign(self, name: Annotated[str, "Name of the role."], request: Request) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Tokens(Area):
         entity, now = self._caller(request), int(self.server.clock.now())
         claims = template.claims(role.template, self.server.identity.index, entity, now) | {
             "iss": await self._issuer(), "sub": entity.id, "aud": role.client_id, "iat": now, "exp": now + role.ttl,
-            "namespace": "root",
+            "namespace": self.server.identity.namespace,
         }  # fmt: skip
         return {"token": signed(key, claims), "client_id": role.client_id, "ttl": role.ttl}
 
