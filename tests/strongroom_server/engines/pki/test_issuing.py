@@ -143,10 +143,13 @@ async def test_formats() -> None:
 
 async def test_leases_and_what_is_not_stored() -> None:
     pki = await mounted()
+    [root] = await pki.keys("certs")
     await role(pki, generate_lease=True)
     answer = await pki("update", "issue/r", common_name="a.test", ttl="10m")
     assert answer.lease is not None
     assert (answer.lease.ttl, answer.lease.renewable) == (600, False)
+    assert (await pki.keys("certs")) == [root], "the certificate is stored with its lease, by the core"
+    await pki.store.commit(answer.lease.beside)
     from strongroom_server.sdk.request import Operation, Request
 
     await pki.engine.revoke(answer.lease, Request(Operation.REVOKE, ""))

@@ -2,7 +2,8 @@
 
 from base64 import b64decode
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -23,12 +24,35 @@ from strongroom_server.lib.x509 import PrivateKey, serial_text
 from strongroom_server.sdk.engine import revokes, write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Lease, Request, Response
+from strongroom_server.sdk.storage import Change
 
 LEASE = "pki"
 _NAME_IGNORED = 'the common_name field was provided but the role is set with "use_csr_common_name" set to true'
 _NAMES_IGNORED = 'the alt_names field was provided but the role is set with "use_csr_sans" set to true'
 _SLOW_RSA = 2048  # bits; signatures of longer keys are made off the event loop
 _BEHAVIORS: dict[str, Behavior] = {"err": "err", "truncate": "truncate", "permit": "permit"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A fresh certificate and what it was made for; with its key where that is fresh too."""
+
+    certificate: x509.Certificate
+    signer: Signer
+    role_name: str
+    role: Role
+    body: LeafInput
+    key: PrivateKey | None = None
+
+    @cached_property
+    def serial(self) -> str:
+        """Return the serial number as text."""
+        return serial_text(self.certificate.serial_number)
+
+    @cached_property
+    def end(self) -> float:
+        """Return when it ends."""
+        return self.certificate.not_valid_after_utc.timestamp()
 
 
 class IssuePaths(Mount):
@@ -95,8 +119,8 @@ class IssuePaths(Mount):
         key = await self.make_key(kind, bits, ahead=True)
         draft = leaves.draft(names, key.public_key(), span, role, signer)
         certificate = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
-        await self._keep(name, role, signer, certificate, body)
-        return self._answer(certificate, signer, role, body, key, [*warnings, *span.warnings])
+        made = Made(certificate, signer, name, role, body, key)
+        return await self._kept(made, [*warnings, *span.warnings])
 
     async def _sign(self, name: str, role: Role, issuer_ref: str, body: SignInput, request: Request) -> Response:
         answers.check_format(body.format)
@@ -107,9 +131,8 @@ class IssuePaths(Mount):
         span = leaves.span_of(body, role, self.frame(signer))
         draft = leaves.draft(names, key, span, role, signer)
         certificate = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
-        await self._keep(name, role, signer, certificate, body)
         warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
-        return self._answer(certificate, signer, role, body, None, warnings)
+        return await self._kept(Made(certificate, signer, name, role, body), warnings)
 
     async def _sign_verbatim(self, name: str, issuer_ref: str, body: VerbatimInput) -> Response:
         answers.check_format(body.format)
@@ -120,9 +143,8 @@ class IssuePaths(Mount):
         span = leaves.span_of(body, role, self.frame(signer))
         draft = leaves.verbatim_draft(csr, key, span, body, signer)
         certificate = await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))
-        await self._keep(name, role, signer, certificate, body)
         warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
-        return self._answer(certificate, signer, role, body, None, warnings)
+        return await self._kept(Made(certificate, signer, name, role, body), warnings)
 
     async def allowed(self, role: Role, request: Request) -> Allowed:
         """Return the role's domains and URIs for the caller."""
@@ -152,35 +174,39 @@ class IssuePaths(Mount):
             return certificate
         return signer.sign(draft, signing)
 
-    async def _keep(self, name: str, role: Role, signer: Signer, certificate: x509.Certificate,
-                    body: LeafInput) -> None:  # fmt: skip
-        """Store the certificate before anybody has it."""
-        changes = []
-        if body.cert_metadata:
-            if role.no_store_metadata:
-                raise InvalidRequest("cert_metadata was given, but the role is set with no_store_metadata")
-            _check_base64(body.cert_metadata)
-            metadata = Metadata(body.cert_metadata, certificate.not_valid_after_utc.timestamp(), signer.issuer.id, name)
-            changes.append(self.certs.with_metadata(serial_text(certificate.serial_number), metadata))
-        if not role.no_store:
-            await self.certs.add(certificate, *changes)
+    async def _kept(self, made: Made, warnings: list[str]) -> Response:
+        """Store a certificate before anybody has it, in one step with its lease where it has one."""
+        changes = self._changes(made)
+        lease = None
+        if made.role.generate_lease:
+            ttl = ceil(made.end - self.now)
+            lease = Lease(LEASE, {"serial_number": made.serial}, ttl, ttl, renewable=False, beside=changes)
         elif changes:
             await self.storage.commit(changes)
+        return Response(_shown(made), lease=lease, warnings=warnings)
 
-    def _answer(self, certificate: x509.Certificate, signer: Signer, role: Role, body: LeafInput,
-                key: PrivateKey | None, warnings: list[str]) -> Response:  # fmt: skip
-        data: dict[str, Any] = answers.certificate_facts(certificate, signer.issuer, body.format)
-        data["not_before"] = int(certificate.not_valid_before_utc.timestamp())
-        data |= answers.chain_facts(signer.chain, body.format, without_roots=body.remove_roots_from_chain)
-        if key is not None:
-            data |= answers.key_facts(key, body.format, body.private_key_format)
-        if body.format == "pem_bundle":
-            answers.bundled(data, signer.chain, key)
-        lease = None
-        if role.generate_lease:
-            ttl = ceil(certificate.not_valid_after_utc.timestamp() - self.now)
-            lease = Lease(LEASE, {"serial_number": data["serial_number"]}, ttl, ttl, renewable=False)
-        return Response(data, lease=lease, warnings=warnings)
+    def _changes(self, made: Made) -> list[Change]:
+        """Return what is stored of a certificate; raises InvalidRequest for metadata that cannot be."""
+        changes = [] if made.role.no_store else [self.certs.stored(made.certificate)]
+        if text := made.body.cert_metadata:
+            if made.role.no_store_metadata:
+                raise InvalidRequest("cert_metadata was given, but the role is set with no_store_metadata")
+            _check_base64(text)
+            metadata = Metadata(text, made.end, made.signer.issuer.id, made.role_name)
+            changes.append(self.certs.with_metadata(made.serial, metadata))
+        return changes
+
+
+def _shown(made: Made) -> dict[str, Any]:
+    certificate, signer, body = made.certificate, made.signer, made.body
+    data = answers.certificate_facts(certificate, signer.issuer, body.format)
+    data["not_before"] = int(certificate.not_valid_before_utc.timestamp())
+    data |= answers.chain_facts(signer.chain, body.format, without_roots=body.remove_roots_from_chain)
+    if made.key is not None:
+        data |= answers.key_facts(made.key, body.format, body.private_key_format)
+    if body.format == "pem_bundle":
+        answers.bundled(data, signer.chain, made.key)
+    return data
 
 
 def verbatim_role(role: Role | None) -> Role:
