@@ -45,7 +45,8 @@ def describe(error: ClientError) -> str:
         return f'{error.method.capitalize()} "{error.url}": {error.reason}'
     if not isinstance(error, ApiError):
         return str(error)
-    head = f"Error making API request.\n\nURL: {error.method} {error.url}\nCode: {error.status}. "
+    where = f"Namespace: {error.namespace.strip('/')}/\n" if error.namespace else ""
+    head = f"Error making API request.\n\n{where}URL: {error.method} {error.url}\nCode: {error.status}. "
     if error.raw is not None:
         return f"{head}Raw Message:\n\n{error.raw}"
     text = f"{head}Errors:\n\n" + "\n".join(f"* {message}" for message in error.errors)

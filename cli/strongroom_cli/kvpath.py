@@ -37,6 +37,13 @@ def resolve(session: Session, key: str) -> KvPath:
     if response is None:
         return KvPath("", f"{mount}/{key}" if mount else key, v2=False)
     found = response.data or {}
-    path = found.get("path") or (f"{mount}/" if mount else "")
+    path = _relative(found.get("path") or (f"{mount}/" if mount else ""), asked)
     name = key if mount else key.removeprefix(path.rstrip("/")).lstrip("/")
     return KvPath(path, name, v2=str((found.get("options") or {}).get("version")) == "2")
+
+
+def _relative(mount: str, asked: str) -> str:
+    """Return a mount's path as ``asked`` has it: OpenBao names one in a namespace below from the root."""
+    parts = mount.split("/")
+    tails = ("/".join(parts[skipped:]) for skipped in range(len(parts) - 1))
+    return next((tail for tail in tails if f"{asked}/".startswith(tail)), mount)

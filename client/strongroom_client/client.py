@@ -95,7 +95,8 @@ class Client:
         answer = self._transport.send(request)
         if answer.status in _REDIRECTS and answer.location and self.settings.follow:
             answer = self._redirected(request, answer.location)
-        return handle(answer.status, answer.body, method=request.method, url=self.url(request))
+        namespace = request.headers.get("X-Vault-Namespace", "")
+        return handle(answer.status, answer.body, method=request.method, url=self.url(request), namespace=namespace)
 
     def _redirected(self, request: Prepared, location: str) -> Answer:
         """Follow one redirect: a standby node names the active one (307), never a second hop."""

@@ -29,8 +29,9 @@ class ApiError(ClientError):
     """The server answered with an error.
 
     ``status`` is the HTTP status, ``errors`` the list from the body (empty where it had none), ``raw`` the body's
-    text where it was no JSON document, else None, ``method`` and ``url`` the request, ``response`` the parsed body of
-    a 404 that carries data or warnings nevertheless (KV v2 answers so for a deleted version).
+    text where it was no JSON document, else None, ``method`` and ``url`` the request, ``namespace`` what its header
+    named ("": none), ``response`` the parsed body of a 404 that carries data or warnings nevertheless (KV v2 answers so
+    for a deleted version).
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ApiError(ClientError):
         what = "; ".join(errors) or (raw or "").strip() or "no reason given"
         super().__init__(f"{method} {url}: {status}: {what}".lstrip(" :"))
         self.status, self.errors, self.raw, self.method, self.url = status, errors, raw, method, url
+        self.namespace = ""
         self.response: Any = None
         self.hint = self._advice()
 

@@ -94,7 +94,7 @@ def request_headers(token: str = "", namespace: str = "", wrap_ttl: str = "") ->
     return {name: value for name, value in named.items() if value}
 
 
-def handle(status: int, body: bytes, *, method: str = "", url: str = "") -> Response:
+def handle(status: int, body: bytes, *, method: str = "", url: str = "", namespace: str = "") -> Response:
     """Return what a finished exchange means.
 
     Raises the ``ApiError`` of its status; ``NotFound.response`` holds what a 404 carries besides errors.
@@ -105,6 +105,7 @@ def handle(status: int, body: bytes, *, method: str = "", url: str = "") -> Resp
     errors = [str(error) for error in document.get("errors") or ()] if isinstance(document, dict) else []
     raw = None if isinstance(document, dict) else body.decode("utf-8", "replace")
     error = error_class(status, errors)(status, errors, raw=raw, method=method, url=url)
+    error.namespace = namespace
     if (
         isinstance(error, NotFound)
         and isinstance(document, dict)

@@ -464,12 +464,25 @@ unwrap nosuch
 unwrap
 namespace list
 namespace create {m}
+namespace create -field=path {m}
 namespace list
 namespace lookup {m}
+namespace lookup
 namespace list -format=json
-namespace patch -custom-metadata=a=b {m}
+namespace patch {m}
+namespace patch -custom-metadata=a=b -remove-custom-metadata=c {m}
+namespace patch -custom-metadata=a=b no{m}
 namespace lookup no{m}
+namespace scan -ns={m}
+secrets list -ns={m}
+secrets list -ns=no{m}
+token lookup -ns={m}
+namespace unlock -unlock-key=x {m}
+namespace unlock {m}
+namespace lock
+namespace unlock no{m}
 namespace delete {m}
+namespace delete no{m}
 kv nosuch
 kv metadata
 operator raft

@@ -229,7 +229,7 @@ def _response_data(redaction: Redaction, event: Event, response: Response) -> An
             "http_content_type": raw.content_type, "http_raw_body": body, "http_status_code": raw.status,
         })  # fmt: skip
     data = response.data
-    if data and redaction.elide_list_responses and event.request.operation is Operation.LIST:
+    if data and redaction.elide_list_responses and event.request.operation in (Operation.LIST, Operation.SCAN):
         data = {name: _count(value) if name in ("keys", "key_info") else value for name, value in data.items()}
     return redaction.data(data, event.target.clear_response)
 

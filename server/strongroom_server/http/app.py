@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
 _OPERATIONS: Mapping[str, Operation] = {
-    "GET": Operation.READ, "HEAD": Operation.READ, "LIST": Operation.LIST, "POST": Operation.UPDATE,
-    "PUT": Operation.UPDATE, "DELETE": Operation.DELETE, "PATCH": Operation.PATCH,
+    "GET": Operation.READ, "HEAD": Operation.READ, "LIST": Operation.LIST, "SCAN": Operation.SCAN,
+    "POST": Operation.UPDATE, "PUT": Operation.UPDATE, "DELETE": Operation.DELETE, "PATCH": Operation.PATCH,
 }  # fmt: skip
+_LISTING = (Operation.LIST, Operation.SCAN)
+_TRUE = frozenset({"true", "1", "t", "True", "TRUE"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MERGE_PATCH = "application/merge-patch+json"
 _OPAQUE = frozenset({"application/ocsp-request"})  # bodies that are the engine's to read
@@ -190,12 +192,8 @@ class App:
         elif parameters:
             data = dict(parameters)
         if operation is Operation.READ and parameters:
-            if parameters.get("help"):
-                operation = Operation.HELP
-            elif parameters.get("list") in {"true", "1", "t", "True", "TRUE"}:
-                operation = Operation.LIST
-                data.pop("list")
-        if operation is Operation.LIST and not path.endswith("/"):
+            operation = _meant(data)
+        if operation in _LISTING and not path.endswith("/"):
             path += "/"
         token = _printable(headers.get("X-Vault-Token", "").strip() or _bearer(headers))
         if self.listener.require_request_header and headers.get("X-Vault-Request") != "true":
@@ -262,6 +260,17 @@ def fresh_id() -> str:
     """Return a random request id in a UUID's form."""
     raw = os.urandom(16).hex()
     return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
+
+
+def _meant(parameters: dict[str, Any]) -> Operation:
+    """Return what a GET with these parameters asks for, and take the one that says so out."""
+    if parameters.get("help"):
+        return Operation.HELP
+    for operation in _LISTING:
+        if parameters.get(operation.value) in _TRUE:
+            del parameters[operation.value]
+            return operation
+    return Operation.READ
 
 
 def _target(message: Message) -> tuple[str, str]:

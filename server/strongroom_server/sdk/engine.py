@@ -147,6 +147,11 @@ def list_(template: str, **flags: Any) -> Callable[[Handler], Handler]:
     return _on(Operation.LIST, template=template, **flags)
 
 
+def scan(template: str, **flags: Any) -> Callable[[Handler], Handler]:
+    """Declare a SCAN (or GET with ``scan=true``): a list of all that is below."""
+    return _on(Operation.SCAN, template=template, **flags)
+
+
 def write(template: str, **flags: Any) -> Callable[[Handler], Handler]:
     """Declare a POST or PUT, creating or updating."""
     return _on(Operation.CREATE, Operation.UPDATE, template=template, **flags)

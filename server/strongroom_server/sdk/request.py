@@ -13,6 +13,7 @@ class Operation(StrEnum):
 
     READ = "read"
     LIST = "list"
+    SCAN = "scan"
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"

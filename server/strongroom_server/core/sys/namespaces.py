@@ -9,7 +9,7 @@ from strongroom_server.core.namespace_entry import NamespaceEntry, check_name, h
 from strongroom_server.core.sys.area import Area
 from strongroom_server.core.tokens import random_text
 from strongroom_server.lib.merge_patch import merge_patch
-from strongroom_server.sdk.engine import delete, list_, patch, read, write
+from strongroom_server.sdk.engine import delete, list_, patch, read, scan, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
 from strongroom_server.sdk.request import Request, Response
 
@@ -45,6 +45,15 @@ class NamespaceArea(Area):
         if not rows:
             raise NotFound
         return {"key_info": rows, "keys": list(rows)}
+
+    @scan("namespaces")
+    async def scan_below(self) -> dict[str, Any]:
+        """List all namespaces below this one."""
+        here = self.server.path
+        found = sorted((cast("Namespace", below) for below in self.server.tree() if below is not self.server),
+                       key=lambda below: below.path)  # fmt: skip
+        rows = {below.path.removeprefix(here): below.entry.facts() for below in found}
+        return {"key_info": rows, "keys": list(rows)} if rows else {}
 
     @read("namespaces/{name:rest}")
     async def read_namespace(self, name: Name) -> dict[str, Any]:
