@@ -326,7 +326,8 @@ async def _call_login(exchange: Exchange, mount: Mount, engine: Engine, route: R
 def register(exchange: Exchange) -> Awaitable[None] | None:
     """Give a login its token and a secret its lease."""
     response = exchange.response
-    if response.auth is not None and not response.auth.client_token:
+    # A login's token is yet to be made. A renewal by accessor has one already, whose text stays untold.
+    if response.auth is not None and not response.auth.client_token and not response.auth.accessor:
         return registration.register_login(exchange, response.auth)
     lease = response.lease
     if lease is not None and lease.kind and not lease.id:  # neither a mere duration (KV) nor one that was renewed

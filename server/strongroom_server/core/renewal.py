@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
 
+GRANTED = "granted"
+"""Where a token keeps the seconds that its last renewal granted, which the next one grants again if not told else."""
+
+
 class Renewal:
     """Renews tokens and leases."""
 
@@ -39,7 +43,7 @@ class Renewal:
         general = mount_limits(server, mount)
         limits = Limits(
             general.default, general.maximum, ttl=auth.ttl, max_ttl=auth.max_ttl,
-            explicit_max=token.explicit_max_ttl, period=auth.period,
+            explicit_max=auth.explicit_max_ttl, period=auth.period,
         )  # fmt: skip
         auth.ttl, warnings = grant(limits, asked=increment, now=now, issued=token.created)
         if auth.ttl <= 0:
@@ -47,7 +51,8 @@ class Renewal:
         await refresh(server.identity, auth, mount)
         auth.identity_policies = tuple(sorted(server.identity.policies(auth.entity_id)))
         renewed = replace(
-            token, expires=now + auth.ttl, renewed=now, period=auth.period, internal=auth.internal,
+            token, expires=now + auth.ttl, renewed=now, period=token.period if token.role else auth.period,
+            internal=auth.internal | {GRANTED: auth.ttl},
             group_aliases=tuple(alias.name for alias in auth.group_aliases),
         )  # fmt: skip
         lease = await server.leases.find(token.lease_id)

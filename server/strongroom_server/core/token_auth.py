@@ -3,15 +3,20 @@
 It stands in the core, not among the other methods, since it is the door to the token store itself.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from strongroom_common.fields import Alias, Cidrs, Given, Names, Pairs, Seconds
+from strongroom_common.fields import Given, Names, Pairs, Seconds
 from strongroom_common.secret import Secret
+from strongroom_server.core import token_roles
+from strongroom_server.core.builtin_policies import RESPONSE_WRAPPING
 from strongroom_server.core.holder import Holder
 from strongroom_server.core.identity.logins import attach
 from strongroom_server.core.registration import create_token, mount_limits, normal_policies
+from strongroom_server.core.renewal import GRANTED
+from strongroom_server.core.token_roles import Role, lesser
 from strongroom_server.core.tokens import BATCH, SERVICE, Token
 from strongroom_server.core.ttl import Limits, grant
 from strongroom_server.sdk.engine import Engine, delete, list_, read, write
@@ -24,13 +29,14 @@ if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
 Name = Annotated[str, "Name of the role."]
+_ODD = re.compile(r"[^a-zA-Z0-9-]")
 
 
 @dataclass(frozen=True)
 class Create:
     """What a new token shall be."""
 
-    id: Annotated[Secret[str], "The token's own text; root only, and not with a dot in it."] = Secret("")
+    id: Annotated[Secret[str], "The token's own text, without a dot; needs root or sudo."] = Secret("")
     policies: Annotated[Names, "Policies; the parent's where left out."] = Names(())
     meta: Annotated[Pairs, "Metadata shown in lookups and audit entries."] = field(default_factory=lambda: Pairs({}))
     no_parent: Annotated[bool, "Make an orphan; needs root or sudo."] = False
@@ -40,32 +46,10 @@ class Create:
     ttl: Annotated[Seconds, "Lifetime."] = Seconds(0)
     type: Annotated[str, '"service" or "batch".'] = ""
     explicit_max_ttl: Annotated[Seconds, "End that no renewal moves."] = Seconds(0)
-    display_name: Annotated[str, "Name in lookups and audit entries."] = "token"
+    display_name: Annotated[str, "Name in lookups and audit entries."] = ""
     num_uses: Annotated[int, "How often it may be used; 0 is without limit."] = 0
     period: Annotated[Seconds, "Every renewal grants this long; needs root or sudo."] = Seconds(0)
     entity_alias: Annotated[str, "Entity alias to attach, allowed by the role."] = ""
-
-
-@dataclass(frozen=True)
-class Role:
-    """What tokens made through a role are."""
-
-    allowed_policies: Annotated[Names, "Policies that may be asked for."] = Names(())
-    disallowed_policies: Annotated[Names, "Policies that may not."] = Names(())
-    allowed_policies_glob: Annotated[Names, "As allowed_policies, with globs."] = Names(())
-    disallowed_policies_glob: Annotated[Names, "As disallowed_policies, with globs."] = Names(())
-    orphan: Annotated[bool, "Make orphans."] = False
-    renewable: Annotated[bool, "Whether the tokens can be renewed."] = True
-    path_suffix: Annotated[str, "Put into the tokens' path, for revocation by prefix."] = ""
-    allowed_entity_aliases: Annotated[Names, "Entity aliases that may be attached."] = Names(())
-    token_period: Annotated[Seconds, "Every renewal grants this long.", Alias("period")] = Seconds(0)
-    token_explicit_max_ttl: Annotated[Seconds, "End that no renewal moves.", Alias("explicit_max_ttl")] = Seconds(0)
-    token_bound_cidrs: Annotated[Cidrs, "Networks the tokens may be used from.", Alias("bound_cidrs")] = Cidrs(())
-    token_no_default_policy: Annotated[bool, "Leave the default policy out."] = False
-    token_num_uses: Annotated[int, "How often the tokens may be used."] = 0
-    token_type: Annotated[Literal["default-service", "default-batch", "service", "batch"], "Type of the tokens."] = (
-        "default-service"  # noqa: S105 - a kind, not a password
-    )
 
 
 @dataclass(frozen=True)
@@ -107,19 +91,19 @@ class TokenAuth(Engine):
         """Create a token below the caller's."""
         return await self._create(body, request)
 
-    @write("create-orphan", sudo=True)
+    @write("create-orphan")
     async def create_orphan(self, body: Given[Create], request: Request) -> Response:
         """Create a token without a parent."""
         given = Given(replace(body.value, no_parent=True), body.sent, body.ignored)
         return await self._create(given, request, may_orphan=True)
 
-    @write("create/{role:segment}")
+    @write("create/{role}")
     async def create_by_role(self, role: Name, body: Given[Create], request: Request) -> Response:
         """Create a token as a role says."""
-        found = await load(self.storage, f"roles/{role.lower()}", Role)
+        found = await self._role(role)
         if found is None:
             raise InvalidRequest(f"unknown role {role}")
-        return await self._create(body, request, role=found, role_name=role.lower())
+        return await self._create(body, request, role=found, role_name=role)
 
     async def _create(self, body: Given[Create], request: Request, *, role: Role | None = None, role_name: str = "",
                       may_orphan: bool = False) -> Response:  # fmt: skip
@@ -131,10 +115,10 @@ class TokenAuth(Engine):
         if parent.type == BATCH:
             raise InvalidRequest("batch tokens cannot create more tokens")
         powerful = await holder.is_sudo(f"auth/token/{request.path}")
-        self._check_privileges(asked, parent, role, powerful=powerful, may_orphan=may_orphan)
-        if asked.id and self.server.path:
-            raise InvalidRequest("token IDs can only be manually specified in the root namespace")
-        kind = self._kind(asked, role)
+        self._check_privileges(asked, powerful=powerful, orphan=may_orphan or role is not None)
+        if asked.id:
+            await self._check_free(asked.id.reveal())
+        kind = token_roles.kind(role, asked.type)
         orphan, foreign = role.orphan if role else asked.no_parent, holder.home is not self.server
         auth = Auth(
             policies=self._policies(body, holder, role, powerful=powerful),
@@ -148,12 +132,9 @@ class TokenAuth(Engine):
             entity_id="" if orphan or foreign else parent.entity_id,
         )
         if role is not None:
-            _apply_role(auth, role)
-        if kind == BATCH and (auth.num_uses or auth.period or auth.explicit_max_ttl):
-            raise InvalidRequest("batch tokens have no number of uses, period or explicit max TTL")
-        missing = await self.server.policies.missing(auth.policies)
-        warnings = [f'Policy "{name}" does not exist' for name in missing]
-        warnings += self._grant(auth, asked.ttl or asked.lease, parent)
+            _apply_role(auth, role, role_name)
+        warnings = self._grant(auth, asked.ttl or asked.lease, parent, role or Role(), batch=kind == BATCH)
+        warnings += [f'Policy "{name}" does not exist' for name in await self.server.policies.missing(auth.policies)]
         if asked.entity_alias:
             await self._attach_entity(auth, asked.entity_alias, role)
         path = "auth/token/" + request.path.rstrip("/") + (f"/{role.path_suffix}" if role and role.path_suffix else "")
@@ -163,55 +144,51 @@ class TokenAuth(Engine):
         )  # fmt: skip
         return Response(auth=auth, warnings=warnings)
 
-    def _check_privileges(self, asked: Create, parent: Token, role: Role | None, *, powerful: bool,
-                          may_orphan: bool) -> None:  # fmt: skip
+    def _check_privileges(self, asked: Create, *, powerful: bool, orphan: bool) -> None:
         if asked.type not in {"", SERVICE, BATCH}:
-            raise InvalidRequest('invalid "type": expected "service" or "batch"')
+            raise InvalidRequest("invalid 'token_type' value")
         if asked.num_uses < 0:
             raise InvalidRequest("number of uses cannot be negative")
-        if asked.id:
-            if not parent.root:
-                raise PermissionDenied("root or sudo privileges required to specify token id")
-            if asked.id.reveal().startswith(("hvs.", "hvb.", "s.", "b.")) or "." in asked.id.reveal():
-                raise InvalidRequest("custom token ID cannot have a dot in it or begin as the server's own do")
-        if asked.no_parent and role is None and not powerful and not may_orphan:
-            raise PermissionDenied("root or sudo privileges required to create orphan token")
-        if asked.period and role is None and not powerful:
-            raise PermissionDenied("root or sudo privileges required to create periodic token")
+        special = {
+            "specify token id": bool(asked.id),
+            "create orphan token": asked.no_parent and not orphan,
+            "create periodic token": bool(asked.period),
+        }
+        for what, wanted in special.items():
+            if wanted and not powerful:
+                raise InvalidRequest(f"root or sudo privileges required to {what}")
 
-    @staticmethod
-    def _kind(asked: Create, role: Role | None) -> str:
-        if role is not None and role.token_type in {SERVICE, BATCH}:
-            return role.token_type
-        if asked.type:
-            return asked.type
-        return BATCH if role is not None and role.token_type == "default-batch" else SERVICE  # noqa: S105
+    async def _check_free(self, text: str) -> None:
+        _check_id(text)
+        if self.server.path:
+            raise InvalidRequest("token IDs can only be manually specified in the root namespace")
+        if await self.server.tokens.by_hash(self.server.tokens.hash(text)) is not None:
+            raise InvalidRequest("cannot create a token with a duplicate ID")
 
     def _policies(self, body: Given[Create], holder: Holder, role: Role | None, *, powerful: bool) -> tuple[str, ...]:
         """Return the policies of a child: a subset of its parent's, unless root, sudo or the role says otherwise."""
         asked, parent = body.value, holder.token
-        wanted = tuple(asked.policies)
+        wanted, default = tuple(asked.policies), not asked.no_default_policy
         if holder.home is not self.server:
             # Security 2: policies are those of this namespace. A parent from above has none here, so it passes none on.
             if "root" in normal_policies(wanted, default=False):
                 raise InvalidRequest("root tokens may not be created from a parent namespace")
             parent = replace(parent, policies=("default",))
         if role is not None:
-            return _role_policies(wanted, parent, role, default=not asked.no_default_policy)
-        if not wanted:
+            default = default and not role.token_no_default_policy
+        if role is not None and role.rules_policies:
+            found = token_roles.policies(role, wanted, parent.policies, default=default)
+        elif wanted:
+            found = _childs(wanted, parent, powerful=powerful, default=default)
+        else:
             inherited = tuple(name for name in parent.policies if name != "default")
-            default = not asked.no_default_policy and (parent.root or "default" in parent.policies)
-            return normal_policies(inherited, default=default)
-        tidy = normal_policies(wanted, default=not asked.no_default_policy)
-        if "root" in tidy and not parent.root:
+            found = normal_policies(inherited, default=default and (parent.root or "default" in parent.policies))
+        # Security 3: what is root begets root, and nothing else does, be it sudo or a role.
+        if "root" in found and not parent.root:
             raise InvalidRequest("root tokens may not be created without parent token being root")
-        if not powerful:
-            missing = set(tidy) - set(parent.policies) - ({"default"} - {n.strip().lower() for n in wanted})
-            if missing:
-                raise InvalidRequest("child policies must be subset of parent")
-            if "default" not in parent.policies and "default" not in {n.strip().lower() for n in wanted}:
-                tidy = tuple(name for name in tidy if name != "default")
-        return tidy
+        if RESPONSE_WRAPPING in found:
+            raise InvalidRequest(f'cannot assign policy "{RESPONSE_WRAPPING}"')
+        return found
 
     async def _attach_entity(self, auth: Auth, name: str, role: Role | None) -> None:
         """Give the token the entity behind a name at this mount, if the role allows that name."""
@@ -223,19 +200,21 @@ class TokenAuth(Engine):
         auth.alias = EntityAlias(name)
         await attach(self.server.identity, auth, mount)
 
-    def _grant(self, auth: Auth, wish: int, parent: Token) -> list[str]:
+    def _grant(self, auth: Auth, wish: int, parent: Token, role: Role, *, batch: bool) -> list[str]:
         now = self.server.clock.now()
-        if "root" in auth.policies and not wish and not auth.period and not auth.explicit_max_ttl:
+        period, warnings = lesser("Period", auth.period, role.token_period)
+        explicit_max, more = lesser("Explicit max TTL", auth.explicit_max_ttl, role.token_explicit_max_ttl)
+        if batch:
+            _check_batch(auth, period, explicit_max)
+        if "root" in auth.policies and not wish and not period and not explicit_max:
             if parent.expires:
                 raise InvalidRequest("expiring root tokens cannot create non-expiring root tokens")
             auth.ttl, auth.renewable = 0, False
             return []
         limits = mount_limits(self.server, self.server.mounts.at("auth/token/"))
-        if auth.period > limits.maximum:
-            raise InvalidRequest(f"period of {auth.period} seconds exceeds the max TTL of {limits.maximum} seconds")
-        limits = Limits(limits.default, limits.maximum, explicit_max=auth.explicit_max_ttl, period=auth.period)
-        auth.ttl, warnings = grant(limits, asked=wish, now=now, issued=now)
-        return warnings
+        limits = Limits(limits.default, limits.maximum, explicit_max=explicit_max, period=period)
+        auth.ttl, capped = grant(limits, asked=wish, now=now, issued=now)
+        return [*warnings, *more, *capped]
 
     # -- look up ----------------------------------------------------------------------------------------------------
 
@@ -294,7 +273,9 @@ class TokenAuth(Engine):
     @write("renew")
     async def renew_token(self, body: Given[Renew], request: Request) -> Response:
         """Renew a token."""
-        text = body.value.token.reveal() or request.token
+        text = body.value.token.reveal()
+        if not text:
+            raise InvalidRequest("missing token ID")
         holder = await self._named(text, request)
         if holder is None:
             raise InvalidRequest("token not found")
@@ -312,8 +293,16 @@ class TokenAuth(Engine):
         return Response(auth=auth, warnings=warnings)
 
     async def renew_login(self, auth: Auth, request: Request) -> Auth:
-        """Let a token made here go on; a role's present settings apply."""
+        """Let a token made here go on as long as it last did; a role's present settings apply."""
         del request
+        auth.ttl = auth.internal.get(GRANTED, auth.ttl)
+        name = auth.internal.get("role")
+        if name:
+            role = await self._role(name)
+            if role is None:
+                raise InvalidRequest(f'original token role "{name}" could not be found, not renewing')
+            auth.period, _ = lesser("", auth.period, role.token_period)
+            auth.explicit_max_ttl, _ = lesser("", auth.explicit_max_ttl, role.token_explicit_max_ttl)
         return auth
 
     # -- revoke -----------------------------------------------------------------------------------------------------
@@ -375,39 +364,34 @@ class TokenAuth(Engine):
             raise NotFound
         return {"keys": names}
 
-    @read("roles/{name:segment}")
+    @read("roles/{name}")
     async def read_role(self, name: Name) -> dict[str, Any]:
         """Read a role."""
-        role = await load(self.storage, f"roles/{name.lower()}", Role)
+        role = await self._role(name)
         if role is None:
             raise NotFound
-        shown = {field: getattr(role, field) for field in Role.__dataclass_fields__}
-        return {
-            **shown,
-            "name": name.lower(),
-            "explicit_max_ttl": 0,
-            "period": 0,
-            "allowed_entity_aliases": sorted({name.lower() for name in role.allowed_entity_aliases}) or None,
-        }
+        return token_roles.facts(name, role)
 
     async def role_exists(self, name: str) -> bool:
         """Tell whether a role is there."""
-        return await self.storage.get(f"roles/{name.lower()}") is not None
+        return await self._role(name) is not None
 
-    @write("roles/{name:segment}", exists="role_exists")
-    async def write_role(self, name: Name, role: Given[Role]) -> None:
+    @write("roles/{name}", exists="role_exists")
+    async def write_role(self, name: Name, role: Given[Role], request: Request) -> Response:
         """Create or update a role."""
-        value = role.over(await load(self.storage, f"roles/{name.lower()}", Role))
-        if value.token_type == BATCH and value.renewable and "renewable" in role.sent:
-            raise InvalidRequest("'token_type' cannot be 'batch' when role is set to generate renewable tokens")
-        await save(self.storage, f"roles/{name.lower()}", value)
+        changed, warnings = token_roles.changed(role, await self._role(name), request.data)
+        await save(self.storage, f"roles/{name}", changed)
+        return Response(warnings=warnings)
 
-    @delete("roles/{name:segment}")
+    @delete("roles/{name}")
     async def delete_role(self, name: Name) -> None:
-        """Delete a role."""
-        await self.storage.commit([remove(f"roles/{name.lower()}")])
+        """Delete a role; its tokens live on until they end, and are not renewed."""
+        await self.storage.commit([remove(f"roles/{name}")])
 
     # -- shared -----------------------------------------------------------------------------------------------------
+
+    async def _role(self, name: str) -> Role | None:
+        return await load(self.storage, f"roles/{name}", Role)
 
     async def _caller(self, request: Request) -> Holder:
         holder = await self.server.holder(request.token)
@@ -435,33 +419,39 @@ def _refuse_batch(token: Token) -> None:
         raise InvalidRequest("batch tokens cannot be revoked")
 
 
-def _display_name(name: str) -> str:
-    tidy = "".join(c if c.isalnum() or c == "-" else "-" for c in name)
-    return tidy if tidy == "token" else f"token-{tidy}"
+def _childs(wanted: tuple[str, ...], parent: Token, *, powerful: bool, default: bool) -> tuple[str, ...]:
+    """Return the policies that are asked for; without root or sudo they must be the parent's."""
+    named = normal_policies(wanted, default=False)
+    if powerful:
+        return normal_policies(wanted, default=default)
+    if not set(named) <= set(parent.policies):
+        raise InvalidRequest("child policies must be subset of parent")
+    return normal_policies(wanted, default=default and "default" in parent.policies)
 
 
-def _apply_role(auth: Auth, role: Role) -> None:
-    auth.period = role.token_period or auth.period
-    limits = [limit for limit in (auth.explicit_max_ttl, role.token_explicit_max_ttl) if limit]
-    auth.explicit_max_ttl = min(limits, default=0)
-    auth.num_uses = role.token_num_uses or auth.num_uses
+def _apply_role(auth: Auth, role: Role, name: str) -> None:
+    auth.num_uses, _ = lesser("", auth.num_uses, role.token_num_uses)
     auth.bound_cidrs = role.token_bound_cidrs
     auth.renewable = auth.renewable and role.renewable
+    auth.internal = {"role": name}
 
 
-def _role_policies(wanted: tuple[str, ...], parent: Token, role: Role, *, default: bool) -> tuple[str, ...]:
-    default = default and not role.token_no_default_policy
-    allowed, globs = set(role.allowed_policies), role.allowed_policies_glob
-    if not wanted:
-        wanted = tuple(role.allowed_policies) or (() if globs else parent.policies)
-    tidy = normal_policies(wanted, default=default and "default" not in role.disallowed_policies)
-    for name in tidy:
-        if (allowed or globs) and name not in allowed and not any(fnmatchcase(name, glob) for glob in globs):
-            if name == "default" and default:
-                continue
-            raise InvalidRequest(f"token policies ({', '.join(tidy)}) must be subset of the role's allowed policies")
-        if name in role.disallowed_policies or any(fnmatchcase(name, g) for g in role.disallowed_policies_glob):
-            raise InvalidRequest(f"token policy {name!r} is disallowed by this role")
-    if "root" in tidy and not parent.root:
-        raise InvalidRequest("root tokens may not be created without parent token being root")
-    return tidy
+def _display_name(name: str) -> str:
+    return _ODD.sub("-", f"token-{name}").removesuffix("-")
+
+
+def _check_id(text: str) -> None:
+    for prefix in ("hvs.", "s."):
+        if text.startswith(prefix):
+            raise InvalidRequest(f"custom token ID cannot have the '{prefix}' prefix")
+    if "." in text:
+        raise InvalidRequest("custom token ID cannot have a '.' in the value")
+
+
+def _check_batch(auth: Auth, period: int, explicit_max: int) -> None:
+    limits = {"num_uses": auth.num_uses, "period": period, "explicit_max_ttl": explicit_max}
+    for name, value in limits.items():
+        if value:
+            raise InvalidRequest(f'batch tokens cannot have "{name}" set')
+    if "root" in auth.policies:
+        raise InvalidRequest("batch tokens cannot be root tokens")

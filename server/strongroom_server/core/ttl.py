@@ -27,22 +27,23 @@ def grant(limits: Limits, *, asked: int, now: float, issued: float) -> tuple[int
     maxima count from ``issued``. The result is 0 where nothing is left.
     """
     warnings: list[str] = []
+    what = "period" if limits.period else "TTL"
     if limits.period:
         seconds = limits.period
-        if seconds > limits.maximum > 0 and not limits.explicit_max:
+        if seconds > limits.maximum > 0:
             seconds = limits.maximum
-            warnings.append(_capped(limits.period, limits.maximum, "period"))
+            warnings.append(_capped(limits.period, limits.maximum, what))
     else:
         wish = asked or limits.ttl or limits.default
         maximum = _least(limits.max_ttl, limits.maximum)
         left = round(issued + maximum - now) if maximum else wish
         if wish > left:
-            warnings.append(_capped(wish, left))
+            warnings.append(_capped(wish, left, what))
         seconds = min(wish, left)
     if limits.explicit_max:
         left = round(issued + limits.explicit_max - now)
         if seconds > left:
-            warnings.append(_capped(seconds, left))
+            warnings.append(_capped(seconds, left, what))
         seconds = min(seconds, left)
     return max(seconds, 0), warnings
 
@@ -51,7 +52,7 @@ def _least(*values: int) -> int:
     return min((value for value in values if value), default=0)
 
 
-def _capped(wish: int, limit: int, what: str = "TTL") -> str:
+def _capped(wish: int, limit: int, what: str) -> str:
     return (
         f'{what} of "{short_duration(wish)}" exceeded the effective max_ttl of "{short_duration(limit)}"; '
         f"{what} value is capped accordingly"

@@ -41,7 +41,7 @@ Role = TypeVar("Role", bound=TokenParams)
 def updated(given: Given[Role], stored: Role | None, request: Request) -> Role:
     """Return the role after a write; raises InvalidRequest where its parts do not fit together."""
     role = given.over(stored)
-    old = _old_names(given, stored, request.data)
+    old = older_names(given, stored.old_names if stored else (), request.data)
     role = replace(
         role,
         token_policies=tidy_policies(role.token_policies),
@@ -53,8 +53,9 @@ def updated(given: Given[Role], stored: Role | None, request: Request) -> Role:
     return role
 
 
-def _old_names(given: Given[Role], stored: Role | None, data: Mapping[str, Any]) -> Names:
-    used = set(stored.old_names if stored else ())
+def older_names(given: Given[Any], stored: Sequence[str], data: Mapping[str, Any]) -> Names:
+    """Return which older names the last write of each field used; ``stored`` are those of the writes before."""
+    used = set(stored)
     kind: Any = type(given.value)
     for field in fields(kind).values():
         if field.name in given.sent:
