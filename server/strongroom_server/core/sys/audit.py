@@ -75,7 +75,7 @@ class Audit(Area):
         name = header.lower()
         if name not in self.server.audit.headers:
             raise InvalidRequest("Could not find header in config")
-        return Response({name: {"hmac": self.server.audit.headers[name]}}, top_level=True)
+        return Response({header: {"hmac": self.server.audit.headers[name]}}, top_level=True)
 
     @write("config/auditing/request-headers/{header:segment}", sudo=True)
     async def write_header(self, header: HeaderName, body: Given[Header]) -> None:
@@ -91,6 +91,6 @@ class Audit(Area):
     @write("audit-hash/{path:rest}")
     async def hash(self, path: DevicePath, body: Given[Input]) -> dict[str, str]:
         """Return what a device writes in place of a value."""
-        if "input" not in body.sent:
+        if not body.value.input:
             raise InvalidRequest('the "input" parameter is empty')
         return {"hash": self.server.audit.hash(path.strip("/") + "/", body.value.input.reveal())}

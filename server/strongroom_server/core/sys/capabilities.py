@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from strongroom_common.fields import Alias, Given, Strings
+from strongroom_common.fields import Alias, Given, Names
 from strongroom_common.secret import Secret
 from strongroom_server.core.holder import Holder
 from strongroom_server.core.sys.area import Area
@@ -16,7 +16,7 @@ from strongroom_server.sdk.request import Request, Response
 class Question:
     """Paths, and whose capabilities at them."""
 
-    paths: Annotated[Strings, "Paths to ask about.", Alias("path")] = Strings(())
+    paths: Annotated[Names, "Paths to ask about.", Alias("path")] = Names(())
     token: Annotated[Secret[str], "The token."] = Secret("")
     accessor: Annotated[str, "The token's accessor."] = ""
 
@@ -25,9 +25,11 @@ class Capabilities(Area):
     """What a token may do."""
 
     @write("capabilities")
-    async def of_token(self, body: Given[Question], request: Request) -> Response:
+    async def of_token(self, body: Given[Question]) -> Response:
         """Tell what a token may do at each path."""
-        holder = await self.server.holder(body.value.token.reveal() or request.token)
+        if not body.value.token:
+            raise InvalidRequest("no token found: expected the token to ask about, in 'token'")
+        holder = await self.server.holder(body.value.token.reveal())
         return await self._answer(holder, body.value)
 
     @write("capabilities-self")
@@ -40,7 +42,10 @@ class Capabilities(Area):
         """Tell what the token of an accessor may do at each path."""
         if not body.value.accessor:
             raise InvalidRequest("missing accessor")
-        return await self._answer(await self.server.holder_by_accessor(body.value.accessor), body.value)
+        holder = await self.server.holder_by_accessor(body.value.accessor)
+        if holder is None:
+            raise InvalidRequest("invalid accessor")
+        return await self._answer(holder, body.value)
 
     async def _answer(self, holder: Holder | None, asked: Question) -> Response:
         if not asked.paths:

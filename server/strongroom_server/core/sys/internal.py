@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 from strongroom_server.core.grants import Grant
 from strongroom_server.core.holder import Holder
-from strongroom_server.core.mounts import Mount
+from strongroom_server.core.mounts import Mount, shown
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import read
 from strongroom_server.sdk.errors import PermissionDenied
 from strongroom_server.sdk.request import Request, Response
+from strongroom_server.sdk.version import VERSION
 
 
 class Internal(Area):
@@ -18,27 +19,31 @@ class Internal(Area):
     async def ui_mounts(self, request: Request) -> dict[str, Any]:
         """List the mounts that the caller may see."""
         caller = await self._caller(request)
+        if request.token and caller is None:
+            raise PermissionDenied
         seen: dict[str, dict[str, Any]] = {"auth": {}, "secret": {}}
         for mount in self.server.mounts:
             public = mount.entry.config.listing_visibility == "unauth"
             if public or (caller is not None and await caller.reaches(mount.point)):
-                seen[mount.table][mount.entry.path] = _row(mount, whole=caller is not None)
+                seen[mount.table][mount.entry.path] = shown(mount, VERSION) if caller is not None else _glimpse(mount)
         return seen
 
     @read("internal/ui/mounts/{path:rest}", public=True)  # no policy need name it; the check is below
     async def ui_mount(self, path: Annotated[str, "Any path."], request: Request) -> dict[str, Any]:
         """Tell which mount serves a path, and of which type it is."""
         caller = await self._caller(request)
+        if caller is None:
+            raise PermissionDenied
         below, rest = self.server.namespaces.below(self.server, path)
         within, found = path[: len(path) - len(rest)], below.mounts.find(rest)
         # Whoever may do nothing below the mount does not learn whether it is there (Vault docs, sys/internal/ui).
-        if caller is None or found is None or not await caller.reaches(within + found[0].point):
+        if found is None or not await caller.reaches(within + found[0].point):
             raise PermissionDenied(
                 "preflight capability check returned 403, please ensure client's policies grant access to path "
                 f'"{path.rstrip("/")}/"'
             )
         mount = found[0]
-        return {**_row(mount, whole=True), "path": within + mount.point}
+        return {**shown(mount, VERSION), "path": within + mount.entry.path}
 
     @read("internal/ui/resultant-acl")
     async def resultant_acl(self, request: Request) -> dict[str, Any]:
@@ -91,12 +96,6 @@ def _grant(grant: Grant) -> dict[str, Any]:
     return {"capabilities": sorted(grant.capabilities), **{name: value for name, value in parameters.items() if value}}
 
 
-def _row(mount: Mount, *, whole: bool) -> dict[str, Any]:
-    entry = mount.entry
-    row: dict[str, Any] = {"type": entry.type, "description": entry.description, "options": entry.options}
-    if whole:
-        config = {"default_lease_ttl": entry.config.default_lease_ttl, "max_lease_ttl": entry.config.max_lease_ttl,
-                  "force_no_cache": entry.config.force_no_cache}  # fmt: skip
-        row |= {"accessor": entry.accessor, "config": config, "local": entry.local, "seal_wrap": entry.seal_wrap,
-                "external_entropy_access": entry.external_entropy_access, "uuid": entry.uuid}  # fmt: skip
-    return row
+def _glimpse(mount: Mount) -> dict[str, Any]:
+    """Return what is told of a mount before anyone has logged in."""
+    return {"type": mount.entry.type, "description": mount.entry.description, "options": mount.entry.options}

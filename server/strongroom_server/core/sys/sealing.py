@@ -39,6 +39,8 @@ class Sealing(Area):
     async def unseal(self, share: Given[Share]) -> Response:
         """Hand in one share."""
         given = share.value
+        if given.reset and not self.server.sealed:
+            raise InvalidRequest("vault is unsealed")
         if given.reset:
             self.server.sealing.reset()
         elif not given.key:

@@ -88,12 +88,12 @@ class Status(Area):
         return Response(_redacted(data, request), bare=True)
 
     @read("ha-status")
-    async def ha_status(self) -> dict[str, Any]:
+    async def ha_status(self) -> Response:
         """List the servers of the cluster."""
         server = self.server
         node = {"hostname": platform.node(), "api_address": server.options.api_addr, "cluster_address": "",
                 "active_node": True, "last_echo": None, "version": VERSION}  # fmt: skip
-        return {"nodes": [node]}
+        return Response({"nodes": [node]}, top_level=True)
 
     @read("host-info")
     async def host_info(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ async def test_request_headers_in_audit_entries(live: Live) -> None:
     assert (await live.post(f"{path}/X-A", {"hmac": True})).status == 204
     assert (await live.post(f"{path}/X-B")).status == 204
     assert (await live.get(path)).data == {"headers": {"x-a": {"hmac": True}, "x-b": {"hmac": False}}}
-    assert (await live.get(f"{path}/x-A")).data == {"x-a": {"hmac": True}}
+    assert (await live.get(f"{path}/x-A")).data == {"x-A": {"hmac": True}}
     assert (await live.delete(f"{path}/X-A")).status == 204
     assert (await live.get(f"{path}/X-A")).errors == ["Could not find header in config"]
     again = await start_live(dev_mode=False, backend=live.backend)
