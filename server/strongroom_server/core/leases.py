@@ -1,8 +1,9 @@
 """Leases: every secret and token with an end, and the work of ending it.
 
-A lease is stored below ``sys/expire/id/<lease id>`` in the same step as what it is for; ``token/<token hash>/<hash of
-the lease id>`` finds the leases of a token. Ends are kept in a heap; one task waits for the next. Revocation is tried
-again with back-off and jitter until it is done; after ``ATTEMPTS`` the lease is listed as irrevocable, for people.
+A secret's lease is stored below ``sys/expire/id/<lease id>`` in the same step as what it is for; ``token/<token hash>/
+<hash of the lease id>`` finds the leases of a token. A token's own lease is told from the token's record, and stored
+only once ending it has failed. Ends are kept in a heap; one task waits for the next. Revocation is tried again with
+back-off and jitter until it is done; after ``ATTEMPTS`` the lease is listed as irrevocable, for people.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from strongroom_common.clock import Clock, rfc3339
-from strongroom_server.core.tokens import random_text
-from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.core.tokens import Token, TokenStore, random_text
+from strongroom_server.sdk.errors import BackendError, InvalidRequest
 from strongroom_server.sdk.storage import Change, Storage, load, put, remove
 
 log = logging.getLogger("core.leases")
@@ -72,9 +73,10 @@ Revoke = Callable[[LeaseEntry], Awaitable[None]]
 class LeaseStore:
     """All leases. ``revoke`` takes one secret or token back at its source and raises where it could not."""
 
-    def __init__(self, storage: Storage, clock: Clock, revoke: Revoke, suffix: str = "") -> None:
+    def __init__(self, storage: Storage, clock: Clock, revoke: Revoke, tokens: TokenStore, suffix: str = "") -> None:
         """In a namespace ``suffix`` (".<id>") ends the ids."""
         self._storage = storage
+        self._tokens = tokens
         self._suffix = suffix
         self._clock = clock
         self._take_back = revoke
@@ -99,6 +101,8 @@ class LeaseStore:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for waiting in (self.loaded, self._tokens.loaded):  # whoever waits goes on, and is told that all is sealed
+            waiting.set()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -106,6 +110,16 @@ class LeaseStore:
         task.add_done_callback(self._tasks.discard)
 
     async def _load(self) -> None:
+        while True:
+            try:
+                await self._load_all()
+                break
+            except BackendError:
+                log.exception("leases could not be loaded; trying again")
+                await self._clock.sleep(_BACKOFF)
+        self.loaded.set()
+
+    async def _load_all(self) -> None:
         async for lease_id in self._walk(""):
             if lease_id in self._ends:
                 continue
@@ -115,7 +129,10 @@ class LeaseStore:
             elif entry is not None:
                 self._schedule(lease_id, entry.expires)
             await asyncio.sleep(0)
-        self.loaded.set()
+        async for token in self._tokens.walk():
+            if token.expires and token.lease_id not in self._ends and token.lease_id not in self._irrevocable:
+                self._schedule(token.lease_id, token.expires)
+            await asyncio.sleep(0)
 
     async def _walk(self, prefix: str) -> Any:
         for name in await self._storage.list(f"id/{prefix}"):
@@ -174,29 +191,33 @@ class LeaseStore:
     def changes(self, entry: LeaseEntry) -> list[Change]:
         """Return what stores a lease (keys relative to this store)."""
         changes = [put(f"id/{entry.id}", entry)]
-        if entry.token and entry.kind != TOKEN:
+        if entry.token:
             changes.append(Change(f"token/{entry.token}/{_short(entry.id)}", entry.id.encode()))
         return changes
 
-    def track(self, entry: LeaseEntry) -> None:
+    def track(self, lease_id: str, expires: float) -> None:
         """Watch the end of a lease that has just been stored."""
-        self._irrevocable.pop(entry.id, None)
-        if entry.expires:
-            self._schedule(entry.id, entry.expires)
+        self._irrevocable.pop(lease_id, None)
+        if expires:
+            self._schedule(lease_id, expires)
 
     async def add(self, entry: LeaseEntry) -> None:
         """Store and watch a lease."""
         await self._storage.commit(self.changes(entry))
-        self.track(entry)
+        self.track(entry.id, entry.expires)
 
     async def find(self, lease_id: str) -> LeaseEntry | None:
-        """Return the stored lease."""
+        """Return the lease of a secret or of a token."""
         if not lease_id or lease_id.endswith("/"):
             return None
-        return await load(self._storage, f"id/{lease_id}", LeaseEntry)
+        entry = await load(self._storage, f"id/{lease_id}", LeaseEntry)
+        if entry is not None:
+            return entry
+        token = await self._tokens.by_lease(lease_id)
+        return None if token is None else _lease_of(token)
 
     async def get(self, lease_id: str) -> LeaseEntry:
-        """Return the stored lease; raises InvalidRequest where there is none."""
+        """Return the lease; raises InvalidRequest where there is none."""
         entry = await self.find(lease_id)
         if entry is None:
             raise InvalidRequest("invalid lease")
@@ -227,9 +248,12 @@ class LeaseStore:
 
     async def _drop(self, entry: LeaseEntry) -> None:
         changes = [remove(f"id/{entry.id}")]
-        if entry.token and entry.kind != TOKEN:
+        if entry.kind == TOKEN and not entry.attempts:
+            changes = []  # it is not stored
+        elif entry.token and entry.kind != TOKEN:
             changes.append(remove(f"token/{entry.token}/{_short(entry.id)}"))
-        await self._storage.commit(changes)
+        if changes:
+            await self._storage.commit(changes)
         self._forget(entry.id)
 
     def _forget(self, lease_id: str) -> None:
@@ -245,20 +269,31 @@ class LeaseStore:
 
     async def drop(self, lease_id: str) -> None:
         """Remove the record of a lease that has already been taken back."""
-        entry = await self.find(lease_id)
+        entry = await load(self._storage, f"id/{lease_id}", LeaseEntry)
         if entry is not None:
             await self._drop(entry)
+        self._forget(lease_id)
 
     # -- many leases --------------------------------------------------------------------------------------------
 
     async def ids(self, prefix: str) -> list[str]:
         """Return all lease ids below a prefix, sorted."""
+        await self.loaded.wait()
         folder = prefix if not prefix or prefix.endswith("/") else prefix.rpartition("/")[0] + "/"
-        return [lease_id async for lease_id in self._walk(folder.lstrip("/")) if lease_id.startswith(prefix)]
+        found = {lease_id async for lease_id in self._walk(folder.lstrip("/")) if lease_id.startswith(prefix)}
+        return sorted(found | self._watched(prefix))
 
     async def names(self, prefix: str) -> list[str]:
-        """Return the names directly below a prefix."""
-        return await self._storage.list(f"id/{prefix}")
+        """Return the names directly below a prefix, sorted; folders end in a slash."""
+        await self.loaded.wait()
+        found = set(await self._storage.list(f"id/{prefix}"))
+        for lease_id in self._watched(prefix):
+            name, slash, _ = lease_id[len(prefix) :].partition("/")
+            found.add(name + slash)
+        return sorted(found)
+
+    def _watched(self, prefix: str) -> set[str]:
+        return {lease_id for lease_id in self._ends if lease_id.startswith(prefix)}
 
     async def of_token(self, hashed: str) -> list[str]:
         """Return the ids of the leases that a token holds."""
@@ -299,10 +334,11 @@ def _short(lease_id: str) -> str:
     return hashlib.sha256(lease_id.encode()).hexdigest()
 
 
-def token_lease(lease_id: str, mount: str, path: str, *, token: str, issued: float, expires: float,
-                renewable: bool, ttl: int) -> LeaseEntry:  # fmt: skip
-    """Return the lease of a token."""
-    return LeaseEntry(lease_id, mount, path, TOKEN, issued, expires, renewable, ttl, token=token)
+def _lease_of(token: Token) -> LeaseEntry:
+    return LeaseEntry(
+        token.lease_id, "", token.path, TOKEN, token.created, token.expires, token.renewable, token.ttl,
+        token=token.hash, renewed=token.renewed,
+    )  # fmt: skip
 
 
 def fresh_nonce() -> str:

@@ -10,7 +10,7 @@ from strongroom_server.core.gauges import lifetime
 from strongroom_server.core.identity.logins import attach
 from strongroom_server.core.identity.mfa import validation
 from strongroom_server.core.identity.mfa.logins import Login
-from strongroom_server.core.leases import LeaseEntry, token_lease
+from strongroom_server.core.leases import LeaseEntry
 from strongroom_server.core.metrics import Labels
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import BATCH, Token
@@ -130,13 +130,7 @@ async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, k
         return record
     auth.client_token, record = server.tokens.issue(auth, path, token=token, parent=parent, role=role)
     auth.accessor = record.accessor
-    lease = None
-    if record.lease_id:
-        lease = token_lease(
-            record.lease_id, mount, path, token=record.hash, issued=record.created, expires=record.expires,
-            renewable=record.renewable, ttl=record.ttl,
-        )  # fmt: skip
-    await server.store_token(record, lease)
+    await server.store_token(record)
     return record
 
 
@@ -176,7 +170,7 @@ async def register_lease(exchange: Exchange, lease: Lease) -> None:
     try:
         check_lease_quota(exchange)
         await server.view("").commit(changes)
-        server.leases.track(entry)
+        server.leases.track(entry.id, entry.expires)
         mount_labels = (("mount_point", mount.point), ("secret_engine", mount.entry.type))
         server.metrics.count("vault.secret.lease.creation", (*mount_labels, ("creation_ttl", lifetime(lease.ttl))))
     except TooManyRequests:

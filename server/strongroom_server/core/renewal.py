@@ -55,10 +55,7 @@ class Renewal:
             internal=auth.internal | {GRANTED: auth.ttl},
             group_aliases=tuple(alias.name for alias in auth.group_aliases),
         )  # fmt: skip
-        lease = await server.leases.find(token.lease_id)
-        if lease is not None:
-            lease = replace(lease, expires=renewed.expires, renewed=now)
-        await server.store_token(renewed, lease)
+        await server.store_token(renewed)
         return auth, warnings
 
     def _auth(self, token: Token) -> Auth:

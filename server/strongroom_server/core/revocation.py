@@ -7,7 +7,7 @@ record last. A crash in between leaves a lease that is due, so the work is taken
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from strongroom_server.core.leases import TOKEN, LeaseEntry, token_lease
+from strongroom_server.core.leases import TOKEN, LeaseEntry
 from strongroom_server.core.tokens import Token
 from strongroom_server.sdk.request import Lease, Operation, Request
 
@@ -44,11 +44,7 @@ class Revocation:
         if not token.lease_id:  # it has no end of its own: give it one, so that a crash cannot leave it half ended
             now = server.clock.now()
             token = replace(token, lease_id=server.tokens.lease_id(token.path, token.hash), expires=now)
-            lease = token_lease(
-                token.lease_id, token.path, token.path, token=token.hash, issued=token.created, expires=now,
-                renewable=False, ttl=0,
-            )  # fmt: skip
-            await server.store_token(token, lease)
+            await server.store_token(token)
         await server.leases.revoke(token.lease_id)
 
     async def _end_tree(self, root: Token) -> None:
@@ -58,7 +54,8 @@ class Revocation:
             home, token = waiting.pop()
             order.append((home, token))
             if not token.expired(home.clock.now()):
-                await home.tokens.save(replace(token, expires=1.0))
+                lease_id = token.lease_id or home.tokens.lease_id(token.path, token.hash)
+                await home.tokens.save(replace(token, expires=1.0, lease_id=lease_id))
             for below in home.tree():
                 children = [await below.tokens.by_hash(hashed) for hashed in await below.tokens.children(token.hash)]
                 waiting.extend((below, child) for child in children if child is not None)

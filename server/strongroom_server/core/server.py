@@ -24,7 +24,7 @@ from strongroom_server.core.identity.engine import IdentityEngine
 from strongroom_server.core.identity.store import Identity
 from strongroom_server.core.in_flight import Flights
 from strongroom_server.core.key_rotation import Rotation
-from strongroom_server.core.leases import LeaseEntry, LeaseStore
+from strongroom_server.core.leases import LeaseStore
 from strongroom_server.core.lockout import Lockouts
 from strongroom_server.core.metrics import Metrics
 from strongroom_server.core.mounts import Mount, MountConfig, MountEntry, Mounts, Table, new_entry, storage_prefix
@@ -131,7 +131,8 @@ class Server:
         self.tokens = TokenStore(view("sys/token/"), self.clock, self._clear_cubbyhole, self.suffix, above)
         self.policies = PolicyStore(view("sys/policy/"), self.identity, self.clock, self.metrics,
                                     lists_root=self.parent is None)  # fmt: skip
-        self.leases = LeaseStore(view("sys/expire/"), self.clock, self.revocation.take_back, self.suffix)
+        self.leases = LeaseStore(view("sys/expire/"), self.clock, self.revocation.take_back, self.tokens,
+                                 self.suffix)  # fmt: skip
         self.mounts = Mounts(view("core/"), self._start_engine, self.children)
         self.settings = view("core/settings/")
         self.lockouts = Lockouts(self.settings, self.clock, self.options.config.user_lockout)
@@ -322,15 +323,11 @@ class Server:
 
     # -- what several parts share ---------------------------------------------------------------------------------
 
-    async def store_token(self, token: Token, lease: LeaseEntry | None) -> None:
-        """Store a token and its lease in one step, then watch its end."""
-        changes = [Change(f"sys/token/{c.key}", c.value) for c in self.tokens.changes(token)]
-        if lease is not None:
-            changes += [Change(f"sys/expire/{c.key}", c.value) for c in self.leases.changes(lease)]
-        await self.view("").commit(changes)
-        self.tokens.keep(token)
-        if lease is not None:
-            self.leases.track(lease)
+    async def store_token(self, token: Token) -> None:
+        """Store a token, then watch its end."""
+        await self.tokens.add(token)
+        if token.lease_id:
+            self.leases.track(token.lease_id, token.expires)
 
     def cubbyhole(self, token_hash: str) -> Storage:
         """Return the private storage of a token."""

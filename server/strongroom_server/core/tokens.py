@@ -1,19 +1,21 @@
 """The token store: who a token belongs to, what it may do, and how tokens hang together.
 
-A token is stored under its salted hash, never as itself. One commit writes a token with its accessor, its place
-below its parent and its lease, so that a crash leaves all of it or nothing.
+A token is stored once, below its accessor, never as itself: its keyed hash names it, and the accessor is drawn from
+that hash. Its lease is told from the record, its children from their records, which are all read once after the start.
+So a token is one entry, and a crash leaves it or nothing.
 
-Layout below ``sys/token/``: ``id/<hash>``, ``accessor/<accessor>`` -> hash, ``parent/<hash>/<child hash>``, ``salt``,
-``roles/<name>``.
+Layout below ``sys/token/``: ``id/<accessor>``, ``salt``, ``roles/<name>``.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -29,6 +31,8 @@ SERVICE_LENGTH = 28
 """Characters of a service token: "hvs." and 24 letters and digits."""
 _PREFIXES = {SERVICE: "hvs.", BATCH: "hvb."}
 _CACHED = 50_000
+_ACCESSOR = 24
+_HASH = re.compile(r"h[0-9a-f]{64}")
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _EVEN = 256 - 256 % len(_ALPHABET)
 _LETTERS = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
@@ -104,6 +108,8 @@ class TokenStore:
         self._salt = b""
         self._hashes: OrderedDict[str, str] = OrderedDict()
         self._tokens: OrderedDict[str, Token] = OrderedDict()
+        self._children: dict[str, set[str]] = {}
+        self.loaded = asyncio.Event()
         self._batch_key = b""
 
     async def start(self) -> None:
@@ -123,6 +129,10 @@ class TokenStore:
             _remember(self._hashes, token, known)
         return known
 
+    def _accessor(self, hashed: str) -> str:
+        """Return the accessor of a token. Security 1: without the salt neither it nor the hash tells of the token."""
+        return bytes.fromhex(hashed[1 : 1 + 2 * _ACCESSOR]).translate(_LETTERS).decode() + self._suffix
+
     def issue(self, auth: Auth, path: str, *, token: str = "", parent: str = "", role: str = "") -> tuple[str, Token]:
         """Return a new token's text and record from a filled ``auth`` (its ``ttl`` granted); nothing is stored yet."""
         now = self._clock.now()
@@ -130,7 +140,7 @@ class TokenStore:
         hashed = self.hash(text)
         record = Token(
             hash=hashed,
-            accessor=random_text(24) + self._suffix,
+            accessor=self._accessor(hashed),
             policies=auth.policies,
             path=path,
             display_name=auth.display_name,
@@ -177,21 +187,27 @@ class TokenStore:
             return None
         return replace(record, hash=self.hash(text))
 
-    def changes(self, token: Token) -> list[Change]:
-        """Return what stores ``token`` (all of it, or its update)."""
-        changes = [put(f"id/{token.hash}", token), Change(f"accessor/{token.accessor}", token.hash.encode())]
-        if token.parent:
-            changes.append(Change(f"parent/{token.parent}/{token.hash}", b""))
-        return changes
+    def _put(self, token: Token) -> Change:
+        return put(f"id/{token.accessor}", token)
+
+    async def add(self, token: Token) -> None:
+        """Store a new record, or one that may be used only once it is stored."""
+        await self._storage.commit([self._put(token)])
+        self.keep(token)
 
     def keep(self, token: Token) -> None:
         """Take ``token``, just stored, into memory."""
         _remember(self._tokens, token.hash, token)
+        self._note(token)
+
+    def _note(self, token: Token) -> None:
+        if token.parent:
+            self._children.setdefault(token.parent, set()).add(token.hash)
 
     async def save(self, token: Token) -> None:
         """Store an updated record; memory has it at once."""
         self.keep(token)
-        await self._storage.commit([put(f"id/{token.hash}", token)])
+        await self._storage.commit([self._put(token)])
 
     def at_hand(self, text: str) -> Token | None:
         """Return a live service token that is in memory; the request path asks this first."""
@@ -237,46 +253,64 @@ class TokenStore:
         """Return the stored token, expired or not."""
         token = self._tokens.get(hashed)
         if token is None:
-            token = await load(self._storage, f"id/{hashed}", Token)
+            token = await load(self._storage, f"id/{self._accessor(hashed)}", Token)
             if token is not None:
                 self.keep(token)
         return token
+
+    async def by_lease(self, lease_id: str) -> Token | None:
+        """Return the token whose own lease this is."""
+        hashed = lease_id.rpartition("/")[2].removesuffix(self._suffix)
+        token = await self.by_hash(hashed) if _HASH.fullmatch(hashed) else None
+        return token if token is not None and token.lease_id == lease_id else None
 
     async def by_accessor(self, accessor: str) -> Token | None:
         """Return the token that an accessor stands for."""
         if not accessor or "/" in accessor:
             return None
-        hashed = await self._storage.get(f"accessor/{accessor}")
-        return None if hashed is None else await self.by_hash(hashed.decode())
+        token = await load(self._storage, f"id/{accessor}", Token)
+        return None if token is None else await self.by_hash(token.hash)
 
     async def accessors(self) -> list[str]:
         """Return every live token's accessor."""
-        return await self._storage.list("accessor/")
+        return await self._storage.list("id/")
+
+    async def walk(self) -> AsyncIterator[Token]:
+        """Yield every token once after the start; whose child it is is known from then on."""
+        for accessor in await self.accessors():
+            token = await load(self._storage, f"id/{accessor}", Token)
+            if token is not None:
+                self._note(token)
+                yield token
+        self.loaded.set()
 
     async def children(self, hashed: str) -> list[str]:
         """Return the hashes of the tokens that ``hashed`` made."""
-        return await self._storage.list(f"parent/{hashed}/")
+        await self.loaded.wait()
+        return sorted(self._children.get(hashed, ()))
 
     async def remove(self, token: Token) -> None:
         """Forget a token and its cubbyhole; its children and leases are the caller's to end first."""
-        changes = [remove(f"id/{token.hash}"), remove(f"accessor/{token.accessor}")]
-        if token.parent:
-            changes.append(remove(f"parent/{token.parent}/{token.hash}"))
-        await self._storage.commit(changes)
+        await self._storage.commit([remove(f"id/{token.accessor}")])
         self._tokens.pop(token.hash, None)
+        self._children.pop(token.hash, None)
+        self._part(token)
         await self._on_end(token.hash)
+
+    def _part(self, token: Token) -> None:
+        siblings = self._children.get(token.parent, set())
+        siblings.discard(token.hash)
+        if not siblings:
+            self._children.pop(token.parent, None)
 
     async def adopt_out(self, parent: str) -> None:
         """Make the children of ``parent`` orphans."""
-        for hashed in await self.children(parent):
-            child = await self.by_hash(hashed)
-            changes = [remove(f"parent/{parent}/{hashed}")]
-            if child is not None:
-                child = replace(child, parent="")
-                changes.append(put(f"id/{hashed}", child))
-            await self._storage.commit(changes)
-            if child is not None:
-                self.keep(child)
+        found = [await self.by_hash(hashed) for hashed in await self.children(parent)]
+        orphans = [replace(child, parent="") for child in found if child is not None]
+        await self._storage.commit([self._put(child) for child in orphans])
+        for child in orphans:
+            self.keep(child)
+        self._children.pop(parent, None)
 
     def facts(self, token: Token, *, text: str = "") -> dict[str, object]:
         """Return what a lookup shows; the token itself only where it is the caller's own (``text``)."""

@@ -6,6 +6,7 @@ import pytest
 
 from strongroom_common.clock import FakeClock
 from strongroom_server.core.leases import ATTEMPTS, LeaseEntry, LeaseStore
+from strongroom_server.core.tokens import TokenStore
 from tests.strongroom_server.fakes import PlainStore
 
 
@@ -25,6 +26,13 @@ class Source:
         self.taken.append(entry.id)
 
 
+def _leases(storage: PlainStore, clock: FakeClock, source: Source) -> LeaseStore:
+    async def forget(hashed: str) -> None:
+        raise AssertionError(hashed)
+
+    return LeaseStore(storage, clock, source, TokenStore(PlainStore(), clock, forget))
+
+
 def entry(name: str, clock: FakeClock, ttl: int = 60, token: str = "") -> LeaseEntry:
     now = clock.now()
     return LeaseEntry(f"db/creds/{name}", "db/", "db/creds", "creds", now, now + ttl, True, ttl, token=token)
@@ -32,7 +40,7 @@ def entry(name: str, clock: FakeClock, ttl: int = 60, token: str = "") -> LeaseE
 
 async def test_a_lease_ends_in_time() -> None:
     clock, source = FakeClock(), Source()
-    store = LeaseStore(PlainStore(), clock, source)
+    store = _leases(PlainStore(), clock, source)
     store.start()
     await store.add(entry("a", clock, 60))
     await store.add(entry("b", clock, 30))
@@ -46,7 +54,7 @@ async def test_a_lease_ends_in_time() -> None:
 
 async def test_a_refused_revocation_is_tried_again_until_it_is_done() -> None:
     clock, source = FakeClock(), Source(refusals=3)
-    store = LeaseStore(PlainStore(), clock, source)
+    store = _leases(PlainStore(), clock, source)
     store.start()
     await store.add(entry("a", clock, 1))
     await clock.advance(600)
@@ -57,7 +65,7 @@ async def test_a_refused_revocation_is_tried_again_until_it_is_done() -> None:
 
 async def test_what_cannot_be_revoked_is_listed_and_can_be_forced_out() -> None:
     clock, source = FakeClock(), Source(refusals=1000)
-    store = LeaseStore(PlainStore(), clock, source)
+    store = _leases(PlainStore(), clock, source)
     store.start()
     await store.add(entry("a", clock, 1))
     await clock.advance(3600 * 24)
@@ -73,12 +81,12 @@ async def test_what_cannot_be_revoked_is_listed_and_can_be_forced_out() -> None:
 
 async def test_leases_are_found_again_after_a_restart() -> None:
     clock, source, storage = FakeClock(), Source(), PlainStore()
-    first = LeaseStore(storage, clock, source)
+    first = _leases(storage, clock, source)
     await first.add(entry("a", clock, 60))
     await first.add(entry("overdue", clock, 5))
     await first.close()
     clock.time += 10
-    second = LeaseStore(storage, clock, source)
+    second = _leases(storage, clock, source)
     second.start()
     await clock.advance(1)
     assert source.taken == ["db/creds/overdue"]
@@ -90,7 +98,7 @@ async def test_leases_are_found_again_after_a_restart() -> None:
 
 async def test_the_leases_of_a_token_are_known() -> None:
     clock = FakeClock()
-    store = LeaseStore(PlainStore(), clock, Source())
+    store = _leases(PlainStore(), clock, Source())
     await store.add(entry("a", clock, token="h1"))
     await store.add(entry("b", clock, token="h1"))
     await store.add(entry("c", clock, token="h2"))
@@ -101,9 +109,11 @@ async def test_the_leases_of_a_token_are_known() -> None:
 
 async def test_many_leases_end_together() -> None:
     clock, source = FakeClock(), Source()
-    store = LeaseStore(PlainStore(), clock, source)
+    store = _leases(PlainStore(), clock, source)
+    store.start()
     for number in range(300):
         await store.add(entry(str(number), clock))
     await store.revoke_many(await store.ids("db/creds/"))
     assert len(source.taken) == 300
     assert store.count() == 0
+    await store.close()

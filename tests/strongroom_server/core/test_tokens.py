@@ -189,6 +189,52 @@ async def test_tokens_survive_a_restart_of_the_server(live: Live) -> None:
     assert not await alive(live, ending)
 
 
+async def test_after_a_restart_a_revoked_parent_takes_its_tree_along_all_the_same(live: Live) -> None:
+    parent = await live.make_token(policies=["root"], ttl="1h")
+    child = await live.make_token(by=parent, policies=["root"], ttl="1h")
+    grandchild = await live.make_token(by=child, policies=["default"])
+    await restart(live)
+    await live.post("auth/token/revoke", {"token": parent})
+    assert [await alive(live, token) for token in (parent, child, grandchild)] == [False] * 3
+    assert len((await live.list("auth/token/accessors")).data["keys"]) == 1
+
+
+async def test_a_restart_finishes_what_was_half_ended(live: Live) -> None:
+    parent = await live.make_token(policies=["root"])
+    endless = await live.make_token(by=parent, policies=["root"])
+    store = live.server.tokens
+    live.server.tokens.remove = _crash  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        await live.post("auth/token/revoke", {"token": parent})
+    live.server.leases._ends.clear()
+    live.server.tokens.remove = type(store).remove.__get__(store)  # type: ignore[method-assign]
+    await restart(live)
+    await live.clock.advance(1)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len((await live.list("auth/token/accessors")).data["keys"]) == 1
+    assert [await alive(live, token) for token in (parent, endless)] == [False] * 2
+
+
+async def _crash(*arguments: object) -> None:
+    raise ConnectionError("the store is away")
+
+
+async def test_a_tokens_own_lease_is_one_among_the_leases(live: Live) -> None:
+    token = await live.make_token(policies=["default"], ttl="1h")
+    await restart(live)
+    accessor = (await live.get("auth/token/lookup-self", token=token)).data["accessor"]
+    (name,) = (await live.list("sys/leases/lookup/auth/token/create")).data["keys"]
+    lease_id = f"auth/token/create/{name}"
+    assert (await live.post("sys/leases/lookup", {"lease_id": lease_id})).data["ttl"] == HOUR
+    assert (await live.list("sys/leases/lookup")).data["keys"] == ["auth/"]
+    await live.post("sys/leases/revoke", {"lease_id": lease_id, "sync": True})
+    assert not await alive(live, token)
+    assert accessor not in (await live.list("auth/token/accessors")).data["keys"]
+    assert (await live.post("sys/leases/lookup", {"lease_id": lease_id})).status == 400
+    assert (await live.post("sys/leases/lookup", {"lease_id": "auth/token/create/h0"})).status == 400
+
+
 async def test_a_token_of_a_login_survives_a_restart_with_what_its_method_remembers(live: Live) -> None:
     await live.post("sys/auth/userpass", {"type": "userpass"})
     await live.post("auth/userpass/users/ada", {"password": "lovelace-1815"})
