@@ -8,7 +8,7 @@ import pytest
 
 from strongroom_server.engines.transit import Engine
 from strongroom_server.engines.transit.key_types import KEY_TYPES
-from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.errors import InvalidRequest, RequestError
 from tests.bao import Peer, dev_server
 from tests.strongroom_server.fakes import Mounted
 
@@ -165,7 +165,7 @@ async def test_one_key_is_made_by_many_at_once(transit: Mounted) -> None:
 async def test_nothing_leaves_that_may_not(transit: Mounted) -> None:
     await write(transit, "keys/k")
     for path in ("export/encryption-key/k", "export/hmac-key/k", "backup/k"):
-        with pytest.raises(InvalidRequest):
+        with pytest.raises(RequestError):
             await transit.ask("read", path)
     secret = transit.engine._keys["k"].versions[1].secret  # type: ignore[attr-defined]
     assert b64(secret) not in repr(transit.engine._keys)  # type: ignore[attr-defined]

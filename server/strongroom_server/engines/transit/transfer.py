@@ -29,7 +29,7 @@ from strongroom_server.engines.transit.store import Name
 from strongroom_server.engines.transit.texts import decode64, encode64
 from strongroom_server.lib.x509 import load_public_key
 from strongroom_server.sdk.engine import read, write
-from strongroom_server.sdk.errors import InvalidRequest, NotFound
+from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
 from strongroom_server.sdk.storage import Change
 
 _FORMS = frozenset({"encryption-key", "signing-key", "hmac-key", "public-key", "certificate-chain"})
@@ -127,12 +127,12 @@ class Transfer(Signing):
 
     @read("backup/{name}")
     async def backup(self, name: Name) -> dict[str, str]:
-        """Return the key with all its versions, where its settings allow that."""
+        """Return the key with all its versions, where its settings allow that; 500, as clients expect, otherwise."""
         key = (await self.key(name)).usable()
         if not key.exportable:
-            raise InvalidRequest("exporting is disallowed on the policy")
+            raise Internal("exporting is disallowed on the policy")
         if not key.allow_plaintext_backup:
-            raise InvalidRequest("plaintext backup is disallowed on the policy")
+            raise Internal("plaintext backup is disallowed on the policy")
         now = self.system.clock.now()
         async with self.locked(name):
             key = await self.keep(replace(await self.key(name), backed_up=Moment(now, key.latest)))
@@ -141,14 +141,14 @@ class Transfer(Signing):
     @write("restore")
     @write("restore/{name}")
     async def restore(self, body: Given[Restore], name: Name | None = None) -> None:
-        """Take a backup in, under its own name or another one."""
+        """Take a backup in, under its own name or another one; 500, as clients expect, where that is taken."""
         if not body.value.backup:
             raise InvalidRequest("'backup' must be supplied")
         key = backups.load(decode64(body.value.backup))
         key = replace(key, name=name or key.name, restored=Moment(self.system.clock.now(), key.latest))
         async with self.locked(key.name):
             if not body.value.force and await self.look_up(key.name) is not None:
-                raise InvalidRequest(f"key {key.name!r} already exists")
+                raise Internal(f"key {key.name!r} already exists")
             await self.keep(key)
 
     # -- import -----------------------------------------------------------------------------------------------------
