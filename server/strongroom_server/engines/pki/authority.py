@@ -71,7 +71,7 @@ def _subtrees(body: AuthorityInput, kind: str) -> list[x509.GeneralName]:
 
 
 def _domain(text: str) -> x509.DNSName:
-    if not HOSTNAME.fullmatch(text.removeprefix(".")):
+    if "*" in text or not HOSTNAME.fullmatch(text.removeprefix(".")):
         raise ValueError("expected a domain")
     return x509.DNSName(text)
 

@@ -136,7 +136,7 @@ class Crls:
             signers = [issuer for issuer in group if "crl-signing" in issuer.usage and _may_sign_crls(issuer.x509)]
             if signers:
                 able.append([*signers, *(issuer for issuer in group if issuer not in signers)])
-            elif any("crl-signing" in issuer.usage for issuer in group):
+            else:
                 warnings.append(_NO_SIGNER + ",".join(issuer.id for issuer in group))
         return able, [f"Warning {n} during CRL rebuild: {text}" for n, text in enumerate(warnings, 1)]
 
@@ -214,7 +214,7 @@ class CrlFrame:
     start: float
     end: float
     number: int
-    base: int = 0
+    base: int | None = None
 
 
 def sign_crl(issuer: Issuer, key: PrivateKey, entries: Mapping[str, Revoked],
@@ -230,7 +230,7 @@ def sign_entries(issuer: Issuer, key: PrivateKey, revoked: Iterable[x509.Revoked
     extensions: list[x509.Extension[Any]] = [
         _extension(authority_identifier(issuer.x509)), _extension(x509.CRLNumber(frame.number)), *more,
     ]  # fmt: skip
-    if frame.base:
+    if frame.base is not None:
         extensions.append(_extension(x509.DeltaCRLIndicator(frame.base), critical=True))
     builder = x509.CertificateRevocationListBuilder(
         issuer.x509.subject, moment(frame.start), moment(frame.end), extensions, list(revoked)

@@ -10,7 +10,7 @@ import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from strongroom_common.clock import rfc3339
+from strongroom_common.clock import Clock, rfc3339
 from strongroom_server.engines.pki.keys import DEFAULT
 from strongroom_server.engines.pki.urls import Urls
 from strongroom_server.lib.x509 import der, pem, serial_text
@@ -66,17 +66,23 @@ class Issuer(msgspec.Struct, dict=True):
 
 
 class IssuerConfig(msgspec.Struct, frozen=True):
-    """Which issuer is the default one, and whether the newest always is."""
+    """Which issuer is the default one, and whether the newest always is; ``modified`` is when any issuer changed."""
 
     default: str = ""
     default_follows_latest_issuer: bool = False
+    modified: float = 0
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a read of config/issuers shows."""
+        return {"default": self.default, "default_follows_latest_issuer": self.default_follows_latest_issuer}
 
 
 class Issuers:
     """All issuers of a mount, in memory once read. ``changes`` counts, so that what is derived knows its age."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
+        self._clock = clock
         self._all: dict[str, Issuer] | None = None
         self._config: IssuerConfig | None = None
         self.changes = 0
@@ -118,7 +124,7 @@ class Issuers:
 
     async def set_config(self, config: IssuerConfig) -> None:
         """Choose the default issuer."""
-        await self.commit([put("config/issuers", config)])
+        await self._commit([], config)
 
     async def check_name(self, name: str, but: str = "") -> None:
         """Raise InvalidRequest unless an issuer may be called ``name``; the one with the id ``but`` already may be."""
@@ -143,28 +149,28 @@ class Issuers:
                 return issuer, False
         issuer = Issuer(str(uuid.uuid4()), pem(certificate), key_id, name, revocation_signature_algorithm=algorithm)
         config = await self.config()
-        changes = [put(f"issuer/{issuer.id}", issuer)]
         if key_id and (not config.default or config.default_follows_latest_issuer):
-            changes.append(put("config/issuers", msgspec.structs.replace(config, default=issuer.id)))
-        await self.commit(changes)
+            config = msgspec.structs.replace(config, default=issuer.id)
+        await self._commit([put(f"issuer/{issuer.id}", issuer)], config)
         return issuer, True
 
     async def save(self, issuer: Issuer) -> None:
         """Store a changed issuer."""
-        await self.commit([put(f"issuer/{issuer.id}", issuer)])
+        await self._commit([put(f"issuer/{issuer.id}", issuer)], await self.config())
 
     async def delete(self, issuer: Issuer) -> bool:
         """Remove an issuer; tell whether it was the default one."""
         config = await self.config()
-        changes = [remove(f"issuer/{issuer.id}")]
-        if config.default == issuer.id:
-            changes.append(put("config/issuers", msgspec.structs.replace(config, default="")))
-        await self.commit(changes)
-        return config.default == issuer.id
+        was_default = config.default == issuer.id
+        if was_default:
+            config = msgspec.structs.replace(config, default="")
+        await self._commit([remove(f"issuer/{issuer.id}")], config)
+        return was_default
 
-    async def commit(self, changes: Sequence[Change]) -> None:
-        """Store changes to issuers and forget what is remembered of them."""
-        await self._storage.commit(changes)
+    async def _commit(self, changes: Sequence[Change], config: IssuerConfig) -> None:
+        """Store changes to issuers and when that was, and forget what is remembered of them."""
+        config = msgspec.structs.replace(config, modified=self._clock.now())
+        await self._storage.commit([*changes, put("config/issuers", config)])
         self.forget()
 
 

@@ -28,7 +28,7 @@ class Mount(Engine):
 
     def __init__(self, storage: Storage, system: System) -> None:
         super().__init__(storage, system)
-        self.issuers = Issuers(storage)
+        self.issuers = Issuers(storage, system.clock)
         self.keys = Keys(storage)
         self.certs = Certs(storage)
         self.signers = Signers(storage, self.issuers, self.keys)

@@ -166,7 +166,7 @@ class ListsInput:
     """Body of resign-crls."""
 
     crls: Annotated[Strings, "PEM of CRLs that the issuer's key signed."] = Strings(())
-    crl_number: Annotated[int | None, "Number of the new CRL."] = None
+    crl_number: Annotated[int, "Number of the new CRL."] = 0
     delta_crl_base_number: Annotated[int, "Number that a delta CRL builds on; negative for a complete CRL."] = -1
     next_update: Annotated[str, "How long it is valid."] = "72h"
     format: Annotated[str, '"pem" or "der".'] = "pem"

@@ -58,8 +58,8 @@ async def test_a_root_is_a_ca_with_its_identifiers() -> None:
 ])  # fmt: skip
 async def test_roots_that_cannot_be_are_refused(exported: str, body: dict[str, Any], message: str) -> None:
     pki = await mounted(issuer_name="root")
+    kind = {} if exported == "existing" else {"key_type": "ec"}
     with pytest.raises(InvalidRequest, match=message):
-        kind = {} if exported == "existing" else {"key_type": "ec"}
         await pki("update", f"root/generate/{exported}", **({"common_name": "x"} | kind | body))
     assert len(await pki.keys("issuers")) == len(await pki.keys("keys")) == 1
     await pki.engine.close()

@@ -19,8 +19,13 @@ def names(found: x509.Certificate) -> x509.SubjectAlternativeName:
     return found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
 
 
-def csr(*san: x509.GeneralName, subject: str = "foo.test", key: Any = None, extensions: Any = ()) -> str:
-    named = {NameOID.ORGANIZATION_NAME: "Acme", NameOID.COMMON_NAME: subject}
+_IA5 = x509.OtherName(x509.ObjectIdentifier("1.2.3.4"), b"\x16\x01a")
+
+
+def csr(*san: x509.GeneralName, subject: str = "foo.test", key: Any = None, extensions: Any = (),
+        user: str = "") -> str:  # fmt: skip
+    named = {NameOID.ORGANIZATION_NAME: "Acme", NameOID.COMMON_NAME: subject,
+             **({NameOID.USER_ID: user} if user else {})}  # fmt: skip
     holder = x509.Name([x509.NameAttribute(oid, value) for oid, value in named.items()])
     builder = x509.CertificateSigningRequestBuilder().subject_name(holder)
     if san:
@@ -114,6 +119,9 @@ async def test_rsa_signs_with_pss_where_the_role_says_so() -> None:
     pytest.param({}, {"other_sans": "1.2;int:3"}, "only utf8 other SANs", id="another_type"),
     pytest.param({}, {"user_ids": "x"}, "user_id x is not allowed", id="user_id"),
     pytest.param({}, {"serial_number": "x"}, "serial_number x not allowed", id="serial_number"),
+    pytest.param({"allow_any_name": False, "cn_validations": "disabled"}, {"common_name": "me@x.test"},
+                 "email address me@x.test not allowed", id="an_address_as_a_free_common_name"),
+    pytest.param({"key_type": "any"}, {"key_type": "any"}, "unknown key type: any", id="any_kind_of_key"),
     pytest.param({"cn_validations": "email"}, {}, "common name a.example.test not allowed", id="no_address"),
     pytest.param({}, {"format": "foo"}, 'the "format" path parameter must be', id="no_format"),
     pytest.param({"allow_any_name": False, "allowed_domains": "example.test", "allow_subdomains": True},
@@ -185,6 +193,11 @@ async def test_signing_takes_names_from_the_request_where_the_role_says_so() -> 
     pytest.param({"key_type": "rsa"}, csr(), "role requires keys of type rsa", id="another_key"),
     pytest.param({}, csr(key=rsa.generate_private_key(65537, 1024)), "RSA keys < 2048", id="a_small_key"),
     pytest.param({"key_type": "ec", "key_bits": 384}, csr(), "a minimum of a 384-bit key", id="a_small_curve"),
+    pytest.param({}, csr(key=ec.generate_private_key(ec.SECP256K1())), "unsupported elliptic curve", id="a_curve"),
+    pytest.param({"allowed_user_ids": "u*"}, csr(user="u1"), None, id="a_user_in_the_request"),
+    pytest.param({}, csr(user="u1"), "user_id u1 is not allowed", id="a_user_that_may_not"),
+    pytest.param({"use_csr_sans": False}, csr(_IA5), None, id="an_odd_name_that_is_not_used"),
+    pytest.param({}, csr(_IA5), "only utf8 other SANs", id="an_odd_name"),
     pytest.param({}, "", '"csr" is empty', id="nothing"),
     pytest.param({}, "junk", "csr contains no data", id="junk"),
     pytest.param({}, csr().replace("MI", "MJ", 1), "could not be parsed|signature", id="broken"),

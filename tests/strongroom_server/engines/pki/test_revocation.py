@@ -146,12 +146,30 @@ async def test_crls_are_made_by_hand() -> None:
     assert len(await crl(pki)) == 0
     assert len(await crl(pki, "issuer/default/crl/der")) == 0
     assert "BEGIN X509 CRL" in (await pki.data("cert/crl"))["certificate"]
-    listed = [{"serial_number": "ab:cd", "revocation_time": "2023-01-01T00:00:00Z"}]
+    reason = {"id": "2.5.29.21", "critical": False, "value": "CgEB"}
+    listed = [{"serial_number": "ab:cd", "revocation_time": "2023-01-01T00:00:00Z", "extensions": [reason]}]
     signed = await pki("update", "issuer/default/sign-revocation-list", crl_number=7, revoked_certs=listed)
     found = x509.load_pem_x509_crl((signed.data or {})["crl"].encode())
     assert (number(found), [entry.serial_number for entry in found]) == (7, [0xABCD])
+    assert next(iter(found)).extensions.get_extension_for_class(x509.CRLReason).value.reason.name == "key_compromise"
     joined = await pki("update", "issuer/default/resign-crls", crl_number=8, crls=[(signed.data or {})["crl"]])
     assert number(x509.load_pem_x509_crl((joined.data or {})["crl"].encode())) == 8
+
+
+@pytest.mark.parametrize(("body", "message"), [
+    pytest.param({"crl_number": -1}, "crl_number parameter must be 0 or greater", id="number"),
+    pytest.param({"format": "zz"}, "unknown format value of zz", id="format"),
+    pytest.param({"next_update": "-1h"}, "next_update parameter must be greater than 0", id="span"),
+    pytest.param({"revoked_certs": 5}, "expected lists of objects", id="no_list"),
+    pytest.param({"revoked_certs": [5]}, "entry 0 of revoked_certs: expected an object", id="no_object"),
+    pytest.param({"revoked_certs": [{"serial_number": "zz"}]}, "failed parsing serial_number from entry 0", id="hex"),
+    pytest.param({"revoked_certs": [{"serial_number": "aa"}]}, "missing 'revocation_time' field", id="time"),
+    pytest.param({"extensions": [{"id": "zz"}]}, "failed parsing extension entry 0", id="extension"),
+])  # fmt: skip
+async def test_lists_that_cannot_be_are_refused(body: dict[str, Any], message: str) -> None:
+    pki = await mounted()
+    with pytest.raises(InvalidRequest, match=message):
+        await pki("update", "issuer/default/sign-revocation-list", **body)
 
 
 @pytest.mark.parametrize(("body", "message"), [

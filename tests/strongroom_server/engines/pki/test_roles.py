@@ -46,6 +46,8 @@ async def test_a_write_replaces_and_a_patch_changes(pki: Mounted) -> None:
     pytest.param({"cn_validations": "disabled,email"}, "cannot specify `disabled`", id="disabled_and_enabled"),
     pytest.param({"allowed_other_sans": "foo"}, "expected a semicolon", id="no_other_name"),
     pytest.param({"policy_identifiers": "x"}, "neither a valid OID", id="no_policy"),
+    pytest.param({"not_after_bound": "x"}, "Unknown value for field `not_after_bound`", id="no_such_bound"),
+    pytest.param({"not_before_bound": "ttl-limited"}, "value for field `not_before_bound`", id="a_bound_of_the_end"),
     pytest.param({"allowed_ip_sans_cidr": "x"}, "is not a network", id="no_network"),
 ])  # fmt: skip
 async def test_what_cannot_be_changes_nothing(pki: Mounted, fields: dict[str, Any], message: str) -> None:
@@ -53,6 +55,13 @@ async def test_what_cannot_be_changes_nothing(pki: Mounted, fields: dict[str, An
         await pki("update", "roles/r", **fields)
     with pytest.raises(NotFound):
         await pki.data("roles/r")
+
+
+async def test_empty_validations_are_the_usual_ones_and_leases_are_warned_of(pki: Mounted) -> None:
+    answer = await pki("update", "roles/r", cn_validations="", not_after_bound="2030-01-01T00:00:00Z",
+                       generate_lease=True)  # fmt: skip
+    assert (answer.data or {})["cn_validations"] == ("email", "hostname")
+    assert "disable generate_lease" in answer.warnings[0]
 
 
 async def test_no_store_wins_over_a_lease(pki: Mounted) -> None:

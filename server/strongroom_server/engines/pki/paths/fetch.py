@@ -1,7 +1,9 @@
 """What anyone may fetch: certificates of issuers and of others, chains, CRLs; as DER, PEM and JSON."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any, NamedTuple
 
 from cryptography import x509
 
@@ -24,34 +26,35 @@ class FetchPaths(Mount):
 
     @read("ca", public=True)
     @read("cert/ca/raw", public=True)
-    async def ca(self) -> Response:
+    async def ca(self, request: Request) -> Response:
         """Fetch the default issuer's certificate as DER."""
         issuer = await self.issuers.default()
-        return _raw(der(issuer.x509) if issuer else None, _CERTIFICATE)
+        return await self._dated(request, _raw(der(issuer.x509) if issuer else None, _CERTIFICATE))
 
     @read("ca/pem", public=True)
     @read("cert/ca/raw/pem", public=True)
-    async def ca_pem(self) -> Response:
+    async def ca_pem(self, request: Request) -> Response:
         """Fetch the default issuer's certificate as PEM."""
         issuer = await self.issuers.default()
-        return _raw(issuer.certificate.encode() if issuer else None, _CHAIN)
+        return await self._dated(request, _raw(issuer.certificate.encode() if issuer else None, _CHAIN))
 
     @read("ca_chain", public=True)
-    async def ca_chain(self) -> Response:
+    async def ca_chain(self, request: Request) -> Response:
         """Fetch the default issuer's chain as PEM."""
         issuer = await self.issuers.default()
-        return _raw((await self._chain(issuer)).encode() if issuer else None, _CERTIFICATE)
+        return await self._dated(request, _raw((await self._chain(issuer)).encode() if issuer else None, _CERTIFICATE))
 
     @read("cert/ca", public=True)
-    async def ca_json(self) -> dict[str, Any]:
+    async def ca_json(self, request: Request) -> Response:
         """Read the default issuer's certificate."""
-        return {"certificate": (await self._default()).certificate, **_NOT_REVOKED}
+        facts = {"certificate": (await self._default()).certificate, **_NOT_REVOKED}
+        return await self._dated(request, Response(facts))
 
     @read("cert/ca_chain", public=True)
-    async def ca_chain_json(self) -> dict[str, Any]:
+    async def ca_chain_json(self, request: Request) -> Response:
         """Read the default issuer's chain."""
         chain = await self._chain(await self._default())
-        return {"ca_chain": chain, "certificate": chain, **_NOT_REVOKED}
+        return await self._dated(request, Response({"ca_chain": chain, "certificate": chain, **_NOT_REVOKED}))
 
     @read("crl", public=True)
     @read("crl/pem", public=True)
@@ -65,22 +68,23 @@ class FetchPaths(Mount):
         """Fetch the default issuer's CRL, complete or delta, as DER or PEM."""
         issuer = await self.issuers.default()
         as_pem = request.path.rstrip("/").endswith("/pem")
-        raw = await self._crl(issuer, delta="/delta" in request.path) if issuer else None
-        if raw is not None and as_pem:
-            raw = _crl_pem(raw).encode()
-        return _raw(raw, _CRL_PEM if as_pem else _CRL)
+        found = await self._crl(issuer, delta="/delta" in request.path) if issuer else None
+        if found is None:
+            return _raw(None, _CRL_PEM if as_pem else _CRL)
+        raw = _crl_pem(found.raw).encode() if as_pem else found.raw
+        return _dated(request, _raw(raw, _CRL_PEM if as_pem else _CRL), found.made)
 
     @read("cert/crl", public=True)
     @read("cert/delta-crl", public=True)
     @read("cert/unified-crl", public=True)
     @read("cert/unified-delta-crl", public=True)
-    async def crl_json(self, request: Request) -> dict[str, Any]:
+    async def crl_json(self, request: Request) -> Response:
         """Read the default issuer's CRL."""
         issuer = await self.issuers.find("default")
-        raw = await self._crl(issuer, delta="delta" in request.path)
-        if raw is None:
+        found = await self._crl(issuer, delta="delta" in request.path)
+        if found is None:
             raise NotFound
-        return {"certificate": _crl_pem(raw), **_NOT_REVOKED}
+        return _dated(request, Response({"certificate": _crl_pem(found.raw), **_NOT_REVOKED}), found.made)
 
     @read("cert/{serial:hex}", public=True)
     async def cert(self, serial: str) -> dict[str, Any]:
@@ -108,34 +112,38 @@ class FetchPaths(Mount):
         return _raw(pem(certificate).encode() if certificate else None, _CHAIN)
 
     @read("issuer/{issuer_ref}/json", public=True)
-    async def issuer_json(self, issuer_ref: str) -> dict[str, Any]:
+    async def issuer_json(self, issuer_ref: str, request: Request) -> Response:
         """Read an issuer's certificate and chain."""
         issuer = await self.issuers.find(issuer_ref)
         chain = chain_of(issuer, await self.issuers.all())
-        return {
+        facts = {
             "ca_chain": [f"{one.certificate}\n" for one in chain],
             "certificate": f"{issuer.certificate}\n",
             "issuer_id": issuer.id,
             "issuer_name": issuer.name,
         }
+        return await self._dated(request, Response(facts))
 
     @read("issuer/{issuer_ref}/pem", public=True)
-    async def issuer_pem(self, issuer_ref: str) -> Response:
+    async def issuer_pem(self, issuer_ref: str, request: Request) -> Response:
         """Fetch an issuer's certificate as PEM."""
-        return _raw(f"{(await self.issuers.find(issuer_ref)).certificate}\n".encode(), _CHAIN)
+        issuer = await self.issuers.find(issuer_ref)
+        return await self._dated(request, _raw(f"{issuer.certificate}\n".encode(), _CHAIN))
 
     @read("issuer/{issuer_ref}/der", public=True)
-    async def issuer_der(self, issuer_ref: str) -> Response:
+    async def issuer_der(self, issuer_ref: str, request: Request) -> Response:
         """Fetch an issuer's certificate as DER."""
-        return _raw(der((await self.issuers.find(issuer_ref)).x509), _CERTIFICATE)
+        issuer = await self.issuers.find(issuer_ref)
+        return await self._dated(request, _raw(der(issuer.x509), _CERTIFICATE))
 
     @read("issuer/{issuer_ref}/crl", public=True)
     @read("issuer/{issuer_ref}/crl/delta", public=True)
     @read("issuer/{issuer_ref}/unified-crl", public=True)
     @read("issuer/{issuer_ref}/unified-crl/delta", public=True)
-    async def issuer_crl(self, issuer_ref: str, request: Request) -> dict[str, Any]:
+    async def issuer_crl(self, issuer_ref: str, request: Request) -> Response:
         """Read an issuer's CRL."""
-        return {"crl": f"{_crl_pem(await self._issuer_crl(issuer_ref, request))}\n"}
+        found = await self._issuer_crl(issuer_ref, request)
+        return _dated(request, Response({"crl": f"{_crl_pem(found.raw)}\n"}), found.made)
 
     @read("issuer/{issuer_ref}/crl/pem", public=True)
     @read("issuer/{issuer_ref}/crl/delta/pem", public=True)
@@ -143,7 +151,8 @@ class FetchPaths(Mount):
     @read("issuer/{issuer_ref}/unified-crl/delta/pem", public=True)
     async def issuer_crl_pem(self, issuer_ref: str, request: Request) -> Response:
         """Fetch an issuer's CRL as PEM."""
-        return _raw(f"{_crl_pem(await self._issuer_crl(issuer_ref, request))}\n".encode(), _CRL_PEM)
+        found = await self._issuer_crl(issuer_ref, request)
+        return _dated(request, _raw(f"{_crl_pem(found.raw)}\n".encode(), _CRL_PEM), found.made)
 
     @read("issuer/{issuer_ref}/crl/der", public=True)
     @read("issuer/{issuer_ref}/crl/delta/der", public=True)
@@ -151,7 +160,8 @@ class FetchPaths(Mount):
     @read("issuer/{issuer_ref}/unified-crl/delta/der", public=True)
     async def issuer_crl_der(self, issuer_ref: str, request: Request) -> Response:
         """Fetch an issuer's CRL as DER."""
-        return _raw(await self._issuer_crl(issuer_ref, request), _CRL)
+        found = await self._issuer_crl(issuer_ref, request)
+        return _dated(request, _raw(found.raw, _CRL), found.made)
 
     @list_("certs")
     async def list_certs(self, page: Given[Page]) -> dict[str, Any]:
@@ -194,15 +204,46 @@ class FetchPaths(Mount):
     async def _chain(self, issuer: Issuer) -> str:
         return "\n".join(one.certificate for one in chain_of(issuer, await self.issuers.all()))
 
-    async def _crl(self, issuer: Issuer, *, delta: bool) -> bytes | None:
-        crl = await self.crls.of(issuer)
-        return None if crl is None else crl.delta if delta else crl.complete
+    async def _dated(self, request: Request, response: Response) -> Response:
+        """Return what is made of issuers, unless the client has it already."""
+        return _dated(request, response, (await self.issuers.config()).modified)
 
-    async def _issuer_crl(self, ref: str, request: Request) -> bytes:
-        raw = await self._crl(await self.issuers.find(ref), delta="crl/delta" in request.path)
-        if raw is None:
+    async def _crl(self, issuer: Issuer, *, delta: bool) -> "_Made | None":
+        crl = await self.crls.of(issuer)
+        if crl is None:
+            return None
+        return _Made(crl.delta, crl.delta_made) if delta else _Made(crl.complete, crl.made)
+
+    async def _issuer_crl(self, ref: str, request: Request) -> "_Made":
+        found = await self._crl(await self.issuers.find(ref), delta="crl/delta" in request.path)
+        if found is None:
             raise Internal(f"no CRL for issuer {ref}")
-        return raw
+        return found
+
+
+class _Made(NamedTuple):
+    """A CRL in DER, and when it was made."""
+
+    raw: bytes
+    made: float
+
+
+def _dated(request: Request, response: Response, modified: float) -> Response:
+    """Return the response with its date, or that nothing has changed since (RFC 9110, section 13.1.3).
+
+    A date that cannot be read is as none.
+    """
+    if not modified:
+        return response
+    dated = {"Last-Modified": format_datetime(datetime.fromtimestamp(modified, UTC), usegmt=True)}
+    try:
+        since = parsedate_to_datetime(request.headers.get("If-Modified-Since", "")).timestamp()
+    except (ValueError, OverflowError):
+        since = -1
+    if int(modified) <= since:
+        return Response(raw=Raw(b"", "application/octet-stream", 304), headers=dated)
+    response.headers |= dated
+    return response
 
 
 def _raw(body: bytes | None, kind: str) -> Response:

@@ -95,12 +95,16 @@ class IssuerPaths(Mount):
                 issuer = await self.issuers.find(issuer_ref)
             except Internal:
                 return Response(status=200)
-            warnings = await self._users_of(issuer, issuer_ref)
-            if await self.issuers.delete(issuer):
-                warnings.append(
+            users = await self._users_of(issuer)
+            warnings = (
+                [
                     f"Deleted issuer {issuer.id} (via issuer_ref {issuer_ref}); this was configured as the default "
                     "issuer. Operations without an explicit issuer will not work until a new default is configured."
-                )
+                ]
+                if await self.issuers.delete(issuer)
+                else []
+            )
+            warnings += users
         return Response(warnings=[*warnings, *await self.rebuild_crls()], status=200)
 
     @write("issuer/{issuer_ref}/revoke")
@@ -123,7 +127,7 @@ class IssuerPaths(Mount):
     @read("config/issuers")
     async def read_default(self) -> dict[str, Any]:
         """Read which issuer is the default one."""
-        return msgspec.structs.asdict(await self.issuers.config())
+        return (await self.issuers.config()).facts()
 
     @write("config/issuers")
     async def write_default(self, given: Given[DefaultInput]) -> dict[str, Any]:
@@ -147,7 +151,7 @@ class IssuerPaths(Mount):
                 raise InvalidRequest(f"Error resolving issuer reference: {error}") from None
             config = IssuerConfig(issuer.id, follows)
             await self.issuers.set_config(config)
-        return msgspec.structs.asdict(config)
+        return config.facts()
 
     async def _change(self, ref: str, given: Given[IssuerInput]) -> Response:
         async with self.changing:
@@ -190,11 +194,13 @@ class IssuerPaths(Mount):
             raise InvalidRequest(f"expected first reference to be a self-reference ({issuer.id}), but was: {refs[0]}")
         return chain
 
-    async def _users_of(self, issuer: Issuer, ref: str) -> list[str]:
-        names = {issuer.id, issuer.name} - {""}
+    async def _users_of(self, issuer: Issuer) -> list[str]:
+        """Return a warning for each way in which roles name an issuer."""
+        is_default = (await self.issuers.config()).default == issuer.id
         roles = [await self.find_role(name) for name in await self.storage.list("role/")]
-        count = sum(role is not None and role.issuer_ref in names for role in roles)
-        return [f"{count} roles reference {ref}"] if count else []
+        refs = [issuer.id, *([issuer.name] if issuer.name else []), *(["default"] if is_default else [])]
+        counts = {ref: sum(role is not None and role.issuer_ref == ref for role in roles) for ref in refs}
+        return [f"{count} roles reference {ref}" for ref, count in counts.items() if count]
 
     async def _facts(self, issuer: Issuer) -> dict[str, Any]:
         chain = chain_of(issuer, await self.issuers.all())

@@ -1,6 +1,6 @@
 """Revoking certificates, and making CRLs."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -84,16 +84,15 @@ class RevokePaths(Mount):
         entries: dict[int, x509.RevokedCertificate] = {}
         for text in body.crls:
             entries |= {entry.serial_number: entry for entry in _entries_of(text, issuer)}
-        return await self._signed_list(issuer, list(entries.values()), body)
+        return await self._signed_list(issuer, list(entries.values()), body, [])
 
     @write("issuer/{issuer_ref}/sign-revocation-list")
     async def sign_list(self, issuer_ref: str, given: Given[RevocationListInput]) -> dict[str, Any]:
         """Sign a CRL of what the caller lists."""
         issuer = await self._crl_signer(issuer_ref)
-        listed = given.value.revoked_certs or []
-        if not isinstance(listed, list):
-            raise InvalidRequest("revoked_certs is not a list")
-        return await self._signed_list(issuer, [_listed(entry) for entry in listed], given.value)
+        listed = [_listed(number, entry) for number, entry in enumerate(_objects(given.value.revoked_certs))]
+        extensions = [_extension(number, one) for number, one in enumerate(_objects(given.value.extensions))]
+        return await self._signed_list(issuer, listed, given.value, extensions)
 
     async def revoke_serial(self, serial: str) -> None:
         """Revoke a certificate, if it is there and not expired."""
@@ -165,29 +164,37 @@ class RevokePaths(Mount):
 
     async def _crl_signer(self, ref: str) -> Issuer:
         issuer = await self.issuers.find(ref)
-        issuer.check_usage("crl-signing")
+        try:
+            issuer.check_usage("crl-signing")
+        except Internal as error:
+            raise InvalidRequest(str(error).removeprefix("error fetching CA certificate: ")) from None
         if not issuer.key_id:
             raise Internal(f"issuer {issuer.id} has no key here")
         return issuer
 
-    async def _signed_list(self, issuer: Issuer, entries: list[x509.RevokedCertificate],
-                           body: ListsInput) -> dict[str, Any]:  # fmt: skip
-        if body.crl_number is None or body.crl_number < 0:
+    async def _signed_list(self, issuer: Issuer, entries: list[x509.RevokedCertificate], body: ListsInput,
+                           extensions: list[x509.Extension[Any]]) -> dict[str, Any]:  # fmt: skip
+        if body.crl_number < 0:
             raise InvalidRequest("crl_number parameter must be 0 or greater")
         if body.format not in {"pem", "der"}:
-            raise InvalidRequest('format must be "pem" or "der"')
-        end = self.now + parse_time_span(body.next_update)
-        frame = CrlFrame(self.now, end, body.crl_number, max(body.delta_crl_base_number, 0))
-        crl = crls.sign_entries(issuer, await self.keys.private(issuer.key_id), entries, frame)
+            raise InvalidRequest(f"unknown format value of {body.format}")
+        base = body.delta_crl_base_number if body.delta_crl_base_number >= 0 else None
+        frame = CrlFrame(self.now, self.now + _span(body.next_update), body.crl_number, base)
+        try:
+            crl = crls.sign_entries(issuer, await self.keys.private(issuer.key_id), entries, frame, extensions)
+        except ValueError as error:
+            raise InvalidRequest(f"unable to create the CRL: {error}") from None
         return {"crl": pem(crl) + "\n" if body.format == "pem" else b64encode(der(crl)).decode()}
 
 
-def parse_time_span(text: str) -> float:
-    """Return a duration in seconds; raises InvalidRequest."""
+def _span(text: str) -> float:
     try:
-        return parse_duration(text)
+        span = parse_duration(text)
     except ValueError as error:
         raise InvalidRequest(f"invalid value for next_update: {error}") from None
+    if span <= 0:
+        raise InvalidRequest("next_update parameter must be greater than 0")
+    return span
 
 
 def _revoked(entry: Revoked) -> dict[str, Any]:
@@ -205,10 +212,39 @@ def _entries_of(text: str, issuer: Issuer) -> list[x509.RevokedCertificate]:
     return list(crl)
 
 
-def _listed(entry: Any) -> x509.RevokedCertificate:
+def _objects(given: Any) -> list[Any]:
+    """Return what should be a list of objects; nothing is none."""
+    if given is not None and not isinstance(given, list):
+        raise InvalidRequest("revoked_certs and extensions: expected lists of objects")
+    return given or []
+
+
+def _listed(number: int, entry: Any) -> x509.RevokedCertificate:
+    what = f"entry {number} of revoked_certs"
+    if not isinstance(entry, dict):
+        raise InvalidRequest(f"{what}: expected an object")
     try:
-        number = int(normal_serial(entry["serial_number"]).replace(":", ""), 16)
-        when = moment(parse_time(entry["revocation_time"]))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise InvalidRequest("revoked_certs: expected objects with serial_number and revocation_time") from None
-    return x509.RevokedCertificateBuilder(number, when).build()
+        serial = int(normal_serial(str(entry.get("serial_number", ""))).replace(":", ""), 16)
+    except ValueError:
+        raise InvalidRequest(f"failed parsing serial_number from {what}: expected hex") from None
+    builder = x509.RevokedCertificateBuilder(serial, moment(_revocation_time(what, entry.get("revocation_time"))))
+    for place, one in enumerate(_objects(entry.get("extensions"))):
+        extension = _extension(place, one)
+        builder = builder.add_extension(extension.value, extension.critical)
+    return builder.build()
+
+
+def _revocation_time(what: str, given: Any) -> float:
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    if not isinstance(given, str):
+        raise InvalidRequest(f"failed parsing revocation_time from {what}: missing 'revocation_time' field")
+    return parse_time(given)
+
+
+def _extension(number: int, given: Any) -> x509.Extension[Any]:
+    try:
+        oid, raw = x509.ObjectIdentifier(given["id"]), b64decode(given["value"], validate=True)
+    except (KeyError, TypeError, ValueError):
+        raise InvalidRequest(f"failed parsing extension entry {number}: expected id (OID) and value (Base64)") from None
+    return x509.Extension(oid, bool(given.get("critical")), x509.UnrecognizedExtension(oid, raw))
