@@ -6,6 +6,7 @@ router.
 
 import asyncio
 import os
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -45,9 +46,14 @@ _OPERATIONS: Mapping[str, Operation] = {
     "POST": Operation.UPDATE, "PUT": Operation.UPDATE, "DELETE": Operation.DELETE, "PATCH": Operation.PATCH,
 }  # fmt: skip
 _LISTING = (Operation.LIST, Operation.SCAN)
-_TRUE = frozenset({"true", "1", "t", "True", "TRUE"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MERGE_PATCH = "application/merge-patch+json"
+_AUTHORITY = re.compile(r"\Ahttps?://[^/]*", re.IGNORECASE)
+_DOTS = re.compile(r"/\.\.?(?:/|\Z)")
+_NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_TRUTHS = {**dict.fromkeys(("1", "t", "T", "true", "True", "TRUE"), True),
+           **dict.fromkeys(("0", "f", "F", "false", "False", "FALSE"), False)}  # fmt: skip
+_SAFE = "/%:@!$&'()*+,;="  # signs of a path (RFC 3986, section 3.3) and of what is escaped already
 _OPAQUE = frozenset({"application/ocsp-request"})  # bodies that are the engine's to read
 
 
@@ -83,6 +89,7 @@ class App:
         self._headers = AnswerHeaders(listener.custom_response_headers, headers or {})
         self._reading = listener.http_read_timeout or inf
         self._serving = listener.max_request_duration or inf
+        self._printable_only = not server.options.config.disable_printable_check
         own = Cors(listener.cors_allowed_origins, listener.cors_allowed_headers)
         self._cors = own if listener.cors_enabled else Cors()
 
@@ -116,14 +123,17 @@ class App:
         return flight
 
     async def _handle(self, message: Message, request_id: str, flight: Flight) -> Answer:
-        path, query = _target(message)
+        raw, query = _target(message)
+        path = _decoded(raw) if "%" in raw else raw
+        # Slashes that come encoded are meant, and those of OCSP requests are Base64 (RFC 6960, appendix A.1).
+        if ("//" in raw and "/ocsp/" not in path) or ("/." in raw and _DOTS.search(raw)):
+            return self._redirect(_clean(raw), query)
         if not path.startswith("/v1/"):
             return self._outside(path)
-        # Slashes that come encoded are meant, and those of OCSP requests are Base64 (RFC 6960, appendix A.1).
-        if "//" in path and "//" in message.target.partition("?")[0] and "/ocsp/" not in path:
-            return self._redirect(re.sub("/{2,}", "/", path), query)
-        if "/.." in path and ".." in path.split("/"):
+        if "/.." in path and ".." in path.split("/"):  # with escapes
             raise InvalidRequest("relative paths not supported")
+        if self._printable_only and not path.isprintable():
+            raise InvalidRequest("the path has characters that are not printable")
         flight.request = request = await self._request(message, path[4:], query, request_id)
         flight.due = self._serving + asyncio.get_running_loop().time()
         return self._answer(await self._server.handle(request), request_id)
@@ -171,7 +181,7 @@ class App:
         return self._headers.answer(404, b'{"errors":[]}')
 
     def _redirect(self, path: str, query: str) -> Answer:
-        location = quote(path) + (f"?{query}" if query else "")
+        location = quote(path, safe=_SAFE) + (f"?{query}" if query else "")
         return self._headers.answer(307, b"", {"Location": location})
 
     async def _request(self, message: Message, path: str, query: str, request_id: str) -> Request:
@@ -188,7 +198,6 @@ class App:
             opaque = await message.read(self.listener.max_request_size)
         elif method in _WITH_BODY:
             data = await self._body(message, method, kind)
-            data = parameters | data if parameters and method != "PATCH" else data
         elif parameters:
             data = dict(parameters)
         if operation is Operation.READ and parameters:
@@ -267,17 +276,34 @@ def _meant(parameters: dict[str, Any]) -> Operation:
     if parameters.get("help"):
         return Operation.HELP
     for operation in _LISTING:
-        if parameters.get(operation.value) in _TRUE:
+        if (given := parameters.get(operation.value)) and _truth(operation.value, given):
             del parameters[operation.value]
             return operation
     return Operation.READ
 
 
 def _target(message: Message) -> tuple[str, str]:
+    """Return path and query as they came, of either form of a target (RFC 9112, sections 3.2.1 and 3.2.2)."""
     raw, _, query = _printable(message.target).partition("?")
-    if "%" in raw:
-        raw = unquote(raw)
-    return raw, query
+    return (raw if raw.startswith("/") else _AUTHORITY.sub("", raw)), query
+
+
+def _decoded(raw: str) -> str:
+    if _NO_ESCAPE.search(raw):
+        raise InvalidRequest("the path has a percent sign that two hexadecimal digits do not follow")
+    return unquote(raw)
+
+
+def _clean(path: str) -> str:
+    """Return a path without empty, "." and ".." segments."""
+    clean = posixpath.normpath("/" + path.lstrip("/"))
+    return clean + "/" if path.endswith("/") and clean != "/" else clean
+
+
+def _truth(name: str, text: str) -> bool:
+    if text not in _TRUTHS:
+        raise InvalidRequest(f"{name}: expected true or false")
+    return _TRUTHS[text]
 
 
 def _media_type(headers: Mapping[str, str]) -> str:

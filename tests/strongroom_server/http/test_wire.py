@@ -212,17 +212,39 @@ async def test_an_answer_too_large_is_refused_before_the_rest_has_come(wire: Wir
         pytest.param("/v1/secret//data/a", 307, id="double_slashes_are_redirected"),
         pytest.param("/v1/secret/data/a%2F%2Fb", 404, id="encoded_slashes_are_meant"),
         pytest.param("/v1/pki/ocsp/MEow//a", 404, id="base64_of_ocsp_may_hold_two_slashes"),
-        pytest.param("/v1/secret/data/../x", 400, id="no_way_up"),
+        pytest.param("/v1/secret/data/../x", 307, id="the_way_up_is_redirected"),
+        pytest.param("/v1/secret/./data/x", 307, id="the_way_nowhere_is_redirected"),
+        pytest.param("/v1/secret/data/.x/..y/z..", 404, id="dots_in_names_are_names"),
+        pytest.param("http://x/v1/sys/health", 200, id="a_target_with_its_host"),
+        pytest.param("/v1/secret/data/%zz", 400, id="no_escape"),
+        pytest.param("/v1/secret/data/a%", 400, id="half_an_escape"),
         pytest.param("/v1/secret/data/%2e%2e/x", 400, id="no_way_up_in_disguise"),
         pytest.param("/v1/none/x", 404, id="no_mount"),
         pytest.param("/elsewhere", 404, id="no_api"),
         pytest.param("/v1/", 404, id="nothing_after_the_version"),
-        pytest.param("/v1/secret/data/%00", 404, id="a_zero_byte_is_a_name"),
+        pytest.param("/v1/secret/data/%00", 400, id="a_zero_byte_is_no_name"),
+        pytest.param("/v1/secret/data/a%0Ab", 400, id="nor_is_a_line_break"),
+        pytest.param("/v1/secret/data/a%E2%80%8Bb", 400, id="nor_what_nobody_sees"),
+        pytest.param("/v1/secret/data/a%20%E6%97%A5%F0%9F%98%80", 404, id="any_letter_and_a_space_are"),
+        pytest.param("/v1/secret/metadata?list=T", 404, id="a_list_by_parameter"),
+        pytest.param("/v1/secret/metadata?list=yes", 400, id="no_truth_value"),
     ],
 )
 async def test_paths(wire: Wire, path: str, status: int) -> None:
     await wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Vault-Token: root\r\n\r\n".encode())
     assert (await wire.answer())[0] == status
+
+
+async def test_a_redirect_keeps_escapes_and_the_query(wire: Wire) -> None:
+    await wire.send(message("GET", "secret//data/a%20b/../c%3Fd?version=1&x=%2F"))
+    code, headers, _ = await wire.answer()
+    assert (code, headers["location"]) == (307, "/v1/secret/data/c%3Fd?version=1&x=%2F")
+
+
+async def test_parameters_of_a_write_are_no_data(wire: Wire) -> None:
+    await wire.send(message("POST", "cubbyhole/a?z=9", b'{"a":1}') + message("GET", "cubbyhole/a"))
+    assert (await wire.answer())[0] == 204
+    assert (await wire.answer())[2]["data"] == {"a": 1}
 
 
 async def test_every_answer_says_not_to_keep_it(wire: Wire) -> None:
