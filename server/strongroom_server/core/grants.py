@@ -55,6 +55,7 @@ class Grant:
     min_wrapping_ttl: float = 0
     max_wrapping_ttl: float = 0
     pagination_limit: int = 0
+    keys_filter: str = ""
     unmet: str = ""
     unconditional: bool = True
     allow: Decision = field(init=False, repr=False)
@@ -81,6 +82,7 @@ class Grant:
         self.min_wrapping_ttl = _smaller(self.min_wrapping_ttl, rule.min_wrapping_ttl)
         self.max_wrapping_ttl = _smaller(self.max_wrapping_ttl, rule.max_wrapping_ttl)
         self.pagination_limit = int(_smaller(self.pagination_limit, rule.pagination_limit))
+        self.keys_filter = self.keys_filter or rule.keys_filter
         self.unmet = self.unmet or rule.unmet
         self.unconditional = not any((
             self.allowed, self.denied, self.required, self.min_wrapping_ttl, self.max_wrapping_ttl,

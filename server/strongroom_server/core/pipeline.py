@@ -13,6 +13,7 @@ from strongroom_server.core import registration, wrapping
 from strongroom_server.core.acl import Decision
 from strongroom_server.core.exchange import Exchange
 from strongroom_server.core.help import help_of_mount, help_of_path
+from strongroom_server.core.list_filters import filter_keys
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import Token
 from strongroom_server.lib.cidr import allows
@@ -143,16 +144,16 @@ def apply_quotas(exchange: Exchange) -> Awaitable[None] | None:
 
 async def _apply_quotas(exchange: Exchange) -> None:
     request, quotas, mount = exchange.request, exchange.server.quotas, exchange.mount
-    namespace, path = exchange.server.path, exchange.server.path + exchange.full_path
+    namespace = exchange.server.path
     role = ""
     if mount is not None and exchange.engine is not None and any(quota.role for quota in quotas.rates.values()):
         role = await exchange.engine.login_role(request) if mount.table == "auth" else ""
-    name = quotas.rate_for(namespace + request.mount_point, path, role, namespace)
+    name = quotas.rate_for(namespace + request.mount_point, namespace + exchange.full_path, role, namespace)
     if not name:
         return
     client, now = request.connection.remote_address, exchange.server.clock.now()
     try:
-        exchange.headers = quotas.spend(name, client, path, now)
+        exchange.headers = quotas.spend(name, client, exchange.full_path, now)
     except TooManyRequests as error:
         exchange.server.metrics.count("vault.quota.rate_limit.violation", (("name", name),))
         if quotas.settings.enable_rate_limit_audit_logging:
@@ -348,6 +349,7 @@ STEPS: tuple[Step, ...] = (
     record_request,
     enforce,
     call_engine,
+    filter_keys,
     register,
     wrap_if_asked,
 )

@@ -13,16 +13,17 @@ from typing import Any
 
 from strongroom_common.durations import parse_duration
 from strongroom_common.hcl import Block, Body, HclError, Item, blocks, parse, plain
-from strongroom_server.core.policy_templates import UNSAFE
+from strongroom_server.core.policy_templates import UNSAFE, check_keys
 
 CAPABILITIES = frozenset({"create", "delete", "deny", "list", "patch", "read", "scan", "sudo", "update"})
 _WRITE = frozenset({"create", "delete", "list", "read", "update"})
 _OLD_STYLE: Mapping[str, frozenset[str]] = {
     "deny": frozenset({"deny"}), "read": frozenset({"list", "read"}), "write": _WRITE, "sudo": _WRITE | {"sudo"},
 }  # fmt: skip
-_UNMET = ("control_group", "mfa_methods", "list_scan_response_keys_filter_path")
+_FILTER = "list_scan_response_keys_filter_path"
+_UNMET = ("control_group", "mfa_methods")
 _KNOWN = frozenset({
-    "allowed_parameters", "capabilities", "comment", "denied_parameters", "expiration", "max_wrapping_ttl",
+    "allowed_parameters", "capabilities", "comment", "denied_parameters", "expiration", _FILTER, "max_wrapping_ttl",
     "min_wrapping_ttl", "pagination_limit", "policy", "required_parameters", *_UNMET,
 })  # fmt: skip
 _BRACES = re.compile(r"\{\{|\}\}")
@@ -50,6 +51,7 @@ class Rule:
     min_wrapping_ttl: float = 0
     max_wrapping_ttl: float = 0
     pagination_limit: int = 0
+    keys_filter: str = ""
     expiration: float | None = None
     unmet: str = ""
     unsafe: str = UNSAFE
@@ -107,6 +109,7 @@ def _rule(block: Block) -> Rule:
         min_wrapping_ttl=reader.seconds("min_wrapping_ttl"),
         max_wrapping_ttl=reader.seconds("max_wrapping_ttl"),
         pagination_limit=reader.integer("pagination_limit"),
+        keys_filter=reader.keys_filter(),
         expiration=reader.moment("expiration"),
         unmet=next((key for key in _UNMET if body.get(key)), ""),
         line=item.line,
@@ -183,6 +186,18 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, int):
             raise self._error(key, f"{key} should be an integer")
         return max(0, value)
+
+    def keys_filter(self) -> str:
+        """Read the template that lists are filtered by (see ``list_filters``)."""
+        item = self.body.get(_FILTER)
+        template = item.value if item else ""
+        if not isinstance(template, str):
+            raise self._error(_FILTER, f"{_FILTER} should be a string")
+        try:
+            check_keys(template)
+        except ValueError as error:
+            raise self._error(_FILTER, f"{_FILTER}: {error}") from None
+        return template
 
     def moment(self, key: str) -> float | None:
         """Read a date and time (RFC 3339), or seconds since the epoch."""

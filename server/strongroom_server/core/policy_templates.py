@@ -36,3 +36,25 @@ def resolve(path: str, values: Mapping[str, str], unsafe: str = UNSAFE) -> str |
         resolved += path[end : template.start] + value
         end = template.end
     return (resolved + path[end:]).removeprefix("/")
+
+
+def path_of_key(template: str, path: str, key: str) -> str:
+    """Return the path that a list's key stands for (see ``list_filters``); raises ValueError for a bad template.
+
+    Only the fields ``.path`` (that of the list, with its slash) and ``.key`` are there, no functions.
+    """
+    values, text, end = {".path": path, ".key": key}, "", 0
+    for field in braced(template):
+        if field.content not in values:
+            raise ValueError("expected {{ .path }} and {{ .key }} alone")
+        text += template[end : field.start] + values[field.content]
+        end = field.end
+    if "{{" in template[end:]:
+        raise ValueError("unclosed action")
+    return text + template[end:]
+
+
+def check_keys(template: str) -> None:
+    """Raise ValueError for a template that says nothing about keys."""
+    if template and path_of_key(template, "a/", "b") == path_of_key(template, "a/", "c"):
+        raise ValueError("resulted in same path for two different keys")

@@ -125,6 +125,13 @@ REFUSED = [
     pytest.param('path "a" { allowed_parameters = { p = "x" } }',
                  'At 1:35: path "a": allowed_parameters "p" should be a list of values', id="a_string_as_values"),
     pytest.param('path "a" { required_parameters = "x" }', "should be a list of strings", id="a_string_as_required"),
+    pytest.param('path "a" {\n list_scan_response_keys_filter_path = "a/b" }',
+                 'At 2:2: path "a": list_scan_response_keys_filter_path: resulted in same path for two different keys',
+                 id="a_filter_that_says_nothing_of_keys"),
+    pytest.param('path "a" { list_scan_response_keys_filter_path = "a/{{ .key" }', "unclosed action",
+                 id="an_open_filter"),
+    pytest.param('path "a" { list_scan_response_keys_filter_path = "{{ .path }}{{ .nope }}" }', "{{ .key }} alone",
+                 id="a_filter_with_another_field"),
     pytest.param('path "a" { pagination_limit = "x" }', "should be an integer", id="a_word_as_number"),
     pytest.param('path "a" { expiration = "tomorrow" }', "invalid expiration time", id="no_date"),
     pytest.param('path "a" { capabilities = ["read" }', "At 1:35: error parsing list", id="no_hcl"),
@@ -145,7 +152,7 @@ def test_mistakes_in_rules_have_their_own_type():
     assert (caught.value.line, caught.value.column) == (2, 14)
 
 
-@pytest.mark.parametrize("key", ["control_group", "mfa_methods", "list_scan_response_keys_filter_path"])
+@pytest.mark.parametrize("key", ["control_group", "mfa_methods"])
 def test_a_condition_that_cannot_be_checked_is_remembered(key):
     assert _rule(f'capabilities = ["read"] {key} = ["x"]').unmet == key
 
