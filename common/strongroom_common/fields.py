@@ -174,8 +174,11 @@ def _ints(raw: Any) -> Ints:
 def _pairs(raw: Any) -> Pairs:
     if isinstance(raw, dict):
         return Pairs({str(key): "" if value is None else _string(value) for key, value in raw.items()})
-    pairs = {}
+    pairs: dict[str, str] = {}
     for item in raw if isinstance(raw, list | tuple) else [raw]:
+        if isinstance(item, dict):  # Vault's own examples have [{"permit-pty": ""}]
+            pairs |= _pairs(item)
+            continue
         key, equals, value = _string(item).partition("=")
         if not equals:
             raise ValueError
@@ -186,8 +189,8 @@ def _pairs(raw: Any) -> Pairs:
 def _object(raw: Any) -> Object:
     if isinstance(raw, dict):
         return Object(raw)
-    if raw == []:  # as Go's decoder has it
-        return Object({})
+    if isinstance(raw, list) and all(isinstance(part, dict) for part in raw):  # as Go's decoder has it
+        return Object({name: value for part in raw for name, value in part.items()})
     raise ValueError
 
 
