@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from strongroom_common.fields import Given, Object, Pairs, Seconds, public
+from strongroom_common.fields import KINDS, Given, Ints, Object, Pairs, Seconds, public
 from strongroom_server.engines.ssh.certificate import DEFAULT, RSA_ALGORITHMS
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.sdk.engine import Engine, delete, list_, read, write
@@ -169,8 +169,8 @@ def _normal_ca(role: Role) -> Role:
 
 def _sizes(raw: Any) -> list[int]:
     try:
-        return [int(str(size)) for size in (raw if isinstance(raw, list) else [raw])]
-    except ValueError:
+        return list(KINDS[Ints].parse(raw))
+    except (TypeError, ValueError):
         raise InvalidRequest("error processing allowed_user_key_lengths: expected sizes in bits") from None
 
 

@@ -121,6 +121,26 @@ async def test_an_issuer_with_an_rsa_key_signs_as_the_role_says(ssh: Ssh) -> Non
         assert (await ssh.sign()).algorithm == signed_with
 
 
+async def test_extensions_may_come_as_a_list_as_in_vaults_examples(ssh: Ssh) -> None:
+    # hashicorp/vault#3019 and the documentation: "default_extensions": [{"permit-pty": ""}]
+    await ssh.role(**ANYONE, default_extensions=[{"permit-pty": ""}, {"a@b.c": "v"}])
+    assert (await ssh("read", "roles/r"))["default_extensions"] == {"permit-pty": "", "a@b.c": "v"}
+
+
+@pytest.mark.parametrize("lengths", ["256, 384", [256, "384"], (256, 384)])
+async def test_lengths_of_keys_may_come_as_a_text(ssh: Ssh, lengths: Any) -> None:
+    await ssh.role(**ANYONE, allowed_user_key_lengths={"ec": lengths})
+    assert (await ssh("read", "roles/r"))["allowed_user_key_lengths"] == {"ec": [256, 384]}
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ed25519", "ecdsa-sha2-nistp384"])
+async def test_pairs_are_made_by_sshs_names_too(ssh: Ssh, kind: str) -> None:
+    await ssh.role(**ANYONE)
+    made = await ssh("update", "issue/r", key_type=kind)
+    assert made["private_key_type"] == kind
+    assert "PRIVATE KEY" in made["private_key"]
+
+
 async def test_an_algorithm_for_rsa_needs_an_issuer_with_an_rsa_key(ssh: Ssh) -> None:
     await ssh.role(**ANYONE, algorithm_signer="rsa-sha2-256")
     with pytest.raises(InvalidRequest, match="needs an issuer with an RSA key"):
