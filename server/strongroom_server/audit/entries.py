@@ -181,7 +181,8 @@ def _request(redaction: Redaction, event: Event, who: Mapping[str, Any]) -> dict
 
 
 def _mount(request: Request, target: Target) -> dict[str, str]:
-    return {"mount_point": request.mount_point, "mount_type": target.kind, "mount_accessor": request.mount_accessor}
+    point = request.namespace + request.mount_point if request.mount_point else ""
+    return {"mount_point": point, "mount_type": target.kind, "mount_accessor": request.mount_accessor}
 
 
 def _headers(redaction: Redaction, event: Event) -> dict[str, list[str]]:

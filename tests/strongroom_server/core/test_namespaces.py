@@ -1,8 +1,11 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from strongroom_server.core.sealing import decode_share
+from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Operation
 from tests.strongroom_server.live import Live, start_live
 
@@ -306,8 +309,6 @@ async def _restarted(live: Live) -> Live:
     await live.server.sealing.seal()
     other = await start_live(backend=live.backend, dev_mode=False)
     other.server.clock = live.clock
-    from strongroom_server.core.sealing import decode_share
-
     await other.server.sealing.unseal(decode_share(live.unseal_key))
     return other
 
@@ -321,3 +322,190 @@ async def test_namespaces_are_there_after_a_restart(live: Live) -> None:
     assert (await other.get("kv/a", token=token, namespace="one/below")).data == {"where": "one/below"}
     assert (await other.get("auth/token/lookup-self", token=token)).data["namespace_path"] == "one/below/"
     await other.server.sealing.seal()
+
+
+async def test_a_deleted_namespace_takes_all_with_it(live: Live) -> None:
+    token = await admin(live, "two")
+    above = await live.make_token(policies=["admin"])
+    child = await live.make_token(by=above, namespace="two", policies=["admin"])
+    prefix = live.server.children["two"].prefix
+    assert await live.server.barrier.view(prefix).list() != []
+    assert (await live.delete("sys/namespaces/two")).data == {"status": "in-progress"}
+    assert (await live.get("kv/a", namespace="two")).status == 404
+    await live.server.namespaces.settled()
+    assert await live.server.barrier.view(prefix).list() == []
+    assert await live.server.barrier.view("core/namespaces/").list() != []
+    assert (await live.get("sys/namespaces/two")).status == 404
+    for text in (token, child):
+        assert (await live.get("auth/token/lookup-self", token=text)).status == 403
+    assert (await live.get("auth/token/lookup-self", token=above)).status == 200
+    fresh = await live.post("sys/namespaces/two")
+    assert fresh.status == 200
+    assert (await live.get("kv/a", namespace="two")).status == 404
+
+
+async def test_a_namespace_with_others_below_is_not_deleted(live: Live) -> None:
+    answer = await live.delete("sys/namespaces/one")
+    assert (answer.status, answer.errors) == (400, ["unable to delete namespace containing child namespaces"])
+    assert (await live.get("kv/a", namespace="one")).status == 200
+
+
+async def test_a_deletion_goes_on_after_a_crash(live: Live) -> None:
+    namespace = live.server.children["two"]
+    await live.server.namespaces.change(namespace, replace(namespace.entry, tainted=True))  # and then the power went
+    shown = await live.get("sys/namespaces/two")
+    assert shown.data["tainted"] is True
+    other = await _restarted(live)
+    await other.server.namespaces.settled()
+    assert (await other.get("sys/namespaces/two")).status == 404
+    assert await other.server.barrier.view(namespace.prefix).list() == []
+    await other.server.sealing.seal()
+
+
+async def test_a_deletion_that_fails_can_be_asked_for_again(live: Live) -> None:
+    namespace = live.server.children["two"]
+    token = await admin(live, "two")
+    mount = namespace.mounts.at("auth/approle/")
+    assert mount is not None
+    engine, mount.engine = mount.engine, None  # its leases cannot be taken back while it is broken
+
+    async def refuse(_: object) -> None:
+        raise InvalidRequest("the source is away")
+
+    take_back, namespace.leases._take_back = namespace.leases._take_back, refuse
+    await live.delete("sys/namespaces/two")
+    await live.server.namespaces.settled()
+    assert (await live.get("sys/namespaces/two")).data["tainted"] is True
+    assert (await live.get("kv/a", token=token, namespace="two")).status == 404
+    mount.engine, namespace.leases._take_back = engine, take_back
+    await live.delete("sys/namespaces/two")
+    await live.server.namespaces.settled()
+    assert (await live.get("sys/namespaces/two")).status == 404
+
+
+async def test_locking_refuses_all_below_until_it_is_unlocked(live: Live) -> None:
+    key = (await live.post("sys/namespaces/api-lock/lock/one")).data["unlock_key"]
+    token = await admin(live, "two")
+    for namespace, path in (
+        ("one", "kv/a"),
+        ("one/below", "kv/a"),
+        ("", "one/kv/a"),
+        ("one", "auth/token/lookup-self"),
+    ):
+        assert (await live.get(path, namespace=namespace)).status == 503
+    assert (await live.get("kv/a", token=token, namespace="two")).status == 200
+    for body, status in (({"unlock_key": "wrong"}, 400), ({"unlock_key": key}, 204)):
+        answer = await live.post("sys/namespaces/api-lock/unlock", body, namespace="one")
+        assert answer.status == status, answer
+    assert (await live.get("kv/a", namespace="one/below")).status == 200
+
+
+async def test_without_the_key_only_sudo_unlocks(live: Live) -> None:
+    await live.post("sys/policies/acl/weak", {"policy": 'path "sys/namespaces/*" { capabilities = ["update"] }'})
+    weak = await live.make_token(policies=["weak"])
+    await live.post("sys/namespaces/api-lock/lock/one")
+    assert (await live.post("sys/namespaces/api-lock/unlock/one", token=weak)).status == 400
+    assert (await live.get("kv/a", namespace="one")).status == 503
+    assert (await live.post("sys/namespaces/api-lock/unlock/one")).status == 200
+    assert (await live.get("kv/a", namespace="one")).status == 200
+
+
+# -- what reaches over -----------------------------------------------------------------------------------------------
+
+
+async def test_quotas_of_the_root_are_for_paths_of_namespaces(live: Live) -> None:
+    await live.post("sys/quotas/rate-limit/one", {"rate": 1, "interval": 60, "path": "one/"})
+    statuses = [(await live.get("kv/a", namespace=name)).status for name in ("one", "one", "one/below", "two", "")]
+    assert statuses == [200, 429, 200, 200, 200]
+    await live.post("sys/quotas/rate-limit/one", {"rate": 1, "interval": 60, "path": "one/", "inheritable": True})
+    assert [(await live.get("kv/a", namespace="one/below")).status for _ in range(2)] == [200, 429]
+    await live.delete("sys/quotas/rate-limit/one")
+    await live.post("sys/quotas/rate-limit/mount", {"rate": 1, "interval": 60, "path": "two/kv"})
+    statuses = [(await live.get("kv/a", namespace=name)).status for name in ("two", "two", "one", "")]
+    assert statuses == [200, 429, 200, 200]
+
+
+async def test_leases_of_namespaces_are_counted(live: Live) -> None:
+    await live.post("sys/quotas/lease-count/one", {"max_leases": 1, "path": "one/"})
+    first = await live.post("auth/approle/login", {"role_id": "role"}, token="", namespace="one")
+    second = await live.post("auth/approle/login", {"role_id": "role"}, token="", namespace="one")
+    other = await live.post("auth/approle/login", {"role_id": "role"}, token="", namespace="two")
+    assert (first.status, second.status, other.status) == (200, 429, 200)
+
+
+async def test_nothing_is_mounted_where_a_namespace_is_and_the_other_way_round(live: Live) -> None:
+    for path in ("one", "one/kv2"):
+        assert (await live.post(f"sys/mounts/{path}", {"type": "kv"})).status == 400
+    taken = await live.post("sys/namespaces/kv")
+    assert (taken.status, taken.errors) == (400, ["new namespace conflicts with existing mount: kv/"])
+    moved = await live.post("sys/remount", {"from": "kv", "to": "one/elsewhere"})
+    assert moved.status == 400
+
+
+async def test_a_namespace_needs_its_own_mounts(live: Live) -> None:
+    for path in ("sys/mounts/cubbyhole", "sys/mounts/identity", "sys/mounts/sys", "sys/auth/token"):
+        assert (await live.delete(path, namespace="one")).status == 400
+    types = {path: row["type"] for path, row in (await live.get("sys/mounts", namespace="one")).data.items()}
+    assert types == {"cubbyhole/": "ns_cubbyhole", "identity/": "ns_identity", "kv/": "kv", "sys/": "ns_system"}
+
+
+async def test_renewal_and_leases_work_in_a_namespace(live: Live) -> None:
+    auth = await login(live, "one")
+    lease = {"lease_id": f"auth/approle/login/{await _lease(live, 'one')}"}
+    for namespace in ("one", ""):
+        shown = await live.post("sys/leases/lookup", lease, namespace=namespace)
+        assert shown.data["namespace_path"] == "one/"
+    renewed = await live.post("auth/token/renew-self", token=auth["client_token"], namespace="one")
+    assert renewed.auth["client_token"] == auth["client_token"]
+    assert (await live.post("sys/leases/revoke", {**lease, "sync": True}, namespace="one")).status == 204
+    assert (await live.get("auth/token/lookup-self", token=auth["client_token"], namespace="one")).status == 403
+
+
+async def test_a_token_with_few_uses_is_used_up_in_namespaces_too(live: Live) -> None:
+    token = await live.make_token(policies=["admin", "above"], num_uses=2)
+    await live.post("sys/policies/acl/above", {"policy": 'path "+/kv/*" { capabilities = ["read"] }'})
+    statuses = [(await live.get("kv/a", token=token, namespace=name)).status for name in ("one", "two", "one")]
+    assert statuses == [200, 200, 403]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("a/b", "namespace name cannot contain /", id="a_slash"),
+        pytest.param("a b", '"a b" contains space characters that cannot be used in a namespace name', id="a_blank"),
+        pytest.param(
+            "a*", "\"a*\" contains wildcard characters that cannot be used in a namespace name: '*'", id="a_star"
+        ),
+        pytest.param(
+            "a+", "\"a+\" contains wildcard characters that cannot be used in a namespace name: '+'", id="a_plus"
+        ),
+        pytest.param("sys", '"sys/" is a reserved path and cannot be used as a namespace name', id="a_mount_of_all"),
+        pytest.param("root", '"root/" is a reserved path and cannot be used as a namespace name', id="the_root"),
+    ],
+)
+async def test_what_is_no_name(live: Live, name: str, message: str) -> None:
+    for namespace in ("", "one"):
+        answer = await live.post(f"sys/namespaces/{name}", namespace=namespace)
+        assert (answer.status, answer.errors) == (400, [message])
+
+
+async def test_metadata_is_replaced_and_patched(live: Live) -> None:
+    await live.post("sys/namespaces/one", {"custom_metadata": {"a": "1", "b": "2"}})
+    patched = await live.ask(Operation.PATCH, "sys/namespaces/one", {"custom_metadata": {"a": None, "c": "3"}})
+    assert patched.data["custom_metadata"] == {"b": "2", "c": "3"}
+    for operation in (Operation.UPDATE, Operation.PATCH):
+        wrong = await live.ask(operation, "sys/namespaces/one", {"custom_metadata": {"a": 1}})
+        assert wrong.status == 400
+    assert (await live.get("sys/namespaces/one")).data["custom_metadata"] == {"b": "2", "c": "3"}
+    assert (await live.post("sys/namespaces/one")).data["custom_metadata"] == {}
+    unknown = await live.ask(Operation.PATCH, "sys/namespaces/nope", {"custom_metadata": {}})
+    assert (unknown.status, unknown.errors) == (400, ["namespace not found"])
+
+
+async def test_namespaces_are_listed_and_scanned(live: Live) -> None:
+    assert (await live.list("sys/namespaces")).data["keys"] == ["one/", "two/"]
+    assert (await live.list("sys/namespaces", namespace="one")).data["key_info"]["below/"]["path"] == "one/below/"
+    assert (await live.list("sys/namespaces", namespace="two")).status == 404
+    assert (await live.ask(Operation.SCAN, "sys/namespaces/")).data["keys"] == ["one/", "one/below/", "two/"]
+    assert (await live.ask(Operation.SCAN, "sys/namespaces/", namespace="one")).data["keys"] == ["below/"]
+    assert (await live.ask(Operation.SCAN, "sys/namespaces/", namespace="two")).data == {}

@@ -97,14 +97,16 @@ class QuotaArea(Area):
         await self._drop("quotas/lease-count", self.server.quotas.leases, name)
 
     def _scope(self, name: str, asked: Scope, known: dict[str, Any]) -> dict[str, Any]:
-        """Return path and ``inheritable`` as they are kept; raises InvalidRequest where the path is at no mount."""
-        path = asked.path.lstrip("/")
-        if path:
-            found = self.server.mounts.find(path)
+        """Return path and ``inheritable`` as they are kept; raises InvalidRequest where nothing is there."""
+        path = asked.path.strip("/") + "/" if asked.path.strip("/") else ""
+        below, within = self.server.namespaces.below(self.server, path)
+        if within:
+            path = asked.path.lstrip("/")
+            found = below.mounts.find(within)
             if found is None:
                 raise InvalidRequest(f'invalid mount path "{path.rstrip("/")}/"')
             mount, rest = found
-            path = path if rest else mount.point
+            path = path if rest else below.path + mount.point
             if asked.role and (mount.table != "auth" or rest):
                 raise InvalidRequest("'role' is for auth mounts only")
         elif asked.role:
