@@ -69,7 +69,6 @@ class Holder:
         return context
 
 
-
 def issue(name: str, now: float, *, by: Holder | None = None, authority: bool = False, path_length: int | None = None,
           extensions: tuple[Any, ...] = (), lasts: float = HOUR, units: tuple[str, ...] = (),
           key: Any = None) -> Holder:  # fmt: skip

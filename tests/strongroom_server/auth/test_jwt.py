@@ -369,7 +369,7 @@ async def test_config_is_read_without_the_secret(login: Login) -> None:
     data = await login.mounted.data("config")
     assert data == {
         "bound_issuer": "", "default_role": "r", "jwks_ca_pem": "", "jwks_url": "", "jwt_supported_algs": (),
-        "jwt_validation_pubkeys": (), "oidc_client_id": "id", "oidc_discovery_ca_pem": "", "oidc_discovery_url": url,
+        "jwt_validation_pubkeys": (), "namespace_in_state": True, "oidc_client_id": "id", "oidc_discovery_ca_pem": "", "oidc_discovery_url": url,
         "oidc_response_mode": "", "oidc_response_types": (), "provider_config": {}, "status": "valid",
     }  # fmt: skip
 
@@ -383,6 +383,8 @@ PUBLIC = {"jwt_validation_pubkeys": [pem_of(signing_key("first"))]}
         pytest.param({}, "exactly one of", id="no_source"),
         pytest.param(PUBLIC | {"jwks_url": "http://x"}, "exactly one of", id="two_sources"),
         pytest.param({"jwt_validation_pubkeys": ["junk"]}, "error parsing public key", id="a_key_that_is_none"),
+        pytest.param(PUBLIC | {"jwks_ca_pem": "x"}, "error checking jwks_ca_pem", id="no_ca"),
+        pytest.param(PUBLIC | {"oidc_discovery_ca_pem": "x"}, "could not parse CA PEM", id="no_ca_of_a_provider"),
         pytest.param(PUBLIC | {"jwt_supported_algs": "HS256"}, 'algorithm "HS256"', id="a_mac"),
         pytest.param(PUBLIC | {"jwt_supported_algs": "RS256,none"}, 'algorithm "none"', id="none"),
         pytest.param(PUBLIC | {"oidc_client_id": "x"}, "both 'oidc_client_id'", id="an_id_without_secret"),

@@ -193,3 +193,15 @@ async def test_what_a_login_at_the_provider_needs(oidc: Oidc) -> None:
     await oidc.mounted.ask("update", "config", {"jwt_validation_pubkeys": [pem_of(signing_key("first"))]})
     with pytest.raises(InvalidRequest, match="OIDC login is not configured for this mount"):
         await oidc.begin()
+
+
+@pytest.mark.parametrize(("settings", "tells"), [({}, True), ({"namespace_in_state": False}, False)])
+async def test_the_state_tells_the_namespace(oidc: Oidc, settings: dict[str, Any], *, tells: bool) -> None:
+    await oidc.configure(**settings)
+    await oidc.role()
+    body = {"role": "app", "redirect_uri": HERE}
+    begun = await oidc.mounted.ask("update", "oidc/auth_url", body, namespace="team/a/")
+    assert begun.data is not None
+    back = await oidc.browse(begun.data["auth_url"])
+    assert back["state"].endswith(",ns=team/a") is tells
+    assert (await oidc.end(**back)).display_name == "ann"

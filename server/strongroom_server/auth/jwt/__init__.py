@@ -133,7 +133,7 @@ class Engine(Base):
     # -- login at a provider ------------------------------------------------------------------------------------
 
     @write("oidc/auth_url", public=True)
-    async def begin_oidc(self, given: Given[AuthUrl]) -> dict[str, Any]:
+    async def begin_oidc(self, given: Given[AuthUrl], request: Request) -> dict[str, Any]:
         """Begin a login at the provider: get the address to send the user to.
 
         It is empty where the role does not allow the redirect URI, as in Vault.
@@ -149,7 +149,8 @@ class Engine(Base):
             log.warning("role %s does not allow the redirect_uri %s", name, sent.redirect_uri)
             return {"auth_url": ""}
         found = await self._provider.discover(config)
-        state, pending = self._logins.begin(name, sent.redirect_uri, sent.client_nonce)
+        namespace = request.namespace.strip("/") if config.namespace_in_state else ""
+        state, pending = self._logins.begin(name, sent.redirect_uri, sent.client_nonce, namespace)
         return {"auth_url": flow.auth_url(found.authorization_endpoint, config, role, state, pending)}
 
     @write("oidc/callback", public=True)

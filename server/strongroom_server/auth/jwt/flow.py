@@ -47,8 +47,13 @@ class Logins:
         self._clock = clock
         self._pending: dict[str, Pending] = {}
 
-    def begin(self, role: str, redirect_uri: str, client_nonce: Secret[str]) -> tuple[str, Pending]:
-        """Return a new login and its state; raises Unavailable where too many are under way."""
+    def begin(
+        self, role: str, redirect_uri: str, client_nonce: Secret[str], namespace: str = ""
+    ) -> tuple[str, Pending]:
+        """Return a new login and its state, which tells the namespace to whoever gets the answer.
+
+        Raises Unavailable where too many are under way.
+        """
         now = self._clock.now()
         if len(self._pending) >= MOST:
             self._pending = {state: one for state, one in self._pending.items() if one.ends > now}
@@ -60,11 +65,11 @@ class Logins:
             now + LASTS,
         )  # fmt: skip
         self._pending[state] = pending
-        return state, pending
+        return state + (f",ns={namespace}" if namespace else ""), pending
 
     def keep(self, state: str, code: Secret[str], id_token: Secret[str]) -> None:
         """Keep what the provider has posted until the client fetches it; raises InvalidRequest for no such login."""
-        self._pending[state] = replace(self._take(state), code=code, id_token=id_token)
+        self._pending[state.partition(",")[0]] = replace(self._take(state), code=code, id_token=id_token)
 
     def finish(self, state: str, client_nonce: Secret[str]) -> Pending:
         """Return a login, which is no longer under way then.
@@ -78,7 +83,7 @@ class Logins:
         return pending
 
     def _take(self, state: str) -> Pending:
-        pending = self._pending.pop(state, None)
+        pending = self._pending.pop(state.partition(",")[0], None)
         if pending is None or pending.ends <= self._clock.now():
             raise InvalidRequest(f"{_FAILED} Expired or missing OAuth state.")
         return pending

@@ -27,7 +27,7 @@ ALGORITHMS = (
     "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA",
 )  # fmt: skip
 FRESH = 600  # seconds that fetched keys are good for
-AGAIN = 10  # seconds before a token that no key fits, or a failure, makes us fetch again
+AGAIN = 1  # seconds before a token that no key fits, or a failure, makes us fetch again
 _UNKNOWN = "error verifying token signature: no known key successfully validated the token signature"
 
 

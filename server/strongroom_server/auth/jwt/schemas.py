@@ -8,6 +8,7 @@ from strongroom_common.secret import Secret
 from strongroom_server.auth.jwt.keys import ALGORITHMS, public_key
 from strongroom_server.lib import tokenparams
 from strongroom_server.lib.tokenparams import TokenParams
+from strongroom_server.lib.trust import trusting
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Request
 
@@ -35,6 +36,7 @@ class Config:
     jwt_supported_algs: Annotated[Names, "Algorithms of signatures; else all with a public key."] = Names(())
     default_role: Annotated[str, "Role of a login that names none."] = ""
     provider_config: Annotated[Object, "What is peculiar to the provider."] = field(default_factory=lambda: Object({}))
+    namespace_in_state: Annotated[bool, "Whether the state that a provider gets names the namespace, too."] = True
     skip_jwks_validation: Annotated[bool, "Whether keys that cannot be fetched now are no error."] = False
 
     @property
@@ -61,6 +63,10 @@ def check_config(config: Config) -> list[str]:
         raise InvalidRequest("exactly one of 'jwt_validation_pubkeys', 'jwks_url' or 'oidc_discovery_url' must be set")
     if config.oidc_client_id and not config.oidc_discovery_url:
         raise InvalidRequest("'oidc_discovery_url' must be set for OIDC")
+    _check_ca(config.jwks_ca_pem, "error checking jwks_ca_pem")
+    _check_ca(
+        config.oidc_discovery_ca_pem, "error checking oidc discovery URL: could not parse CA PEM value successfully"
+    )
     for pem in config.jwt_validation_pubkeys:
         try:
             public_key(pem)
@@ -71,6 +77,14 @@ def check_config(config: Config) -> list[str]:
             raise InvalidRequest(f'invalid jwt_supported_algs: unsupported signing algorithm "{name}"')
     _check_responses(config)
     return _check_provider(config.provider_config)
+
+
+def _check_ca(pem: str, words: str) -> None:
+    try:
+        if pem:
+            trusting(pem)
+    except ValueError:
+        raise InvalidRequest(words) from None
 
 
 def _check_responses(config: Config) -> None:
