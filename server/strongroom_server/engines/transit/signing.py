@@ -118,7 +118,7 @@ class Signing(Encryption):
             return {"hmac": versioned(number, encode64(made))}
 
         if asked.batch_input is not None and not asked.key_version:
-            results = columns.make_hmac(key, batches.items_of(asked.batch_input), algorithm)
+            results = columns.make_hmac(key, asked.batch_input, algorithm)
             if results is not None:
                 return Response({"batch_results": results})
         return _answer(body, one)
