@@ -96,7 +96,7 @@ class Listener:
     x_forwarded_for_reject_not_authorized: Annotated[bool, "Refuse the header from anyone else."] = True
     x_forwarded_for_reject_not_present: Annotated[bool, "Refuse a proxy's request without the header."] = True
     x_forwarded_for_client_cert_header: Annotated[str, "Header that holds the client's certificate."] = ""
-    x_forwarded_for_client_cert_header_decoders: Annotated[str, "How that header is encoded."] = ""
+    x_forwarded_for_client_cert_header_decoders: Annotated[str, "How that header is encoded; it is seen anyhow."] = ""
     proxy_protocol_behavior: Annotated[str, "Whose PROXY protocol is believed.", NoEffect()] = ""
     proxy_protocol_authorized_addrs: Annotated[Names, "Proxies that speak it.", NoEffect()] = Names(())
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from strongroom_common.fields import FieldError, fields
+from strongroom_common.fields import FieldError, Seconds, fields
 from strongroom_common.hcl import Block, Body, plain
 from strongroom_common.logs import LEVELS
 from strongroom_common.settings import Reader, SettingsError, parse_file
@@ -65,7 +65,9 @@ def load(sources: Iterable[Source], env: Mapping[str, str]) -> Loaded:
     _check(said, places | over_places)
     if (level := said.get("log_requests_level", "")) and level.lower() not in (*LEVELS, "off"):
         warnings.append(f"{places['log_requests_level']}: log_requests_level: no level {level!r}: nothing is logged")
-    return Loaded(Config(**said, listeners=tuple(listeners), audit=tuple(devices)), tuple(warnings))
+    longest = said.get("default_max_request_duration") or Config.default_max_request_duration
+    served = (replace(one, max_request_duration=one.max_request_duration or longest) for one in listeners)
+    return Loaded(Config(**said, listeners=tuple(served), audit=tuple(devices)), tuple(warnings))
 
 
 def from_environment(env: Mapping[str, str]) -> list[Source]:
@@ -145,6 +147,7 @@ def _listener(reader: Reader, block: Block) -> Listener:
     if kind not in ("tcp", "unix"):
         raise reader.error(block.item, f'{where}: unsupported listener type: expected "tcp" or "unix"')
     given["type"] = kind
+    given.setdefault("max_request_duration", Seconds(0))  # what the file says for all
     if given.get("max_request_size", 1) <= 0:  # in Vault: no limit; here there always is one
         del given["max_request_size"]
     listener = Listener(**given)
@@ -209,9 +212,8 @@ def _check(said: dict[str, Any], places: Mapping[str, str]) -> None:
     """Check what no single setting shows; ``places`` says where each was read."""
     if said.get("log_level", "info").lower() not in LEVELS:
         raise SettingsError(f"{places['log_level']}: log_level: expected one of {', '.join(LEVELS)}")
-    for key in ("api_addr", "cluster_addr"):
-        if (address := said.get(key, "")) and not _is_url(address):
-            raise SettingsError(f'{places[key]}: {key}: expected a URL such as "https://vault.example:8200"')
+    if (address := said.get("api_addr", "")) and not _is_url(address):
+        raise SettingsError(f'{places["api_addr"]}: api_addr: expected a URL such as "https://vault.example:8200"')
     for key in ("default_lease_ttl", "max_lease_ttl"):
         if said.get(key) == 0:
             del said[key]

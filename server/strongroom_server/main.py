@@ -18,6 +18,7 @@ from strongroom_common.clock import SystemClock
 from strongroom_common.logfile import LogFile, RotatingFile
 from strongroom_common.settings import SettingsError
 from strongroom_server import flags
+from strongroom_server.barrier.cache import ENTRIES
 from strongroom_server.config import Config, Listener, Stanza
 from strongroom_server.config_files import read_paths
 from strongroom_server.config_reader import from_environment, load
@@ -25,6 +26,7 @@ from strongroom_server.core import dev
 from strongroom_server.core.server import Options, Server
 from strongroom_server.http.app import App
 from strongroom_server.http.listeners import Bound, bind_tcp, bind_unix, close_all
+from strongroom_server.http.request_log import make_app
 from strongroom_server.http.tls import follows_mounts, make_context, trust_clients
 from strongroom_server.lib import memory
 from strongroom_server.sdk.errors import BackendError, SealError
@@ -126,7 +128,7 @@ async def _serve(config: Config, reread: Reread) -> int:
     bound: list[Bound] = []
     try:
         for listener, context in zip(config.listeners, contexts, strict=True):
-            bound.append(await _bind(server, listener, context, hostname=config.enable_response_header_hostname))
+            bound.append(await _bind(server, listener, context, config))
         await server.start()
         _write_pid(config.pid_file)
         addresses = ",".join(one.address for one in config.listeners)
@@ -147,6 +149,7 @@ def _core_options(config: Config, storage: Stanza) -> Options:
         api_addr=config.api_addr,
         default_lease_ttl=config.default_lease_ttl,
         max_lease_ttl=config.max_lease_ttl,
+        cache_entries=0 if config.disable_cache else max(config.cache_size, 0) or ENTRIES,
         raw_storage_endpoint=config.raw_storage_endpoint,
         introspection_endpoint=config.introspection_endpoint,
         config=config,
@@ -154,7 +157,9 @@ def _core_options(config: Config, storage: Stanza) -> Options:
 
 
 async def _seal(config: Config) -> Seal | None:
-    active = [stanza for stanza in config.seals if stanza.settings.get("disabled") not in (True, "true")]
+    active = [stanza for stanza in config.seals if stanza.settings.get("disabled") not in (True, 1, "1", "true")]
+    if len(active) > 1:
+        raise StartError(f"two seals, {active[0].kind} and {active[1].kind}: set disabled = true in the one to leave")
     if not active or active[0].kind == "shamir":
         return None
     return await open_seal(active[0].kind, active[0].settings)
@@ -174,8 +179,9 @@ def _context(listener: Listener) -> ssl.SSLContext | None:
         raise StartError(f"listener {listener.address}: tls_cert_file, tls_key_file: {error}") from error
 
 
-async def _bind(server: Server, listener: Listener, context: ssl.SSLContext | None, *, hostname: bool) -> Bound:
-    app = App(server, listener, {"X-Vault-Hostname": platform.node()} if hostname else {})
+async def _bind(server: Server, listener: Listener, context: ssl.SSLContext | None, config: Config) -> Bound:
+    hostname = {"X-Vault-Hostname": platform.node()} if config.enable_response_header_hostname else {}
+    app = make_app(server, listener, hostname, config)
     if listener.type == "unix":
         return await _bind_unix(app, listener)
     host, _, port = listener.address.rpartition(":")
@@ -224,11 +230,10 @@ async def _serve_dev(options: argparse.Namespace, config: Config, reread: Reread
     secrets = await dev.prepare(server, options.dev_root_token_id, kv_version)
     host, _, port = address.rpartition(":")
     try:
-        bound = [await bind_tcp(App(server), host.strip("[]"), int(port))]
+        bound = [await bind_tcp(make_app(server, Listener(), {}, config), host.strip("[]"), int(port))]
     except OSError as error:
         raise StartError(f"-dev-listen-address={address}: {error.strerror or error}") from error
-    hostname = config.enable_response_header_hostname
-    bound += [await _bind(server, one, _context(one), hostname=hostname) for one in config.listeners]
+    bound += [await _bind(server, one, _context(one), config) for one in config.listeners]
     print(dev.banner(secrets, f"http://{host}:{bound[0].port}", VERSION, PRODUCT_VERSION), flush=True)
     await _until_told(server, bound, reread)
     await close_all(bound)

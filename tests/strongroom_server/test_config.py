@@ -234,6 +234,14 @@ def test_audit_devices_in_every_form(text):
     assert _config(text).audit == (device,)
 
 
+def test_a_listener_without_a_time_for_requests_takes_that_of_all():
+    listener = 'listener "tcp" {{ address = "127.0.0.1:1" tls_disable = 1 {} }}\n'
+    listeners = listener.format("") + listener.format('max_request_duration = "1s"')
+    text = f'default_max_request_duration = "5m"\n{listeners}'
+    assert [one.max_request_duration for one in _config(text).listeners] == [300, 1]
+    assert _config(listener.format("")).listeners[0].max_request_duration == 90
+
+
 def test_audit_devices_of_several_files_add_up():
     text = 'audit "file" "{}" {{ options {{ file_path = "/x" }} }}'
     sources = [Source("a.hcl", text.format("a")), Source("b.hcl", text.format("b"))]

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -56,3 +58,23 @@ def test_a_log_file_of_the_command_line_is_written_beside_standard_error(tmp_pat
     with dev_server(tmp_path, f"-log-file={log.parent}/", "-log-rotate-max-files=2") as server:
         assert server.process.poll() is None
         wait_for(lambda: log.exists() and "unsealed" in log.read_text())
+
+
+def test_finished_requests_are_logged_where_asked(tmp_path: Path) -> None:
+    file = tmp_path / "server.hcl"
+    file.write_text('log_requests_level = "info"\n')
+    with dev_server(tmp_path, f"-config={file}") as server:
+        ask(server, "sys/mounts?secret=no")
+    log = (tmp_path / "server.log").read_text()
+    assert "completed_request" in log
+    assert "status_code=200 request_path=/v1/sys/mounts request_method=GET" in log
+
+
+def test_two_seals_need_one_to_be_left(tmp_path: Path) -> None:
+    file = tmp_path / "server.hcl"
+    file.write_text('storage "inmem" {}\nlistener "unix" { address = "' + str(tmp_path / "s") + '" }\n'
+                    'seal "shamir" {}\nseal "static" {}\n')  # fmt: skip
+    command = [sys.executable, "-m", "strongroom_server.main", f"-config={file}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 1
+    assert "two seals, shamir and static: set disabled = true in the one to leave" in ended.stderr

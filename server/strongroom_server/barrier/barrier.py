@@ -47,7 +47,7 @@ class Barrier:
         self._backend = backend
         self._observe = observe or _ignore
         self._clock = clock or SystemClock()
-        self._cache = cache or EntryCache()
+        self._cache = EntryCache() if cache is None else cache  # an empty one is false
         self._open: _Open | None = None
         self._keys = asyncio.Lock()  # one change of the keyring at a time
 

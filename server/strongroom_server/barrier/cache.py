@@ -13,13 +13,16 @@ from typing import Final
 ABSENT: Final = object()
 """What ``look_up`` returns for a key that is not in the cache."""
 
+ENTRIES = 20_000
+"""How many entries are kept unless the server file says otherwise."""
+
 _OVERHEAD = 250  # bytes of Python's objects around one entry, roughly
 
 
 class EntryCache:
     """Keeps at most ``max_entries`` entries of together at most ``max_bytes``; 0 entries keep nothing."""
 
-    def __init__(self, max_bytes: int = 32 * 2**20, max_entries: int = 20_000) -> None:
+    def __init__(self, max_bytes: int = 32 * 2**20, max_entries: int = ENTRIES) -> None:
         self._max_bytes = max_bytes
         self._max_entries = max_entries
         self._entries: OrderedDict[str, object] = OrderedDict()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from strongroom_common.clock import Clock
 from strongroom_common.fields import Names
 from strongroom_server.barrier import Barrier
+from strongroom_server.barrier.cache import ENTRIES, EntryCache
 from strongroom_server.config import Config
 from strongroom_server.core.areas import Composed
 from strongroom_server.core.audit_broker import AuditBroker
@@ -69,6 +70,7 @@ class Options:
     api_addr: str = ""
     default_lease_ttl: int = _MONTH
     max_lease_ttl: int = _MONTH
+    cache_entries: int = ENTRIES
     raw_storage_endpoint: bool = False
     introspection_endpoint: bool = False
     config: Config = field(default_factory=Config)
@@ -99,7 +101,8 @@ class Server:
         self.metrics = Metrics(options.config.telemetry.metrics_prefix or "vault")
         self.timings = RequestTimings(self.metrics)
         self.gauges = Gauges(self)
-        self.barrier = Barrier(backend, clock=clock, observe=self.metrics.observe)
+        cache = EntryCache(max_entries=options.cache_entries)
+        self.barrier = Barrier(backend, clock=clock, cache=cache, observe=self.metrics.observe)
         self.sealing = Sealing(backend, self.barrier, seal, self._open, self._close)
         self.default_lease_ttl = options.default_lease_ttl
         self.max_lease_ttl = options.max_lease_ttl

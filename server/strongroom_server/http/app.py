@@ -221,8 +221,10 @@ class App:
         origin = message.origin
         if not self._forwarding.proxies:
             return origin
-        address = self._forwarding.address(origin.remote_address, message.headers.getall("X-Forwarded-For", ()))
-        return replace(origin, remote_address=address)
+        peer, rules = origin.remote_address, self._forwarding
+        shown = rules.certificates(peer, message.headers.get(rules.certificate_header, ""))
+        address = rules.address(peer, message.headers.getall("X-Forwarded-For", ()))
+        return replace(origin, remote_address=address, certificates=shown or origin.certificates)
 
     async def _body(self, message: Message, method: str, kind: str) -> dict[str, Any]:
         raw = await message.read(self.listener.max_request_size)
