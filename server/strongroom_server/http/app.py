@@ -136,7 +136,10 @@ class App:
             raise InvalidRequest("the path has characters that are not printable")
         flight.request = request = await self._request(message, path[4:], query, request_id)
         flight.due = self._serving + asyncio.get_running_loop().time()
-        return self._answer(await self._server.handle(request), request_id)
+        answer = self._answer(await self._server.handle(request), request_id)
+        if answer.status == 204 and message.method == "HEAD":  # RFC 8555, section 7.2, asks for this at new-nonce
+            return self._headers.answer(200, b"", answer.headers)
+        return answer
 
     async def _handle_origin(self, message: Message, request_id: str, flight: Flight) -> Answer:
         """Let web pages of other origins ask only where they may (Fetch standard, "CORS protocol")."""

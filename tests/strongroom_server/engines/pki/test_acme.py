@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import josepy as untyped_josepy
 import pytest
 from acme import challenges, client, crypto_util, errors, messages
@@ -341,6 +342,13 @@ async def test_accounts_change_and_end(authority: Authority) -> None:
     await acme.do(acme.acme.deactivate_registration, acme.net.account)
     with pytest.raises(messages.Error, match="unauthorized"):
         await acme.order("localhost")
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204)])
+async def test_a_nonce_by_either_method(authority: Authority, method: str, status: int) -> None:
+    async with aiohttp.request(method, f"{authority.url}/acme/new-nonce") as answer:
+        assert (answer.status, bool(answer.headers["Replay-Nonce"])) == (status, True)
+        assert (answer.headers["Cache-Control"], await answer.read()) == ("no-store", b"")
 
 
 async def test_renewal_is_suggested(authority: Authority) -> None:

@@ -1,5 +1,6 @@
 """Accounts (RFC 8555, section 7.3)."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from strongroom_server.sdk.engine import read, write
 from strongroom_server.sdk.request import Request, Response
 
 _MAX_CONTACTS = 10
+_ADDRESS = re.compile(r"mailto:[^\s@?,]+@[^\s@?,]+")  # neither several addresses nor header fields: RFC 8555, 7.3
 
 
 class AccountPaths(VisitPaths):
@@ -149,4 +151,6 @@ def _contacts(payload: Mapping[str, Any]) -> list[str]:
         raise Problem("invalidContact", f"more than {_MAX_CONTACTS} contacts")
     if any(not one.startswith("mailto:") for one in contacts):
         raise Problem("unsupportedContact", "only mailto: contacts are supported")
+    if not all(_ADDRESS.fullmatch(one) for one in contacts):
+        raise Problem("invalidContact", "a mailto: contact is one address and nothing else")
     return list(contacts)

@@ -150,7 +150,7 @@ class OrderPaths(ProofPaths, IssuePaths):
     async def _certificate(self, order: Order) -> Answer:
         certificate = await self.certs.find(order.serial) if order.serial else None
         if certificate is None:
-            raise malformed("the order has no certificate", 404)
+            raise Problem("orderNotReady", f"the order is {order.status} and has no certificate")
         chain = (await self.signers.find(order.issuer_id)).chain
         text = "\n".join([pem(certificate), *(issuer.certificate for issuer in chain)]) + "\n"
         return Answer(raw=(text.encode(), _CHAIN))

@@ -51,7 +51,9 @@ class Visit:
 
     @property
     def account(self) -> Account:
-        """Return the account; raises Problem where there is none."""
+        """Return the account; raises Problem where there is none, or the request does not name it (RFC 8555, 6.2)."""
+        if self.message.jwk is not None:
+            raise malformed("cannot be asked for without a 'kid'")
         if self.found is None:
             raise Problem("accountDoesNotExist", "there is no account with this key")
         return self.found
@@ -143,7 +145,9 @@ class VisitPaths(AcmeConfigPaths):
         """
         message = jws.parse(request.data)
         url = f"{(await self.signers.cluster()).path.rstrip('/')}/{request.path}"
-        if message.header.get("url") != url:
+        if "url" not in message.header:
+            raise malformed("missing required parameter 'url' in 'protected'")
+        if message.header["url"] != url:
             raise Problem("unauthorized", "the request was signed for another URL")
         if not self.nonces.spend(message.header.get("nonce")):
             raise Problem("badNonce", "the nonce is unknown, used or too old")
@@ -197,7 +201,7 @@ def _check_account(account: Account, directory: Directory) -> None:
     if account.status != "valid":
         raise Problem("unauthorized", f"the account is {account.status}")
     if directory.config.eab_policy == "always-required" and not account.eab:
-        raise Problem("unauthorized", "the account has no external account binding")
+        raise Problem("externalAccountRequired", "the account has no external account binding")
 
 
 def _acme_role(role: Role, config: AcmeConfig) -> Role:
