@@ -290,6 +290,13 @@ async def test_lists_are_fetched_when_their_time_is_over(cert: Cert) -> None:
     await runner.cleanup()
 
 
+@pytest.mark.parametrize("size", [-1, 1, 100_001])
+async def test_the_cache_of_answers_has_a_size_in_bounds(cert: Cert, size: int) -> None:
+    with pytest.raises(InvalidRequest, match="invalid cache size"):
+        await cert.mounted("update", "config", ocsp_cache_size=size)
+    assert (await cert.mounted.data("config"))["ocsp_cache_size"] == 100
+
+
 async def test_renewal_needs_the_certificate_of_the_login(cert: Cert) -> None:
     client, engine = cert.client(), cert.mounted.engine
     auth = await cert.login(client)

@@ -369,7 +369,8 @@ async def test_config_is_read_without_the_secret(login: Login) -> None:
     data = await login.mounted.data("config")
     assert data == {
         "bound_issuer": "", "default_role": "r", "jwks_ca_pem": "", "jwks_url": "", "jwt_supported_algs": (),
-        "jwt_validation_pubkeys": (), "namespace_in_state": True, "oidc_client_id": "id", "oidc_discovery_ca_pem": "", "oidc_discovery_url": url,
+        "jwt_validation_pubkeys": (), "namespace_in_state": True, "oidc_client_id": "id",
+        "oidc_discovery_ca_pem": "", "oidc_discovery_url": url,
         "oidc_response_mode": "", "oidc_response_types": (), "provider_config": {}, "status": "valid",
     }  # fmt: skip
 

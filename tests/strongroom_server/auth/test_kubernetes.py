@@ -183,9 +183,16 @@ async def test_networks_bind_the_login(login: Login) -> None:
         await login(login.cluster.token(), address="11.1.1.1")
 
 
-async def test_a_namespace_may_be_chosen_by_its_labels(login: Login) -> None:
+@pytest.mark.parametrize(
+    "selector",
+    [
+        pytest.param('{"matchLabels": {"secrets": "yes"}}', id="in_json"),
+        pytest.param("matchLabels:\n  secrets: 'yes'", id="in_yaml"),
+    ],
+)
+async def test_a_namespace_may_be_chosen_by_its_labels(login: Login, selector: str) -> None:
     login.cluster.namespaces = {"team-x": {"secrets": "yes"}, "team-y": {"secrets": "no"}}
-    await login.role(bound_service_account_namespace_selector='{"matchLabels": {"secrets": "yes"}}')
+    await login.role(bound_service_account_namespace_selector=selector)
     await login(login.cluster.token(namespace="team-x"))
     await login(login.cluster.token(namespace="team-a"))
     for namespace in ("team-y", "team-none"):
@@ -396,6 +403,7 @@ async def test_bad_configurations_are_refused_and_change_nothing(
         pytest.param({"bound_service_account_names": "a,*"}, 'can not mix "\\*" with values', id="a_star_among_names"),
         pytest.param({"alias_name_source": "x"}, "invalid alias_name_source", id="no_such_alias"),
         pytest.param({"bound_service_account_namespace_selector": "bad"}, "selector", id="a_selector_that_is_none"),
+        pytest.param({"bound_service_account_namespace_selector": "a: [\t"}, "selector", id="a_selector_in_bad_yaml"),
         pytest.param({"bound_service_account_namespace_selector": "{}"}, "selector", id="a_selector_of_everything"),
         pytest.param({"token_ttl": "3h", "token_max_ttl": "1h"}, "token_ttl", id="a_contradiction"),
     ],

@@ -138,7 +138,9 @@ class Engine(Base):
     async def write_config(self, given: Given[Config]) -> None:
         """Say what holds for the mount."""
         async with self._changing:
-            await save(self.storage, _CONFIG, given.over(await self._config()))
+            config = given.over(await self._config())
+            schemas.check_config(config)
+            await save(self.storage, _CONFIG, config)
 
     async def _fetch_again(self, name: str, url: str) -> None:
         """Replace a list by what is published now; where nothing is, the old one goes on."""

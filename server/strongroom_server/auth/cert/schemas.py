@@ -85,6 +85,12 @@ class Config:
     ocsp_cache_size: Annotated[int, "Kept; each login asks."] = 100
 
 
+def check_config(config: Config) -> None:
+    """Refuse what cannot be, in Vault's words."""
+    if not 2 <= config.ocsp_cache_size <= 100_000:
+        raise InvalidRequest("invalid cache size, must be >= 2 and <= 100000")
+
+
 @dataclass(frozen=True)
 class CrlInput:
     """Body of a write of a revocation list."""

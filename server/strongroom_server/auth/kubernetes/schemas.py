@@ -80,7 +80,7 @@ class Role(TokenParams):
     bound_service_account_names: Annotated[Names, 'Names that may log in; "*" stands for any text.'] = Names(())
     bound_service_account_namespaces: Annotated[Names, 'Their namespaces; "*" stands for any text.'] = Names(())
     bound_service_account_namespace_selector: Annotated[
-        str, "Label selector (JSON) of namespaces that are allowed too."
+        str, "Label selector (JSON or YAML) of namespaces that are allowed too."
     ] = ""
     audience: Annotated[str, "Audience that a token must be made for."] = ""
     alias_name_source: Annotated[str, f'What an identity is named by: "{UID}" or "{NAME}" (namespace/name).'] = UID
@@ -98,7 +98,7 @@ def check_role(role: Role) -> None:
     for names in (role.bound_service_account_names, role.bound_service_account_namespaces):
         if "*" in names and len(names) > 1:
             raise InvalidRequest('can not mix "*" with values')
-    if role.alias_name_source not in {UID, NAME}:
+    if role.alias_name_source not in {"", UID, NAME}:
         raise InvalidRequest(f"invalid alias_name_source, must be one of: {UID}, {NAME}")
     selector_of(role)
 
@@ -108,11 +108,26 @@ def selector_of(role: Role) -> Mapping[str, Any] | None:
     if not role.bound_service_account_namespace_selector:
         return None
     try:
-        selector: Mapping[str, Any] = json.loads(role.bound_service_account_namespace_selector)
+        selector: Mapping[str, Any] = _parsed(role.bound_service_account_namespace_selector)
         selectors.check(selector)
     except ValueError:
         raise InvalidRequest('invalid "bound_service_account_namespace_selector" configured') from None
     return selector
+
+
+def _parsed(text: str) -> Any:
+    """Return what a text in JSON or YAML says; raises ValueError."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError:
+        import yaml  # on first use: JSON is the rule
+
+        try:
+            return yaml.safe_load(text)
+        except (yaml.YAMLError, RecursionError):
+            raise ValueError("neither JSON nor YAML") from None
 
 
 def role_facts(role: Role) -> dict[str, Any]:
