@@ -1,5 +1,7 @@
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -509,3 +511,45 @@ async def test_namespaces_are_listed_and_scanned(live: Live) -> None:
     assert (await live.ask(Operation.SCAN, "sys/namespaces/")).data["keys"] == ["one/", "one/below/", "two/"]
     assert (await live.ask(Operation.SCAN, "sys/namespaces/", namespace="one")).data["keys"] == ["below/"]
     assert (await live.ask(Operation.SCAN, "sys/namespaces/", namespace="two")).data == {}
+
+
+async def test_audit_entries_say_which_namespace(live: Live, tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    await live.post("sys/audit/file", {"type": "file", "options": {"file_path": str(log)}})
+    await live.post("sys/policies/acl/above", {"policy": 'path "one/kv/*" { capabilities = ["read"] }'})
+    above, own = await live.make_token(policies=["above"]), await admin(live, "one")
+    identifier = (await live.get("sys/namespaces/one")).data["id"]
+    for token, home in ((above, "root"), (own, identifier)):
+        await live.get("one/kv/a", token=token)
+        entry = json.loads(log.read_text().splitlines()[-2])
+        request = entry["request"]
+        assert request["namespace"] == {"id": identifier, "path": "one/"}
+        assert (request["path"], request["mount_point"]) == ("kv/a", "one/kv/")
+        assert {policy["namespace_id"] for policy in entry["auth"]["policy_results"]["granting_policies"]} == {home}
+    await live.get("kv/a")
+    assert json.loads(log.read_text().splitlines()[-1])["request"]["namespace"] == {"id": "root"}
+    await live.delete("sys/audit/file")
+
+
+async def test_users_are_locked_out_of_their_namespace_alone(live: Live) -> None:
+    for namespace in ("one", "two"):
+        await live.post("sys/auth/userpass", {"type": "userpass"}, namespace=namespace)
+        await live.post("auth/userpass/users/u", {"password": "right-one"}, namespace=namespace)
+    for _ in range(5):
+        await live.post("auth/userpass/login/u", {"password": "wrong"}, token="", namespace="one")
+    answers = [
+        await live.post("auth/userpass/login/u", {"password": "right-one"}, token="", namespace=namespace)
+        for namespace in ("one", "two")
+    ]
+    assert [answer.status for answer in answers] == [403, 200]
+    told = (await live.get("sys/locked-users")).data["by_namespace"]
+    assert {row["namespace_path"]: row["counts"] for row in told} == {"": 0, "one/": 1, "one/below/": 0, "two/": 0}
+    assert (await live.get("sys/locked-users", namespace="two")).data["total"] == 0
+
+
+async def test_password_policies_are_those_of_the_namespace(live: Live) -> None:
+    policy = {"policy": 'length = 20\nrule "charset" {\n  charset = "abc"\n}'}
+    assert (await live.post("sys/policies/password/own", policy, namespace="one")).status == 204
+    assert set((await live.get("sys/policies/password/own/generate", namespace="one")).data["password"]) <= set("abc")
+    for namespace in ("", "one/below", "two"):
+        assert (await live.get("sys/policies/password/own", namespace=namespace)).status == 404

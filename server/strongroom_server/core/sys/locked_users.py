@@ -1,11 +1,14 @@
 """sys/locked-users: who is locked out after failed logins."""
 
 from itertools import groupby
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import read, write
 from strongroom_server.sdk.request import Request
+
+if TYPE_CHECKING:
+    from strongroom_server.core.server import Server
 
 
 class LockedUsers(Area):
@@ -15,21 +18,29 @@ class LockedUsers(Area):
     async def read_locked(self, request: Request) -> dict[str, Any]:
         """List the users who are locked out, by mount; ``mount_accessor`` asks for one."""
         asked = str(request.data.get("mount_accessor", ""))
-        rows = [
-            {"mount_accessor": accessor, "alias_identifiers": [name for _, name in users]}
-            for accessor, users in groupby(self.server.lockouts.locked(), key=lambda user: user[0])
-            if asked in ("", accessor)
-        ]
-        if asked and not rows:
-            rows = [{"mount_accessor": asked, "alias_identifiers": []}]
-        accessors = [{**row, "counts": len(row["alias_identifiers"])} for row in rows]
-        total = sum(len(row["alias_identifiers"]) for row in rows)
-        here = {"namespace_id": self.server.id, "namespace_path": self.server.path, "counts": total,
-                "mount_accessors": accessors}  # fmt: skip
-        return {"by_namespace": [here], "total": total}
+        rows = [_row(namespace, asked) for namespace in self.server.tree()]
+        return {"by_namespace": rows, "total": sum(row["counts"] for row in rows)}
 
     @write("locked-users/{accessor:segment}/unlock/{name:rest}")
     async def unlock(self, accessor: Annotated[str, "Accessor of the mount."],
                      name: Annotated[str, "The user, as the method names it."]) -> None:  # fmt: skip
         """Let a user in again."""
         await self.server.lockouts.unlock((accessor, name))
+
+
+def _row(namespace: "Server", asked: str) -> dict[str, Any]:
+    """Return who is locked out in one namespace, by mount."""
+    rows = [
+        {"mount_accessor": accessor, "alias_identifiers": [name for _, name in users]}
+        for accessor, users in groupby(namespace.lockouts.locked(), key=lambda user: user[0])
+        if asked in ("", accessor)
+    ]
+    if asked and not rows:
+        rows = [{"mount_accessor": asked, "alias_identifiers": []}]
+    accessors = [{**row, "counts": len(row["alias_identifiers"])} for row in rows]
+    return {
+        "namespace_id": namespace.id,
+        "namespace_path": namespace.path,
+        "counts": sum(row["counts"] for row in accessors),
+        "mount_accessors": accessors,
+    }
