@@ -70,4 +70,6 @@ def _key(template: "x509.Certificate") -> dict[str, Any]:
         return {"key_type": "rsa", "key_bits": key.key_size}
     if isinstance(key, ec.EllipticCurvePublicKey):
         return {"key_type": "ec", "key_bits": key.key_size}
+    if (name := type(key).__name__).startswith("MLDSA"):
+        return {"key_type": "mldsa", "key_bits": int(name[5:7])}
     return {"key_type": "ed25519"}

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -19,8 +19,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+MlDsaPrivateKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
+MlDsaPublicKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | MlDsaPrivateKey
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | MlDsaPublicKey
 
 Readable = TypeVar("Readable", x509.Certificate, x509.CertificateSigningRequest)
 _UNREADABLE = (TypeError, ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
@@ -31,6 +33,10 @@ _CURVES: Mapping[int, Callable[[], ec.EllipticCurve]] = {
     224: ec.SECP224R1, 256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1,
 }  # fmt: skip
 
+_ML_DSA: Mapping[int, tuple[type[MlDsaPrivateKey], type[MlDsaPublicKey]]] = {
+    44: (mldsa.MLDSA44PrivateKey, mldsa.MLDSA44PublicKey), 65: (mldsa.MLDSA65PrivateKey, mldsa.MLDSA65PublicKey),
+    87: (mldsa.MLDSA87PrivateKey, mldsa.MLDSA87PublicKey),
+}  # fmt: skip
 _CURVE_NAMES = {curve().name for curve in _CURVES.values()}
 
 
@@ -80,16 +86,21 @@ def colons(raw: bytes) -> str:
 
 
 def new_key(kind: str, bits: int) -> PrivateKey:
-    """Make a private key: "ec" (224, 256, 384, 521), "ed25519" or "rsa". RSA takes long and holds the interpreter."""
+    """Make a private key: "ec" (224, 256, 384, 521), "ed25519", "mldsa" (44, 65, 87) or "rsa".
+
+    RSA takes long and holds the interpreter.
+    """
     if kind == "ec":
         return ec.generate_private_key(_CURVES[bits]())
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.generate()
+    if kind == "mldsa":
+        return _ML_DSA[bits][0].generate()
     return rsa.generate_private_key(65537, bits)
 
 
 def key_kind(key: object) -> str:
-    """Return "rsa", "ec" or "ed25519" for a private or public key; raises ValueError for another one."""
+    """Return "rsa", "ec", "ed25519" or "mldsa" for a private or public key; raises ValueError for another one."""
     kind: Any = type(key)
     return _kind_of(kind)
 
@@ -102,7 +113,9 @@ def _kind_of(kind: type[Any]) -> str:
         return "ec"
     if issubclass(kind, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
         return "ed25519"
-    raise ValueError(f"unsupported key type {kind.__name__}: expected rsa, ec or ed25519")
+    if issubclass(kind, MlDsaPrivateKey | MlDsaPublicKey):
+        return "mldsa"
+    raise ValueError(f"unsupported key type {kind.__name__}: expected rsa, ec, ed25519 or mldsa")
 
 
 def check_curve(key: object) -> None:
@@ -112,8 +125,11 @@ def check_curve(key: object) -> None:
 
 
 def key_bits(key: object) -> int:
-    """Return the size of an RSA or EC key; an Ed25519 key has 0, as Vault counts."""
-    return 0 if isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey) else int(key.key_size)  # type: ignore[attr-defined]
+    """Return the size of an RSA or EC key and the name's number of an ML-DSA key; Ed25519 has 0, as Vault counts."""
+    kind = key_kind(key)
+    if kind == "mldsa":
+        return next(bits for bits, kinds in _ML_DSA.items() if isinstance(key, kinds))
+    return 0 if kind == "ed25519" else int(key.key_size)  # type: ignore[attr-defined]
 
 
 def spki(key: PrivateKey | PublicKey) -> bytes:
@@ -130,7 +146,7 @@ def load_key(text: str | bytes) -> PrivateKey:
     except _UNREADABLE as error:
         raise ValueError("private key could not be parsed") from error
     if not isinstance(key, PrivateKey):
-        raise ValueError(f"unsupported key type {type(key).__name__}: expected rsa, ec or ed25519")
+        raise ValueError(f"unsupported key type {type(key).__name__}: expected rsa, ec, ed25519 or mldsa")
     return key
 
 
@@ -153,7 +169,7 @@ def key_der(key: PrivateKey, *, pkcs8: bool = False) -> bytes:
 
 
 def _form(key: PrivateKey, pkcs8: bool) -> PrivateFormat:
-    traditional = not pkcs8 and key_kind(key) != "ed25519"
+    traditional = not pkcs8 and key_kind(key) in {"rsa", "ec"}
     return PrivateFormat.TraditionalOpenSSL if traditional else PrivateFormat.PKCS8
 
 

@@ -40,7 +40,7 @@ class Draft:
 def hash_for(key: PrivateKey, bits: int) -> Hash | None:
     """Return the hash that ``key`` signs with; raises InvalidRequest for a size that there is not."""
     kind = key_kind(key)
-    if kind == "ed25519":
+    if kind in {"ed25519", "mldsa"}:
         return None
     if kind == "ec":
         size = key_bits(key)

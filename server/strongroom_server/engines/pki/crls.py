@@ -14,7 +14,7 @@ from strongroom_server.engines.pki.building import HASHES, Hash, Signing, author
 from strongroom_server.engines.pki.certs import Certs, Revoked
 from strongroom_server.engines.pki.issuers import Issuer, Issuers
 from strongroom_server.engines.pki.keys import Keys
-from strongroom_server.lib.x509 import PrivateKey, der, key_kind, moment
+from strongroom_server.lib.x509 import PrivateKey, der, key_bits, key_kind, moment
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.storage import Storage, load, save
 
@@ -24,6 +24,7 @@ ALGORITHMS: Mapping[str, tuple[str, Signing]] = {
     "sha384withrsapss": ("rsa", Signing(384, pss=True)), "sha512withrsapss": ("rsa", Signing(512, pss=True)),
     "ecdsawithsha256": ("ec", Signing(256)), "ecdsawithsha384": ("ec", Signing(384)),
     "ecdsawithsha512": ("ec", Signing(512)), "pureed25519": ("ed25519", Signing()), "ed25519": ("ed25519", Signing()),
+    "mldsa44": ("mldsa", Signing(44)), "mldsa65": ("mldsa", Signing(65)), "mldsa87": ("mldsa", Signing(87)),
 }  # fmt: skip
 """Signature algorithms of revocations by their names in Go, in lower case and without hyphens."""
 
@@ -243,7 +244,7 @@ def algorithm_name(key: PrivateKey, signing: Signing) -> str:
     """Return Go's name of the algorithm that a key signs with."""
     used = hash_for(key, signing.bits)
     if used is None:
-        return "Ed25519"
+        return "Ed25519" if key_kind(key) == "ed25519" else f"MLDSA{key_bits(key)}"
     bits = used.digest_size * 8
     return f"SHA{bits}WithRSA{'PSS' if signing.pss else ''}" if key_kind(key) == "rsa" else f"ECDSAWithSHA{bits}"
 

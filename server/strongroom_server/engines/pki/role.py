@@ -14,9 +14,10 @@ from strongroom_common.fields import Names, Seconds, Strings
 from strongroom_server.engines.pki.subject import parse_other
 from strongroom_server.sdk.errors import InvalidRequest
 
-DEFAULT_BITS = {"rsa": 2048, "ec": 256, "ed25519": 0, "any": 0}
+DEFAULT_BITS = {"rsa": 2048, "ec": 256, "ed25519": 0, "mldsa": 44, "any": 0}
 _RSA_BITS = (2048, 3072, 4096, 8192)
 _EC_BITS = (224, 256, 384, 521)
+_ML_DSA_BITS = (44, 65, 87)
 DEFAULT_USAGES = Names(("DigitalSignature", "KeyAgreement", "KeyEncipherment"))
 
 
@@ -53,7 +54,7 @@ class Role:
     generate_lease: Annotated[bool, "Whether a certificate comes with a lease whose end revokes it."] = False
     issuer_ref: Annotated[str, "Issuer to sign with: a name, an id or default."] = "default"
     key_bits: Annotated[int, "Key size; 0 is the usual one of the type."] = 0
-    key_type: Annotated[str, '"rsa", "ec", "ed25519", or "any" for signing.'] = "rsa"
+    key_type: Annotated[str, '"rsa", "ec", "ed25519", "mldsa", or "any" for signing.'] = "rsa"
     key_usage: Annotated[Names, "Key usages by name."] = DEFAULT_USAGES
     locality: Annotated[Names, "L of the subject."] = Names(())
     max_ttl: Annotated[Seconds, "Longest life; 0 is the mount's."] = Seconds(0)
@@ -71,7 +72,7 @@ class Role:
     province: Annotated[Names, "ST of the subject."] = Names(())
     require_cn: Annotated[bool, "Whether a common name is required."] = True
     server_flag: Annotated[bool, "Whether certificates are for TLS servers."] = True
-    signature_bits: Annotated[int, "Hash size of signatures: 0, 256, 384, 512; EC and Ed25519 have their own."] = 0
+    signature_bits: Annotated[int, "Hash size of signatures: 0, 256, 384, 512; keys but RSA's have their own."] = 0
     street_address: Annotated[Names, "Street of the subject."] = Names(())
     ttl: Annotated[Seconds, "Usual life; 0 is the mount's."] = Seconds(0)
     use_csr_common_name: Annotated[bool, "Whether signing takes the common name from the CSR."] = True
@@ -137,6 +138,8 @@ def checked_bits(kind: str, bits: int) -> int:
         raise InvalidRequest(f"unsupported bit length for RSA key: {bits}")
     if kind == "ec" and bits not in _EC_BITS:
         raise InvalidRequest(f"unsupported bit length for EC key: {bits}")
+    if kind == "mldsa" and bits not in _ML_DSA_BITS:
+        raise InvalidRequest(f"unsupported bit length for ML-DSA key: {bits}")
     return 0 if kind == "ed25519" else bits
 
 

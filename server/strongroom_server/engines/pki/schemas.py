@@ -92,7 +92,7 @@ class SubjectInput(CommonInput):
 class NewKeyInput:
     """How a CA's key is made or found."""
 
-    key_type: Annotated[str, '"rsa", "ec" or "ed25519".'] = "rsa"
+    key_type: Annotated[str, '"rsa", "ec", "ed25519" or "mldsa".'] = "rsa"
     key_bits: Annotated[int, "Key size; 0 is the usual one of the type."] = 0
     key_name: Annotated[str, "Name for the key."] = ""
     key_ref: Annotated[str, "Existing key, for the path existing."] = "default"

@@ -12,7 +12,7 @@ from strongroom_server.engines.pki.crls import ALGORITHMS
 from strongroom_server.engines.pki.issuers import USAGES, Issuer, IssuerConfig, chain_of, signed_by
 from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.urls import Urls
-from strongroom_server.lib.x509 import key_kind
+from strongroom_server.lib.x509 import key_bits, key_kind
 from strongroom_server.sdk.engine import delete, list_, patch, read, write
 from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
 from strongroom_server.sdk.request import Response
@@ -243,7 +243,7 @@ def _check_algorithm(name: str, issuer: Issuer) -> None:
         raise InvalidRequest(f"Unknown signature algorithm value: {name} - valid values are "
                              f"{', '.join(sorted(ALGORITHMS))}")  # fmt: skip
     kind = key_kind(issuer.x509.public_key())
-    if known[0] != kind:
+    if known[0] != kind or (kind == "mldsa" and known[1].bits != key_bits(issuer.x509.public_key())):
         named = _GO_NAMES.get(name.lower().replace("-", ""), name)
         raise Internal(f"unable to use issuer of type {kind} to sign with {named} key type")
 

@@ -26,7 +26,7 @@ _TOO_SHORT = (
 class GenerateInput:
     """Body of keys/generate."""
 
-    key_type: Annotated[str, '"rsa", "ec" or "ed25519".'] = "rsa"
+    key_type: Annotated[str, '"rsa", "ec", "ed25519" or "mldsa".'] = "rsa"
     key_bits: Annotated[int, "Key size; 0 is the usual one of the type."] = 0
     key_name: Annotated[str, "Name for the key."] = ""
 
