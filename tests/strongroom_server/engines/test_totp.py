@@ -257,6 +257,7 @@ async def test_used_codes_are_forgotten_when_they_can_pass_no_more(totp: Mounted
         pytest.param("", "the code value is required", id="none"),
         pytest.param("12345", "invalid number of digits", id="short"),
         pytest.param("1234567", "invalid number of digits", id="long"),
+        pytest.param(" 12345", "invalid number of digits", id="a_blank_in_place_of_a_digit"),
     ],
 )
 async def test_what_is_no_code_is_refused(totp: Mounted, code: str, message: str) -> None:

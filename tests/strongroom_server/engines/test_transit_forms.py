@@ -10,7 +10,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, utils
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+    load_der_public_key,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 from cryptography.x509.oid import NameOID
 
 from strongroom_server.engines.transit import Engine
@@ -323,6 +330,45 @@ async def test_exports_that_cannot_be(transit: Mounted, path: str, text: str) ->
     await write(transit, "keys/wrap", type="rsa-2048")
     with pytest.raises(InvalidRequest, match=text):
         await read(transit, path)
+
+
+@pytest.mark.parametrize("form", ["public-key", "signing-key"])
+@pytest.mark.parametrize("kind", ["rsa-2048", "ed25519", "ecdsa-p256"])
+async def test_exports_in_the_same_form_for_all_types(transit: Mounted, kind: str, form: str) -> None:
+    await write(transit, "keys/k", type=kind, exportable=True)
+    forms = {}
+    for encoding in ("der", "pem"):
+        forms[encoding] = (await transit.ask("read", f"export/{form}/k", {"format": encoding})).data["keys"]["1"]
+    der = base64.b64decode(forms["der"])
+    if form == "public-key":
+        assert load_der_public_key(der) == load_pem_public_key(forms["pem"].encode()) == await public(transit, "k")
+    else:
+        whole = load_pem_private_key(forms["pem"].encode(), None)
+        assert forms["pem"].startswith("-----BEGIN PRIVATE KEY-----")
+        assert load_der_private_key(der, None).public_key() == whole.public_key() == await public(transit, "k")
+    assert forms["pem"].endswith("-----\n" if kind == "rsa-2048" else "-----")
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "encoding", "text"),
+    [
+        pytest.param("ed25519", "public-key", "x", "invalid format: x", id="no_encoding"),
+        pytest.param("rsa-2048", "public-key", "raw", "unknown key format for rsa-2048 key", id="raw_rsa"),
+        pytest.param("ecdsa-p256", "signing-key", "raw", "unknown key format for ecdsa-p256 key", id="raw_ec"),
+        pytest.param("aes256-gcm96", "encryption-key", "pem", "unknown format for aes256-gcm96 key", id="a_secret"),
+        pytest.param("ed25519", "hmac-key", "der", "unknown format for HMAC key", id="an_hmac_key"),
+    ],
+)
+async def test_encodings_that_cannot_be(transit: Mounted, kind: str, form: str, encoding: str, text: str) -> None:
+    await write(transit, "keys/k", type=kind, exportable=True)
+    with pytest.raises(InvalidRequest, match=text):
+        await transit.ask("read", f"export/{form}/k", {"format": encoding})
+
+
+async def test_keys_are_listed_by_pages(transit: Mounted) -> None:
+    for name in ("a", "b", "c"):
+        await write(transit, f"keys/{name}")
+    assert (await transit.ask("list", "keys", {"after": "a", "limit": 1})).data == {"keys": ["b"]}
 
 
 async def test_an_export_of_no_key_finds_nothing(transit: Mounted) -> None:

@@ -88,7 +88,7 @@ class Engine(Base):
             raise InvalidRequest("the code value is required")
         async with self._locks.of(name):
             key = await self._known(name)
-            if len(asked) != key.digits:
+            if len(asked) != key.digits or len(asked.strip()) != key.digits:
                 raise InvalidRequest("invalid number of digits for the code")
             return {"valid": await self._use(name, key, asked)}
 

@@ -7,6 +7,7 @@ from strongroom_common.fields import Given, Seconds
 from strongroom_server.engines.transit.key_types import key_type
 from strongroom_server.engines.transit.records import Key
 from strongroom_server.engines.transit.store import CacheSettings, KeyStore, Name, Settings
+from strongroom_server.lib.folders import Page, keys
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
 from strongroom_server.sdk.request import Response
@@ -53,12 +54,9 @@ class Keys(KeyStore):
     """The keys themselves."""
 
     @list_("keys")
-    async def list_keys(self) -> dict[str, Any]:
+    async def list_keys(self, page: Given[Page]) -> dict[str, Any]:
         """List the names of the keys."""
-        names = await self.storage.list("policy/")
-        if not names:
-            raise NotFound
-        return {"keys": names}
+        return keys(page.value.cut(await self.storage.list("policy/")))
 
     @read("keys/{name}")
     async def read_key(self, name: Name) -> Response:

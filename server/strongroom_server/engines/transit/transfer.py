@@ -1,7 +1,6 @@
 """transit/export, backup, restore, import: keys on their way out and in."""
 
 import os
-import re
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -10,20 +9,17 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.keywrap import (
     InvalidUnwrap,
     aes_key_unwrap_with_padding,
-    aes_key_wrap_with_padding,
 )
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
-    NoEncryption,
-    PrivateFormat,
     PublicFormat,
 )
 
 from strongroom_common.fields import Given, Seconds
-from strongroom_server.engines.transit import backups, material
+from strongroom_server.engines.transit import backups, exports, material
 from strongroom_server.engines.transit.key_types import KeyType, key_type, to_pkcs8
 from strongroom_server.engines.transit.keys import check_period
-from strongroom_server.engines.transit.records import Key, Moment, Version, chain_text
+from strongroom_server.engines.transit.records import Key, Moment, Version
 from strongroom_server.engines.transit.signing import Signing
 from strongroom_server.engines.transit.store import Name
 from strongroom_server.engines.transit.texts import decode64, encode64
@@ -32,7 +28,6 @@ from strongroom_server.sdk.engine import read, write
 from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
 from strongroom_server.sdk.storage import Change
 
-_FORMS = frozenset({"encryption-key", "signing-key", "hmac-key", "public-key", "certificate-chain"})
 _WRAPPING = "import/wrapping_key"
 _HASHES: dict[str, Any] = {
     "SHA1": hashes.SHA1, "SHA224": hashes.SHA224, "SHA256": hashes.SHA256, "SHA384": hashes.SHA384,
@@ -79,6 +74,13 @@ class ImportVersion(Wrapped):
 
 
 @dataclass(frozen=True)
+class ExportQuery:
+    """Query of an export."""
+
+    format: Annotated[str, "raw, der or pem; empty is what each type of key has always had."] = ""
+
+
+@dataclass(frozen=True)
 class ByokQuery:
     """Query of an export that is wrapped."""
 
@@ -92,16 +94,16 @@ class Transfer(Signing):
     @read("export/{form}/{name}/{version:segment}")
     async def export(
         self, form: Annotated[str, "encryption-key, signing-key, hmac-key, public-key or certificate-chain."],
-        name: Name, version: Annotated[str, "A version, or latest."] | None = None,
+        name: Name, query: Given[ExportQuery], version: Annotated[str, "A version, or latest."] | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Show the key itself, where it is exportable."""
-        if form not in _FORMS:
-            raise InvalidRequest(f"invalid export type: {form}")
+        exports.check_form(form, query.value.format)
         key = await self.look_up(name)
         if key is None:
             raise NotFound
-        _check_export(key.usable(), form)
-        exported = {str(number): _exported(key, key.versions[number], form) for number in _numbers(key, version)}
+        exports.check(key.usable(), form)
+        exported = {str(number): exports.text(key, key.versions[number], form, query.value.format)
+                    for number in exports.numbers(key, version)}  # fmt: skip
         return {"keys": exported, "name": name, "type": key.type}
 
     @read("byok-export/{destination}/{source}")
@@ -119,10 +121,10 @@ class Transfer(Signing):
             raise InvalidRequest("no such source key for export")
         if not key.usable().exportable:
             raise InvalidRequest("key is not exportable")
-        public = _wraps(target.usable())
+        public = exports.wrapping_key(target.usable())
         oaep = _oaep(query.value.hash)
-        wrapped = {str(number): encode64(_wrapped(key, key.versions[number], public, oaep))
-                   for number in _numbers(key, version)}  # fmt: skip
+        wrapped = {str(number): encode64(exports.wrapped(key, key.versions[number], public, oaep))
+                   for number in exports.numbers(key, version)}  # fmt: skip
         return {"keys": wrapped, "name": source, "type": key.type}
 
     @read("backup/{name}")
@@ -276,75 +278,3 @@ def _oaep(name: str) -> padding.OAEP:
     if algorithm is None:
         raise InvalidRequest(f"unsupported hash function: expected one of {', '.join(_HASHES)}")
     return padding.OAEP(mgf=padding.MGF1(algorithm()), algorithm=algorithm(), label=None)
-
-
-def _wraps(target: Key) -> rsa.RSAPublicKey:
-    """Return the public key that others are wrapped for."""
-    if target.type.startswith("rsa"):
-        newest = target.versions[target.latest]
-        key: rsa.RSAPublicKey = material.public_of(target.kind, newest.secret, newest.public)
-        return key
-    raise InvalidRequest("unsupported key type in use; must be a rsa key")
-
-
-def _wrapped(key: Key, version: Version, public: rsa.RSAPublicKey, oaep: padding.OAEP) -> bytes:
-    """Return a key under a fresh AES key, by AES-KWP (RFC 5649), after that one by OAEP."""
-    if version.secret is None:
-        raise InvalidRequest("the private half of this key is not here")
-    secret = to_pkcs8(material.ed25519_key(version.secret, None)) if key.type == "ed25519" else version.secret
-    ephemeral = os.urandom(32)
-    return public.encrypt(ephemeral, oaep) + aes_key_wrap_with_padding(ephemeral, secret)
-
-
-def _numbers(key: Key, version: str | None) -> list[int]:
-    """Return the versions that an export is of; raises InvalidRequest where there is no such one."""
-    if not version:
-        return sorted(number for number in key.versions if number >= key.minimum_decryption)
-    if version != "latest" and not re.fullmatch("-?[0-9]{1,9}", version):
-        raise InvalidRequest("invalid key version")
-    number = key.latest if version == "latest" else int(version)
-    if number < key.minimum_decryption:
-        raise InvalidRequest("version for export is below minimum decryption version")
-    if number not in key.versions:
-        raise InvalidRequest("version does not exist or cannot be found")
-    return [number]
-
-
-def _check_export(key: Key, form: str) -> None:
-    if form == "certificate-chain" and not key.kind.signs:
-        raise InvalidRequest("certificate chain not supported for keys that do not support signing")
-    if form in {"public-key", "certificate-chain"}:
-        return
-    if not key.exportable:
-        raise InvalidRequest("private key material is not exportable")
-    if form == "encryption-key" and not key.kind.encrypts:
-        raise InvalidRequest("encryption not supported for the key")
-    if form == "signing-key" and not key.kind.signs:
-        raise InvalidRequest("signing not supported for the key")
-
-
-def _exported(key: Key, version: Version, form: str) -> str:
-    if form == "hmac-key":
-        return encode64(version.hmac_key)
-    if form == "certificate-chain":
-        if not version.chain:
-            raise InvalidRequest("selected key version does not have a certificate chain imported")
-        return chain_text(version.chain)
-    if form == "public-key":
-        if not key.kind.asymmetric:
-            raise InvalidRequest(f"unknown key type {key.type} for export type public-key")
-        return _pem(key, material.public_text(key.kind, version.secret, version.public))
-    if version.secret is None:
-        raise InvalidRequest("the private half of this key is not here")
-    if key.kind.symmetric:
-        return encode64(version.secret)
-    if key.type == "ed25519":
-        return encode64(version.secret + material.ed25519_key(version.secret, None).public_key().public_bytes_raw())
-    private = material.private_key(version.secret)
-    old_form = PrivateFormat.PKCS8 if key.type.startswith("ml-dsa") else PrivateFormat.TraditionalOpenSSL
-    return _pem(key, private.private_bytes(Encoding.PEM, old_form, NoEncryption()).decode())
-
-
-def _pem(key: Key, text: str) -> str:
-    """Return PEM as Vault exports it: with the last line's end, but not for ECDSA."""
-    return text.rstrip("\n") if key.type.startswith("ecdsa") else text
