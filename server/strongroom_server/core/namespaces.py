@@ -52,8 +52,13 @@ class Namespaces:
             if parent is None:
                 log.error("a namespace without the one above it", extra={"fields": {"namespace": entry.path}})
                 continue
-            namespace = await self._open(parent, name, entry)
-            if entry.tainted:
+            await self._open(parent, name, entry)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Take up the deletions that were not finished."""
+        for namespace in self._by_id.values():
+            if namespace.entry.tainted:
                 self._delete_behind(namespace)
 
     async def close(self) -> None:
@@ -162,7 +167,7 @@ class Namespaces:
             await namespace.end()
             await clear(namespace.view(""))
             await self._storage.commit([remove(entry.uuid)])
-        except Exception:  # it stays tainted: the next deletion of it, or the next start, goes on
+        except Exception:  # it stays tainted, and the work is taken up again: see ``go_on``
             log.exception("a namespace could not be deleted", extra={"fields": {"namespace": entry.path}})
             return
         self._by_id.pop(entry.id, None)

@@ -85,6 +85,7 @@ class Server:
     """What the types of the default mounts begin with."""
     parent: "Server | None" = None
     tokens: TokenStore
+    identity: Identity
     path = ""
     id = "root"
     suffix = ""
@@ -127,10 +128,10 @@ class Server:
     def _make_parts(self) -> None:
         """Make what each namespace has for itself."""
         view = self.view
-        above = self.parent.tokens if self.parent is not None else None
+        above, entities = (self.parent.tokens, self.parent.identity) if self.parent is not None else (None, None)
         self.revocation = Revocation(self)
         self.renewal = Renewal(self)
-        self.identity = Identity(view("core/identity/"), self.clock, self._forget_entity, self.id)
+        self.identity = Identity(view("core/identity/"), self.clock, self._forget_entity, self.id, entities)
         self.tokens = TokenStore(view("sys/token/"), self.clock, self._clear_cubbyhole, self.suffix, above)
         self.policies = PolicyStore(view("sys/policy/"), self.identity, self.clock, self.metrics,
                                     lists_root=self.parent is None)  # fmt: skip
@@ -247,6 +248,7 @@ class Server:
             await self.clock.sleep(_TICK)
             if self.rotation.due(self.barrier.key_info(), self.clock.now()):
                 await self.barrier.rotate()
+            self.namespaces.go_on()
             for mount in [mount for server in list(self.tree()) for mount in server.mounts]:
                 if mount.engine is None:
                     continue

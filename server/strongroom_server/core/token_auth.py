@@ -119,7 +119,7 @@ class TokenAuth(Engine):
         if asked.id:
             await self._check_free(asked.id.reveal())
         kind = token_roles.kind(role, asked.type)
-        orphan, foreign = role.orphan if role else asked.no_parent, holder.home is not self.server
+        orphan = role.orphan if role else asked.no_parent
         auth = Auth(
             policies=self._policies(body, holder, role, powerful=powerful),
             display_name=_display_name(asked.display_name),
@@ -129,7 +129,7 @@ class TokenAuth(Engine):
             num_uses=asked.num_uses,
             renewable=asked.renewable and kind == SERVICE,
             no_default_policy=asked.no_default_policy,
-            entity_id="" if orphan or foreign else parent.entity_id,
+            entity_id="" if orphan else parent.entity_id,
         )
         if role is not None:
             _apply_role(auth, role, role_name)

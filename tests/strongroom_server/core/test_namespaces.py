@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -553,3 +554,40 @@ async def test_password_policies_are_those_of_the_namespace(live: Live) -> None:
     assert set((await live.get("sys/policies/password/own/generate", namespace="one")).data["password"]) <= set("abc")
     for namespace in ("", "one/below", "two"):
         assert (await live.get("sys/policies/password/own", namespace=namespace)).status == 404
+
+
+async def test_a_child_below_belongs_to_its_parents_entity(live: Live) -> None:
+    auth = await login(live, "")
+    child = await live.make_token(by=auth["client_token"], namespace="one", policies=["admin"])
+    shown = await live.get("auth/token/lookup-self", token=child, namespace="one")
+    assert shown.data["entity_id"] == auth["entity_id"]
+    assert (await live.get("kv/a", token=child, namespace="one/below")).status == 200
+    await live.post(f"identity/entity/id/{auth['entity_id']}", {"disabled": True})
+    assert (await live.get("kv/a", token=child, namespace="one")).status == 403
+    await live.delete(f"identity/entity/id/{auth['entity_id']}")
+    assert (await live.get("kv/a", token=child, namespace="one")).status == 403
+
+
+async def test_a_token_goes_on_after_it_has_made_namespaces(live: Live) -> None:
+    auth = await login(live, "")
+    token, entity = auth["client_token"], auth["entity_id"]
+    rules = 'path "sys/namespaces/*" { capabilities = ["create", "update", "read", "delete"] }'
+    await live.post("sys/policies/acl/makers", {"policy": rules})
+    await live.post("identity/group", {"name": "g", "policies": "makers", "member_entity_ids": [entity]})
+    for name in ("first", "second", "third"):
+        assert (await live.post(f"sys/namespaces/{name}", token=token)).status == 200
+    assert (await live.delete("sys/namespaces/first", token=token)).status == 200
+    assert (await live.get("kv/a", token=token)).status == 200
+
+
+async def test_a_mount_taken_away_during_the_deletion_does_not_stop_it(live: Live) -> None:
+    await live.post("sys/mounts/other", {"type": "transit"}, namespace="two")
+    namespace = live.server.children["two"]
+    mount = namespace.mounts.at("other/")
+    assert mount is not None
+    await asyncio.gather(live.delete("sys/namespaces/two"), namespace.mounts.remove(mount))
+    await live.server.namespaces.settled()
+    live.server.namespaces.go_on()
+    await live.server.namespaces.settled()
+    assert (await live.get("sys/namespaces/two")).status == 404
+    assert await live.server.barrier.view(namespace.prefix).list() == []

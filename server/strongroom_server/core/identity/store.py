@@ -34,9 +34,13 @@ class Identity:
     """
 
     def __init__(self, storage: Storage, clock: Clock, on_change: Callable[[str], None],
-                 namespace: str = "root") -> None:  # fmt: skip
-        """``on_change(entity_id)`` drops compiled rules: those of an entity's tokens, or all (``EVERYONE``)."""
+                 namespace: str = "root", above: "Identity | None" = None) -> None:  # fmt: skip
+        """``on_change(entity_id)`` drops compiled rules: those of an entity's tokens, or all (``EVERYONE``).
+
+        Tokens of a namespace that were made by one of those above belong to an entity there: in the store ``above``.
+        """
         self.namespace = namespace
+        self._above = above
         self._storage = storage
         self._clock = clock
         self._on_change = on_change
@@ -105,7 +109,9 @@ class Identity:
         if not entity_id:
             return True
         entity = self.index.entity(entity_id)
-        return entity is not None and not entity.disabled
+        if entity is None:
+            return self._above is not None and self._above.usable(entity_id)
+        return not entity.disabled
 
     def policies(self, entity_id: str) -> tuple[str, ...]:
         """Return the policies of an entity, then those of its groups, each once."""
