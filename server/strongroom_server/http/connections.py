@@ -50,6 +50,11 @@ class _Handler(RequestHandler):
             payload_exception=web.RequestPayloadError, max_msg_queue_size=self._max_msg_queue_size,
         )  # fmt: skip
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on where reading was paused; a body that was read asks each time."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     async def start(self) -> None:
         """Serve one message after the other, in this one task; aiohttp's own takes a task more for each."""
         while not self._force_close:
