@@ -16,7 +16,7 @@ from tests.databases import PostgreSQL, postgresql
 from tests.ours import dev_server
 from tests.strongroom_agent.running import content, running, template, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 LONG = 120  # seconds; what is waited for takes ten or twenty when nothing else runs
 LIVES, AT_MOST = "12s", "20s"
 POLICY = "\n".join(f'path "{path}" {{ capabilities = ["read", "update"] }}' for path in ("database/*", "pki/*"))
