@@ -247,7 +247,7 @@ async def _decide_write(exchange: Exchange) -> None:
     if token is None or engine is None or route is None:
         exchange.decision = _NO_TOKEN
         return
-    if not await engine.exists_by(route, exchange.captures):
+    if not await engine.exists(request):
         request.operation = Operation.CREATE
     if token.root:
         exchange.decision = _BY_ROOT

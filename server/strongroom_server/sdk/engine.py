@@ -259,11 +259,9 @@ class Engine:
         """Tell whether what a write addresses is there; None where the path does not distinguish."""
         path, captures = self.find(request.path)
         route = path.routes.get(Operation.CREATE)
-        return None if route is None else await self.exists_by(route, captures)
-
-    async def exists_by(self, route: Route, captures: Mapping[str, Any]) -> bool | None:
-        """As ``exists``, of a route that was found."""
-        return bool(await getattr(self, route.exists)(**captures)) if route.exists else None
+        if route is None or not route.exists:
+            return None
+        return bool(await getattr(self, route.exists)(**captures))
 
     async def handle(self, request: Request) -> Response:
         """Find the route of a request and serve it; raises RequestError."""
