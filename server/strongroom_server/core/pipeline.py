@@ -63,10 +63,12 @@ async def serve(server: "Server", request: Request) -> Response:
     if exchange.spent and exchange.token is not None:
         await exchange.home.revocation.end_token(exchange.token)
     await server.seal_if_asked()
-    if fault is not None:
-        raise fault
-    if exchange.error is not None:
-        raise exchange.error
+    failure, exchange.error = fault or exchange.error, None
+    if failure is not None:
+        try:
+            raise failure
+        finally:  # an error holds the frames that it passed; they must not hold it, and with it the request's body
+            del failure, fault
     if exchange.headers:
         exchange.response.headers |= exchange.headers
     return exchange.response
@@ -184,6 +186,8 @@ async def _authenticate(exchange: Exchange, text: str) -> None:
     token = await home.tokens.lookup(text)
     if token is None:
         return
+    if home is not server:
+        server.visitors |= {token.hash, token.parent}  # leases of a batch token hang from its parent
     if token.uses and not (exchange.route is not None and exchange.route.public):
         token = await home.tokens.use(token)
         if token is None:
