@@ -71,9 +71,23 @@ def _subtrees(body: AuthorityInput, kind: str) -> list[x509.GeneralName]:
 
 
 def _domain(text: str) -> x509.DNSName:
+    return x509.DNSName(_host(text))
+
+
+def _host(text: str) -> str:
     if "*" in text or not HOSTNAME.fullmatch(text.removeprefix(".")):
         raise ValueError("expected a domain")
-    return x509.DNSName(text)
+    return text
+
+
+def _mail(text: str) -> x509.RFC822Name:
+    _host(text.rpartition("@")[2])
+    return x509.RFC822Name(text)
+
+
+def _uri(text: str) -> x509.UniformResourceIdentifier:
+    """Return a host: RFC 5280 constrains nothing else of URIs."""
+    return x509.UniformResourceIdentifier(_host(text))
 
 
 def _network(text: str) -> x509.IPAddress:
@@ -85,6 +99,6 @@ def _network(text: str) -> x509.IPAddress:
 _MAKERS: dict[str, Callable[[str], x509.GeneralName]] = {
     "dns_domains": _domain,
     "ip_ranges": _network,
-    "email_addresses": x509.RFC822Name,
-    "uri_domains": x509.UniformResourceIdentifier,
+    "email_addresses": _mail,
+    "uri_domains": _uri,
 }

@@ -12,10 +12,12 @@ from strongroom_common.durations import go_duration, parse_duration
 from strongroom_common.fields import Given
 from strongroom_server.engines.pki.building import HASHES, Hash, Signing, authority_identifier, hash_for, padding_for
 from strongroom_server.engines.pki.certs import Certs, Revoked
-from strongroom_server.engines.pki.issuers import Issuer, Issuers
+from strongroom_server.engines.pki.issuers import Issuer
 from strongroom_server.engines.pki.keys import Keys
+from strongroom_server.engines.pki.signer import Signers
+from strongroom_server.engines.pki.urls import freshest_crl
 from strongroom_server.lib.x509 import PrivateKey, der, key_bits, key_kind, moment
-from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.storage import Storage, load, save
 
 ALGORITHMS: Mapping[str, tuple[str, Signing]] = {
@@ -108,9 +110,10 @@ class Crl(msgspec.Struct, frozen=True):
 class Crls:
     """All CRLs of a mount."""
 
-    def __init__(self, storage: Storage, issuers: Issuers, keys: Keys, certs: Certs) -> None:
+    def __init__(self, storage: Storage, signers: Signers, keys: Keys, certs: Certs) -> None:
         self._storage = storage
-        self._issuers = issuers
+        self._signers = signers
+        self._issuers = signers.issuers
         self._keys = keys
         self._certs = certs
 
@@ -174,12 +177,21 @@ class Crls:
         number, delta_only = (old.number if old else 0) + 1, delta_only and old is not None
         complete, made, base = old.complete if old else b"", old.made if old else 0, old.base if old else 0
         if not delta_only:
-            complete = der(sign_crl(issuer, key, entries, CrlFrame(now, end, number)))
+            more = await self._freshest(issuer) if config.enable_delta else []
+            complete = der(sign_crl(issuer, key, entries, CrlFrame(now, end, number), more))
             made, base, number = now, number, number + 1
         fresh = {serial: entry for serial, entry in entries.items() if entry.time > made} if delta_only else {}
         delta = der(sign_crl(issuer, key, fresh, CrlFrame(now, end, number, base)))
         crl = Crl(number, made, end if not delta_only or old is None else old.expires, complete, delta, now, base)
         await save(self._storage, _key(issuer), crl)
+
+    async def _freshest(self, issuer: Issuer) -> list[x509.Extension[Any]]:
+        """Return the extension that leads from a complete CRL to the delta CRL (RFC 5280, section 5.2.6)."""
+        try:
+            points = (await self._signers.urls_of(issuer)).delta_crl_distribution_points
+        except Internal:  # a template that lacks the cluster's path
+            return []
+        return [_extension(freshest_crl(points))] if points else []
 
     async def _entries(self, group: list[Issuer]) -> dict[str, Revoked]:
         """Return the group's revocations; those of no known issuer belong to the default one's group."""
@@ -219,10 +231,10 @@ class CrlFrame:
 
 
 def sign_crl(issuer: Issuer, key: PrivateKey, entries: Mapping[str, Revoked],
-             frame: CrlFrame) -> x509.CertificateRevocationList:  # fmt: skip
+             frame: CrlFrame, more: Iterable[x509.Extension[Any]] = ()) -> x509.CertificateRevocationList:  # fmt: skip
     """Return a CRL of ``entries`` (RFC 5280, section 5)."""
     revoked = [_entry(serial, entry.time) for serial, entry in sorted(entries.items())]
-    return sign_entries(issuer, key, revoked, frame)
+    return sign_entries(issuer, key, revoked, frame, more)
 
 
 def sign_entries(issuer: Issuer, key: PrivateKey, revoked: Iterable[x509.RevokedCertificate], frame: CrlFrame,

@@ -100,7 +100,7 @@ def _asked_end(wish: Wish, role: Role, frame: Frame, ttl: int) -> tuple[float, l
 def _within_issuer(end: float, frame: Frame) -> float:
     if not frame.issuer_end or end <= frame.issuer_end or frame.behavior == "permit":
         return end
-    if frame.behavior == "truncate":
+    if frame.behavior == "truncate" and frame.issuer_end > frame.now:  # nothing is issued for the past (Vault #30621)
         return frame.issuer_end
     raise InvalidRequest(
         f"cannot satisfy request, as TTL would result in notAfter of {timestamp(end)} that is beyond the expiration "

@@ -32,7 +32,7 @@ class Mount(Engine):
         self.keys = Keys(storage)
         self.certs = Certs(storage)
         self.signers = Signers(storage, self.issuers, self.keys)
-        self.crls = Crls(storage, self.issuers, self.keys, self.certs)
+        self.crls = Crls(storage, self.signers, self.keys, self.certs)
         self.rsa_keys = RsaKeys()
         self.changing = asyncio.Lock()
         self._roles: dict[str, Role] = {}

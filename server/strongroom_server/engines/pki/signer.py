@@ -47,7 +47,7 @@ class Signers:
 
     def __init__(self, storage: Storage, issuers: Issuers, keys: Keys) -> None:
         self._storage = storage
-        self._issuers = issuers
+        self.issuers = issuers
         self._keys = keys
         self._made: dict[str, Signer] = {}
         self._age = -1
@@ -67,29 +67,32 @@ class Signers:
     async def find(self, ref: str, usage: str = "issuing-certificates") -> Signer:
         """Return the signer of an issuer; raises Internal where there is none, or none for this usage."""
         try:
-            issuer = await self._issuers.find(ref)
+            issuer = await self.issuers.find(ref)
         except Internal as error:
             raise Internal(f"could not fetch the CA certificate (was one set?): {error}") from None
         issuer.check_usage(usage)
         if not issuer.key_id:
             raise Internal("error fetching CA certificate: unable to fetch corresponding key for issuer "
                            f"{issuer.id}; unable to use this issuer for signing")  # fmt: skip
-        if self._age != self._issuers.changes:
+        if self._age != self.issuers.changes:
             self._made.clear()
-            self._age = self._issuers.changes
+            self._age = self.issuers.changes
         signer = self._made.get(issuer.id)
         if signer is None:
             signer = self._made[issuer.id] = await self._make(issuer)
         return signer
 
+    async def urls_of(self, issuer: Issuer) -> Urls:
+        """Return what certificates of an issuer point to; raises Internal where templates cannot be filled in."""
+        return urls.filled(issuer.urls or await self.urls(), await self.cluster(), issuer.id)
+
     async def _make(self, issuer: Issuer) -> Signer:
-        wanted = issuer.urls or await self.urls()
         try:
-            filled = urls.filled(wanted, await self.cluster(), issuer.id)
+            filled = await self.urls_of(issuer)
         except Internal as error:
             raise Internal(f"error fetching CA certificate: unable to fetch AIA URL information: {error}") from None
         authority = building.authority_identifier(issuer.x509)
         return Signer(
-            issuer, await self._keys.private(issuer.key_id), tuple(chain_of(issuer, await self._issuers.all())),
+            issuer, await self._keys.private(issuer.key_id), tuple(chain_of(issuer, await self.issuers.all())),
             building.encoded(urls.extensions(filled)), *building.encoded([(authority, False)]),
         )  # fmt: skip

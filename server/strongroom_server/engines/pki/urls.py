@@ -126,8 +126,13 @@ def extensions(urls: Urls) -> list[Extension]:
     if urls.crl_distribution_points:
         found.append((x509.CRLDistributionPoints(_points(urls.crl_distribution_points)), False))
     if urls.delta_crl_distribution_points:
-        found.append((x509.FreshestCRL(_points(urls.delta_crl_distribution_points)), False))
+        found.append((freshest_crl(urls.delta_crl_distribution_points), False))
     return found
+
+
+def freshest_crl(urls: tuple[str, ...]) -> x509.FreshestCRL:
+    """Return the extension that says where delta CRLs are."""
+    return x509.FreshestCRL(_points(urls))
 
 
 def _access(method: x509.ObjectIdentifier, url: str) -> x509.AccessDescription:

@@ -65,11 +65,38 @@ async def test_names_are_constrained_by_all_kinds() -> None:
     pytest.param({"permitted_dns_domains": "*.a"}, id="a_wildcard"),
     pytest.param({"excluded_ip_ranges": "10.0.0.1"}, id="an_address_instead_of_a_network"),
     pytest.param({"permitted_ip_ranges": "x/8"}, id="no_network"),
+    pytest.param({"permitted_uri_domains": "spiffe://a.test/b"}, id="a_uri_instead_of_its_host"),
+    pytest.param({"excluded_email_addresses": "me@a b"}, id="no_mail_address"),
 ])  # fmt: skip
 async def test_constraints_that_are_none_are_refused_by_name(body: dict[str, Any]) -> None:
     pki = await mounted()
     with pytest.raises(InvalidRequest, match=next(iter(body))):
         await signed(pki, await request(pki), **body)
+
+
+async def test_a_cross_signed_ca_signs_and_is_revoked_from_under_two_roots() -> None:
+    pki, others = await mounted(issuer_name="own"), [await mounted(), await mounted()]
+    made = (await pki("update", "intermediate/generate/internal", common_name="I", key_type="ec", key_name="k")).data
+    assert made is not None
+    again = (await pki("update", "intermediate/cross-sign", common_name="I", key_ref="k")).data
+    assert again is not None
+    for other, csr in zip(others, (made["csr"], again["csr"]), strict=True):
+        below = (await other("update", "root/sign-intermediate", csr=csr, common_name="I", ttl="900h")).data
+        assert below is not None
+        bundle = "\n".join([below["certificate"], below["issuing_ca"], below["certificate"]])
+        await pki("update", "intermediate/set-signed", certificate=bundle)
+    info = ((await pki("list", "issuers")).data or {})["key_info"]
+    crossed = [one for one, facts in info.items() if facts["key_id"] == made["key_id"]]
+    assert len(crossed) == 2
+    for issuer in crossed:
+        assert len((await pki.data(f"issuer/{issuer}"))["ca_chain"]) == 2
+        signed = await pki("update", f"issuer/{issuer}/sign-intermediate", csr=await request(pki), common_name="L",
+                           ttl="1h")  # fmt: skip
+        serial = int((signed.data or {})["serial_number"].replace(":", ""), 16)
+        await pki("update", "revoke", serial_number=(signed.data or {})["serial_number"])
+        for one in crossed:  # one key, one subject: one list
+            pem = (await pki.data(f"issuer/{one}/crl"))["crl"]
+            assert x509.load_pem_x509_crl(pem.encode()).get_revoked_certificate_by_serial_number(serial) is not None
 
 
 async def test_a_ca_s_key_may_be_for_more() -> None:

@@ -59,6 +59,8 @@ def test_beyond_the_issuer_s_end_it_depends() -> None:
     assert end(Wish(5 * HOUR), replace(near, behavior="permit")) == 5 * HOUR
     with pytest.raises(InvalidRequest, match="TTL would result in notAfter of 2023-11-15T03"):
         end(Wish(5 * HOUR), near)
+    with pytest.raises(InvalidRequest, match="beyond the expiration of the CA certificate"):
+        end(Wish(HOUR), replace(near, issuer_end=NOW - 1, behavior="truncate"))
 
 
 def test_a_certificate_starts_a_little_earlier() -> None:

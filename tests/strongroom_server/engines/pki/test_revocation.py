@@ -156,6 +156,17 @@ async def test_crls_are_made_by_hand() -> None:
     assert number(x509.load_pem_x509_crl((joined.data or {})["crl"].encode())) == 8
 
 
+async def test_a_complete_crl_leads_to_the_delta_where_there_is_one() -> None:
+    pki = await mounted()
+    await pki("update", "config/urls", delta_crl_distribution_points="http://crl.test/delta")
+    await pki("read", "crl/rotate")
+    kinds = {extension.oid for extension in (await crl(pki)).extensions}
+    assert x509.FreshestCRL.oid not in kinds
+    await pki("update", "config/crl", auto_rebuild=True, enable_delta=True)
+    found = (await crl(pki)).extensions.get_extension_for_class(x509.FreshestCRL).value
+    assert found[0].full_name == [x509.UniformResourceIdentifier("http://crl.test/delta")]
+
+
 @pytest.mark.parametrize(("body", "message"), [
     pytest.param({"crl_number": -1}, "crl_number parameter must be 0 or greater", id="number"),
     pytest.param({"format": "zz"}, "unknown format value of zz", id="format"),
