@@ -171,6 +171,12 @@ def test_urls_are_read_as_gos_driver_reads_them(url: str, words: tuple[Any, ...]
     assert tuple(read[name] for name in ("user", "password", "host", "port", "database")) == words
 
 
+async def test_of_several_hosts_one_that_answers_is_taken(app: Mounted, maria: MariaDB) -> None:
+    url = f"{{{{username}}}}:{{{{password}}}}@tcp(127.0.0.1:1, [::1]:1,127.0.0.1:{maria.port})/app"
+    await app.ask("update", "config/my", maria.config(connection_url=url))
+    await creds(app)
+
+
 def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(DatabaseError):
         mysql._words(mysql.Settings(connection_url="db:3306"))

@@ -1,11 +1,12 @@
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from redis.exceptions import RedisError
 
 from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.request import Caller, Lease, Operation, Request
-from tests.databases import Redis
+from tests.databases import PASSWORD, Redis
 from tests.strongroom_server.fakes import Mounted
 
 REVOKE = Request(Operation.REVOKE, "")
@@ -38,6 +39,37 @@ async def test_a_user_may_do_what_its_rules_say_until_it_is_revoked(app: Mounted
     await app.engine.revoke(lease, REVOKE)
     with pytest.raises(RedisError):
         valkey.ask("GET", "app:x", **me)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "valkey"])
+async def test_a_url_stands_for_host_port_and_user(app: Mounted, valkey: Redis, scheme: str) -> None:
+    config = {name: value for name, value in valkey.config().items() if name not in {"host", "port"}}
+    url = f"{scheme}://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{valkey.port}/0"
+    await app.ask("update", "config/u", config | {"connection_url": url})
+    await app("update", "roles/r", db_name="u")
+    await creds(app)
+    assert (await app.data("config/u"))["connection_details"]["connection_url"] == url
+    fixed = url.replace("{{username}}", "default").replace("{{password}}", quote(PASSWORD, safe=""))
+    answer = await app.ask("update", "config/u", {"plugin_name": "valkey-database-plugin", "connection_url": fixed})
+    assert answer.warnings
+    assert PASSWORD not in str(await app.data("config/u"))
+    await creds(app)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        pytest.param({"host": "127.0.0.1"}, "cannot specify both", id="a_host_besides"),
+        pytest.param({"connection_url": "http://127.0.0.1"}, "invalid connection_url", id="another_scheme"),
+        pytest.param({"connection_url": "valkey://127.0.0.1:port"}, "invalid connection_url", id="no_port"),
+        pytest.param({"connection_url": "valkey:///0"}, "host cannot be empty", id="no_host"),
+    ],
+)
+async def test_urls_that_cannot_be_are_refused(db: Mounted, more: dict[str, Any], message: str) -> None:
+    config = {"plugin_name": "valkey-database-plugin", "connection_url": "valkey://127.0.0.1", "username": "u",
+              "password": "p", "verify_connection": False}  # fmt: skip
+    with pytest.raises(InvalidRequest, match=message):
+        await db.ask("update", "config/u", config | more)
 
 
 async def test_without_rules_a_user_may_read(app: Mounted, valkey: Redis) -> None:

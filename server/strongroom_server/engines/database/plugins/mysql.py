@@ -180,8 +180,12 @@ class MySQL:
 
         tls: Any = _tls(self._settings) if self._encrypted() else None
         password = self._words["password"].encode()  # a text would be sent as Latin 1
-        words = self._words | {"password": password}
-        return pymysql.connect(**words, ssl=tls, client_flag=MULTI_STATEMENTS, autocommit=True)
+        words = self._words | {"password": password, "ssl": tls, "client_flag": MULTI_STATEMENTS, "autocommit": True}
+        *first, last = _places(self._settings)
+        for place in first:
+            with contextlib.suppress(pymysql.OperationalError):
+                return pymysql.connect(**words | place)
+        return pymysql.connect(**words | last)
 
     def _encrypted(self) -> bool:
         settings = self._settings
@@ -251,19 +255,33 @@ def _message(error: Exception) -> str:
 
 def _words(settings: Settings) -> dict[str, Any]:
     """Return PyMySQL's arguments for a URL as Go's driver has them; raises DatabaseError."""
+    match = _dsn(settings)
+    user, password, name = (_filled(match[part] or "", settings) for part in ("user", "password", "name"))
+    words: dict[str, Any] = {"user": user, "password": password, "database": name or None, "host": "localhost"}
+    timeout = parse_duration(_options(settings).get("timeout", _WAIT))
+    return words | {"connect_timeout": max(int(timeout), 1), "charset": "utf8mb4"} | _places(settings)[0]
+
+
+def _dsn(settings: Settings) -> re.Match[str]:
     match = _DSN.fullmatch(settings.connection_url)
     if match is None:
         raise DatabaseError("invalid connection_url: expected user:password@tcp(host:port)/database")
-    user, password, name = (_filled(match[part] or "", settings) for part in ("user", "password", "name"))
-    words: dict[str, Any] = {"user": user, "password": password, "database": name or None, "host": "localhost"}
+    return match
+
+
+def _places(settings: Settings) -> Sequence[dict[str, Any]]:
+    """Return where the server may be, as PyMySQL's arguments: of several hosts one that answers is taken."""
+    match = _dsn(settings)
     address = match["address"] or "127.0.0.1"
     if match["net"] == "unix":
-        words["unix_socket"] = address
-    else:
-        host, colon, port = address.rpartition(":")
-        words["host"], words["port"] = (host.strip("[]"), int(port)) if colon and port.isdigit() else (address, 3306)
-    timeout = parse_duration(_options(settings).get("timeout", _WAIT))
-    return words | {"connect_timeout": max(int(timeout), 1), "charset": "utf8mb4"}
+        return [{"unix_socket": address}]
+    return [_place(one.strip()) for one in address.split(",")]
+
+
+def _place(address: str) -> dict[str, Any]:
+    host, colon, port = address.rpartition(":")
+    known = colon and port.isdigit()
+    return {"host": host.strip("[]"), "port": int(port)} if known else {"host": address.strip("[]"), "port": 3306}
 
 
 def _filled(part: str, settings: Settings) -> str:

@@ -7,8 +7,9 @@ or not at all.
 import json
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from strongroom_common.clock import Clock
 from strongroom_common.secret import Secret
@@ -23,12 +24,16 @@ CREDENTIALS = frozenset({"password"})
 
 _WAIT = 10  # seconds for a connection and for an answer
 _DEFAULT = ("~*", "+@read")
+_SCHEMES = {"redis": "plain", "valkey": "plain", "rediss": "tls", "valkeys": "tls"}
 
 
 @dataclass(frozen=True)
 class Settings:
     """Connection details (api-docs/secret/databases/redis)."""
 
+    connection_url: Annotated[
+        str, "valkey://{{username}}:{{password}}@host:port, in place of host and port; valkeys:// is with TLS."
+    ] = ""
     host: Annotated[str, "Name or address."] = ""
     port: Annotated[int, "Port."] = 6379
     username: Annotated[str, "Who connects."] = ""
@@ -45,11 +50,30 @@ class Settings:
 def open_database(settings: Settings, clock: Clock) -> "Redis":
     """Return the database; raises DatabaseError where the settings cannot be."""
     del clock
+    if settings.connection_url:
+        settings = _from_url(settings)
     if not settings.host:
         raise DatabaseError("host cannot be empty")
     if not settings.username or not settings.password:
         raise DatabaseError("username and password cannot be empty")
     return Redis(settings)
+
+
+def _from_url(settings: Settings) -> Settings:
+    """Return the settings that a URL stands for; raises DatabaseError."""
+    if settings.host:
+        raise DatabaseError("cannot specify both connection_url and individual connection parameters")
+    try:
+        url = urlsplit(settings.connection_url)
+        port, kind = url.port or settings.port, _SCHEMES[url.scheme]
+    except (KeyError, ValueError):
+        raise DatabaseError("invalid connection_url: expected valkey://user:password@host:port") from None
+    given = {"{{username}}": settings.username, "{{password}}": settings.password.reveal()}
+    username, password = (given.get(text or "", unquote(text or "")) for text in (url.username, url.password))
+    return replace(
+        settings, host=url.hostname or "", port=port, username=username or settings.username,
+        password=Secret(password) or settings.password, tls=settings.tls or kind == "tls",
+    )  # fmt: skip
 
 
 class Redis:
