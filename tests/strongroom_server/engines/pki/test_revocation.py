@@ -6,6 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
 
+from strongroom_common.clock import FakeClock
 from strongroom_server.engines.pki import Engine
 from strongroom_server.lib.x509 import key_pem, new_key
 from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
@@ -238,6 +239,23 @@ async def test_ocsp_knows_good_from_revoked_and_strange() -> None:
     assert ocsp.load_der_ocsp_response(answer.body).certificate_status is ocsp.OCSPCertStatus.REVOKED
     strange = await ask(pki, asking(await root(other), await root(other)))
     assert strange.certificate_status is ocsp.OCSPCertStatus.UNKNOWN
+
+
+class Ticking(FakeClock):
+    """A clock that goes on whenever it is looked at, as real ones do."""
+
+    def now(self) -> float:
+        self.time += 0.001
+        return super().now()
+
+
+async def test_an_ocsp_answer_without_an_expiry_has_no_end() -> None:
+    pki = await mounted()
+    await role(pki)
+    issuer, made = await root(pki), await issue(pki)
+    await pki("update", "config/crl", ocsp_expiry="0s")
+    pki.system.clock = Ticking()
+    assert (await ask(pki, asking(certificate(made), issuer))).next_update_utc is None
 
 
 def _ecdsa() -> Any:

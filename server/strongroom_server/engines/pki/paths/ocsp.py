@@ -50,7 +50,8 @@ class OcspPaths(Mount):
         if issuer is None:
             return _refused(OCSPResponseStatus.UNAUTHORIZED, 401)
         verdict = await self._verdict(request, known)
-        span = (self.now, self.now + parse_duration(config.ocsp_expiry))
+        now = self.now
+        span = (now, now + parse_duration(config.ocsp_expiry))
         key = await self.keys.private(issuer.key_id)
         return Response(raw=Raw(ocsp.answer(request, issuer, key, verdict, span), _TYPE))
 
