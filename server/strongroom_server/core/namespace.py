@@ -34,6 +34,9 @@ class Namespace(Server):
     async def open(self) -> None:
         """Start the parts; the barrier is open."""
         await self._start_parts()
+        cubbyholes = self.mounts.table("secret")["cubbyhole/"].storage
+        for storage in (self.view("sys/expire/token/"), cubbyholes):
+            self.visitors |= {name.rstrip("/") for name in await storage.list()}
 
     async def close(self) -> None:
         """Stop them."""

@@ -15,7 +15,7 @@ from strongroom_server.core.exchange import Exchange
 from strongroom_server.core.help import help_of_mount, help_of_path
 from strongroom_server.core.list_filters import filter_keys
 from strongroom_server.core.mounts import Mount
-from strongroom_server.core.tokens import Token
+from strongroom_server.core.tokens import BATCH, Token
 from strongroom_server.lib.cidr import allows
 from strongroom_server.sdk.engine import Engine, Route
 from strongroom_server.sdk.errors import (
@@ -187,7 +187,7 @@ async def _authenticate(exchange: Exchange, text: str) -> None:
     if token is None:
         return
     if home is not server:
-        server.visitors |= {token.hash, token.parent}  # leases of a batch token hang from its parent
+        server.visitors.add(token.parent if token.type == BATCH else token.hash)  # leases hang from it
     if token.uses and not (exchange.route is not None and exchange.route.public):
         token = await home.tokens.use(token)
         if token is None:

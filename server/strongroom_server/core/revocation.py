@@ -67,7 +67,7 @@ class Revocation:
 
 
 async def _end_leases(home: "Server", token: Token) -> None:
-    for below in home.tree():
+    for below in home.reached(token.hash):
         for lease_id in await below.leases.of_token(token.hash):
             await below.leases.revoke_or_retry(lease_id)
 

@@ -129,6 +129,7 @@ class Server:
         """Make what each namespace has for itself."""
         view = self.view
         above, entities = (self.parent.tokens, self.parent.identity) if self.parent is not None else (None, None)
+        self.visitors: set[str] = set()  # hashes of the tokens from above that were here: see ``reached``
         self.revocation = Revocation(self)
         self.renewal = Renewal(self)
         self.identity = Identity(view("core/identity/"), self.clock, self._forget_entity, self.id, entities)
@@ -265,6 +266,13 @@ class Server:
         for child in self.children.values():
             yield from child.tree()
 
+    def reached(self, token_hash: str) -> "Iterator[Server]":
+        """Yield this namespace, where a token was made, and those below in which it has leases or a cubbyhole."""
+        yield self
+        for below in self.tree():
+            if token_hash in below.visitors and below is not self:
+                yield below
+
     def home_of(self, text: str) -> "Server":
         """Return the namespace that a token, an accessor or a lease was made in."""
         return self.root.namespaces.home_of(text) if self.root.children else self
@@ -343,8 +351,9 @@ class Server:
     async def _clear_cubbyhole(self, token_hash: str) -> None:
         from strongroom_server.core.mounts import clear
 
-        for server in self.tree():
+        for server in self.reached(token_hash):
             await clear(server.cubbyhole(token_hash))
+            server.visitors.discard(token_hash)
 
     def _forget_entity(self, entity_id: str) -> None:
         self.policies.forget_entity(entity_id)

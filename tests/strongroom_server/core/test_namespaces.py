@@ -591,3 +591,19 @@ async def test_a_mount_taken_away_during_the_deletion_does_not_stop_it(live: Liv
     await live.server.namespaces.settled()
     assert (await live.get("sys/namespaces/two")).status == 404
     assert await live.server.barrier.view(namespace.prefix).list() == []
+
+
+@pytest.mark.parametrize("restarted", [pytest.param(False, id="at_once"), pytest.param(True, id="after_a_restart")])
+async def test_what_a_token_left_below_ends_with_it(live: Live, restarted: bool) -> None:
+    parent = await live.make_token(policies=["admin", "above"])
+    await live.post("sys/policies/acl/above", {"policy": 'path "+/*" { capabilities = ["create", "read", "update"] }'})
+    child = await live.make_token(by=parent, namespace="one", policies=["admin"])
+    assert (await live.post("cubbyhole/mine", {"a": 1}, token=parent, namespace="two")).status == 204
+    if restarted:
+        live = await _restarted(live)
+    assert (await live.post("auth/token/revoke", {"token": parent})).status == 204
+    assert (await live.get("auth/token/lookup-self", token=child)).status == 403
+    two = live.server.children["two"]
+    assert await two.mounts.table("secret")["cubbyhole/"].storage.list() == []
+    assert len(two.visitors - {""}) <= 1  # the root token, which made the mounts
+    await live.server.sealing.seal()
