@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ssh": ("ssh", "Log in to a host"),
     "status": ("status", "Print seal and HA status"),
     "unwrap": ("lease", "Print what a wrapping token holds"),
+    "monitor": ("monitor", "Print the server's log as it is written"),
     "path-help": ("status", "Print the server's help for a path"),
     "version": ("status", "Print this program's version"),
     "version-history": ("status", "Print which versions the server has had"),
@@ -74,6 +75,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pki list-intermediates": ("pki", "List the CAs below another"),
     "pki reissue": ("pki", "Make a CA like another"),
     "pki verify-sign": ("pki", "Compare two CAs"),
+    "plugin deregister": ("plugin", "Take a plugin out of the catalog"),
+    "plugin info": ("plugin", "Print a plugin"),
+    "plugin list": ("plugin", "List what can be mounted"),
+    "plugin register": ("plugin", "Put a plugin into the catalog"),
+    "plugin reload": ("plugin", "Start mounts anew"),
+    "plugin reload-status": ("plugin", "Print how far a reload has come"),
     "policy delete": ("policy", "Delete a policy"),
     "policy explain": ("policy", "Tell why a request is allowed or refused"),
     "policy fmt": ("policy", "Format a policy file"),
@@ -90,11 +97,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token lookup": ("token", "Print what a token is"),
     "token renew": ("token", "Extend a token's life"),
     "token revoke": ("token", "End a token"),
+    "transit import": ("transit", "Bring in a key"),
+    "transit import-version": ("transit", "Bring in another version of a key"),
 }
 
 PROGRAMS: dict[str, tuple[str, str, str]] = {
     "server": ("strongroom_server", "server", "Start a server"),
     "agent": ("strongroom_agent", "all", "Start an agent"),
+    "proxy": ("strongroom_agent", "all", "Start an agent, for its listeners"),
     "injector": ("strongroom_injector", "injector", "Start the injector for Kubernetes"),
     "controller": ("strongroom_operator", "operator", "Start the operator for Kubernetes"),
 }
@@ -115,10 +125,12 @@ GROUPS: dict[str, str] = {
     "operator raft autopilot": "The upkeep of that group.",
     "operator raft snapshot": "Snapshots of the data.",
     "pki": "Certificate authorities, checked and built over several mounts.",
+    "plugin": "Plugins: the catalog of what can be mounted.",
     "policy": "Policies: who may do what.",
     "print": "Values in use.",
     "secrets": "Secrets engines: what is mounted where.",
     "token": "Tokens.",
+    "transit": "The transit engine: encryption as a service.",
 }
 
 COMMON = ("read", "write", "delete", "list", "login", "agent", "server", "status", "unwrap")

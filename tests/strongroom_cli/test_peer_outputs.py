@@ -489,6 +489,47 @@ operator raft
 nosuch
 """
 
+_CATALOG = """
+plugin list
+plugin list -format=json
+plugin list -detailed
+plugin list -detailed -format=json
+plugin list auth
+plugin list -format=yaml auth
+plugin list nosuch
+plugin info auth userpass
+plugin info -field=name auth userpass
+plugin info -field=x auth userpass
+plugin info auth nosuch
+plugin info x
+plugin info nosuch x
+plugin info -format=json secret kv
+plugin register auth
+plugin register -sha256=aa auth myplug
+plugin deregister auth nosuch
+plugin deregister x
+plugin reload
+plugin reload -plugin=kv
+plugin reload -mounts=secret/
+plugin reload -mounts=secret -mounts=cubbyhole
+plugin reload -plugin=nosuch
+plugin reload -plugin=kv -mounts=secret/
+plugin reload -scope=global -plugin=kv
+plugin reload-status
+plugin reload-status x
+secrets enable -path={m} transit
+transit import
+transit import x
+transit import-version a b c
+transit import {m}/keys/a vdUgkEKIHWPuHABQra09cUQ9rVK+rHm+Bgxev9s8ju0=
+transit import {m}/keys/b @nofile
+transit import {m}/b @nofile
+transit import {m}/keys/b/c @nofile
+transit import-version {m}/keys/a vdUgkEKIHWPuHABQra09cUQ9rVK+rHm+Bgxev9s8ju0=
+read -field=latest_version {m}/keys/a
+monitor x
+"""
+
 
 @pytest.fixture(scope="module")
 def server():
@@ -534,6 +575,7 @@ def _difference(line: str, their: Ran, our: Ran) -> str:
         pytest.param(6, _MOUNTS, id="secrets_auth_login"),
         pytest.param(8, _WRAPPED, id="wrapped_answers"),
         pytest.param(9, _BARE, id="answers_without_the_envelope"),
+        pytest.param(4, _CATALOG, id="plugin_transit_monitor"),
         pytest.param(7, _REST, id="everything_else"),
     ],
 )

@@ -33,12 +33,14 @@ def version_history(session: Session) -> int:
     with trouble("Error reading version history"):
         response = session.call("list", "sys/version-history")
     found: dict[str, Any] = (response.data or {}).get("key_info") or {}
+    built = ("commit_date", "Commit Date") if any("commit_date" in one for one in found.values()) else (
+        "build_date", "Build Date")  # OpenBao tells the one, Vault the other  # fmt: skip
     lines = [
-        (key, found[key].get("timestamp_installed") or "", found[key].get("build_date") or "")
+        (key, found[key].get("timestamp_installed") or "", found[key].get(built[0]) or "")
         for key in (response.data or {}).get("keys") or ()
     ]
-    rows = [("Version", "Installation Time", "Build Date"), *lines]
-    return output.document(session, response.data, lambda: gotext.table(rows))
+    rows = [("Version", "Installation Time", built[1]), *lines]
+    return output.document(session, output.envelope(response), lambda: gotext.table(rows))
 
 
 def print_token(session: Session) -> int:
@@ -56,7 +58,8 @@ def path_help(session: Session) -> int:
     text = body.get("help") or (response.data or {}).get("help")
     if not text:
         raise CommandError(f"No help found at {path}")
-    return output.document(session, {"help": text}, lambda: str(text).rstrip("\n"))
+    document = (response.body or {}).get("openapi") or {"help": text}
+    return output.document(session, document, lambda: str(text).rstrip("\n"))
 
 
 COMMANDS = {
