@@ -124,7 +124,7 @@ class Grant:
         return ""
 
     def _not_allowed(self, name: str, value: Any) -> str:
-        allowed = self.allowed.get(name.lower())
+        allowed = self.allowed.get(name.lower()) if len(self.allowed) > 1 or "*" not in self.allowed else None
         if allowed is None:
             return "" if "*" in self.allowed else f'the parameter "{name}" is not among those allowed'
         return "" if _in_list(value, allowed) else f'the parameter "{name}" is not allowed with this value'

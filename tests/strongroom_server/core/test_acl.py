@@ -145,6 +145,7 @@ PARAMETERS = [
     pytest.param('allowed_parameters = { data = [] }', "patch", {"x": "1"}, False, id="for_a_patch"),
     pytest.param('allowed_parameters = { "*" = [] }', "update", {"x": 1}, True, id="a_star_allows_every_key"),
     pytest.param('allowed_parameters = { "*" = ["y"] }', "update", {"x": 1}, True, id="whatever_its_values"),
+    pytest.param('allowed_parameters = { "*" = ["y"] }', "update", {"*": 1}, True, id="one_named_star_too"),
     pytest.param('allowed_parameters = { "*" = [] l = ["x"] }', "update", {"l": "y"}, False, id="but_named_keys_hold"),
     pytest.param('denied_parameters = { key = [] }', "update", {"crt": 1, "key": 2}, False, id="a_denied_key"),
     pytest.param('denied_parameters = { key = [] }', "update", {"KEY": 2}, False, id="a_denied_key_in_capitals"),

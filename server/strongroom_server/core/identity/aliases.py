@@ -75,15 +75,15 @@ class Aliases(Area):
             raise InvalidRequest(f'invalid mount accessor "{accessor}"')
         return mount
 
-    def _entity(self, entity_id: str) -> Entity:
+    def _entity(self, entity_id: str, otherwise: str = "invalid canonical ID") -> Entity:
         entity = self.server.identity.index.entities.get(entity_id)
         if entity is None:
-            raise InvalidRequest("invalid canonical ID")
+            raise InvalidRequest(otherwise)
         return entity
 
     async def _create(self, body: Given[AliasFields], mount: Mount) -> dict[str, Any]:
         identity, value = self.server.identity, body.value
-        now, custom = identity.now(), checks.metadata(value.custom_metadata, "custom_metadata") or None
+        now, custom = identity.now(), checks.metadata(value.custom_metadata, "custom_metadata", any_key=True) or None
         if not value.canonical_id:
             entity = new_entity(identity, mount, value.name)
             alias = replace(entity.aliases[0], custom_metadata=custom)
@@ -103,7 +103,7 @@ class Aliases(Area):
         # Written by name an alias is as the body says; written by id it keeps what the body leaves out.
         custom = stored.custom_metadata if value.id else None
         if "custom_metadata" in body.sent:
-            custom = checks.metadata(value.custom_metadata, "custom_metadata") or None
+            custom = checks.metadata(value.custom_metadata, "custom_metadata", any_key=True) or None
         alias = replace(
             stored,
             name=value.name or stored.name,
@@ -114,8 +114,9 @@ class Aliases(Area):
         )
         if alias == stored:
             return None
+        old = self._entity(stored.canonical_id)
+        new = self._entity(alias.canonical_id, "given 'canonical_id' is not associated with an entity")
         self._check_free(alias, stored)
-        old, new = self._entity(stored.canonical_id), self._entity(alias.canonical_id)
         alias = replace(alias, updated=identity.now())
         if old is new:
             changed = [replace(old, aliases=tuple(alias if a is stored else a for a in old.aliases))]
@@ -126,11 +127,13 @@ class Aliases(Area):
 
     def _check_free(self, alias: Alias, stored: Alias) -> None:
         """Refuse a name that is another's, and a second alias of one entity at one mount."""
-        moved = (alias.mount_accessor, alias.canonical_id) != (stored.mount_accessor, stored.canonical_id)
         there = self._entity(alias.canonical_id).alias_at(alias.mount_accessor)
-        if moved and there is not None and there.id != alias.id:
-            raise InvalidRequest("Alias cannot be updated as the entity already has an alias for the given "
-                                 "'mount_accessor' ")  # fmt: skip
+        if there is not None and there.id != alias.id:
+            if alias.mount_accessor != stored.mount_accessor:
+                raise InvalidRequest("Alias cannot be updated as the entity already has an alias for the given "
+                                     "'mount_accessor' ")  # fmt: skip
+            if alias.canonical_id != stored.canonical_id:
+                raise InvalidRequest("Alias cannot be updated as the given entity already has an alias for this mount ")
         owner = self.server.identity.index.entity_by_key(*alias.key)
         if owner is not None and any(a.key == alias.key and a.id != alias.id for a in owner.aliases):
             raise InvalidRequest("alias with combination of mount accessor and name already exists")

@@ -1,10 +1,12 @@
 """What names, policies and metadata of identities may be; each check raises InvalidRequest."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from strongroom_server.core.builtin_policies import ROOT
 from strongroom_server.sdk.errors import InvalidRequest
 
+_KEY_CHARACTERS = re.compile(r"[\w=+/-]+", re.ASCII)
 _PAIRS, _KEY, _VALUE = 64, 128, 512  # Vault's limits ("Identity", metadata)
 
 
@@ -19,13 +21,16 @@ def policies(names: Sequence[str]) -> tuple[str, ...]:
     return tidy
 
 
-def metadata(pairs: Mapping[str, str], field: str) -> dict[str, str]:
+def metadata(pairs: Mapping[str, str], field: str, *, any_key: bool = False) -> dict[str, str]:
     """Return metadata that keeps the limits; the message names the field and the key, never a value."""
     if len(pairs) > _PAIRS:
         raise InvalidRequest(f"invalid {field}: metadata cannot contain more than {_PAIRS} key/value pairs")
     for key, value in pairs.items():
         if not key:
             raise InvalidRequest(f"invalid {field}: key cannot be blank")
+        if not (any_key or _KEY_CHARACTERS.fullmatch(key)):
+            raise InvalidRequest(f"invalid {field}: key {key[:32]!r} contains invalid characters: expected letters, "
+                                 "digits and _ - = + /")  # fmt: skip
         if len(key) > _KEY:
             raise InvalidRequest(f"invalid {field}: key {key[:32]!r}… is too long (limit: {_KEY} characters)")
         if len(value) > _VALUE:

@@ -43,7 +43,7 @@ class GroupAliases(Area):
         identity = self.server.identity
         async with identity.lock:
             owner = self._owner(value)
-            mount, group, now = self._mount(value), self._group(value, owner), identity.now()
+            group, mount, now = self._group(value, owner), self._mount(value), identity.now()
             self._check_free(value)
             alias = owner.alias if owner is not None and owner.alias is not None else None
             alias = replace(

@@ -58,7 +58,7 @@ class Groups(Area):
                 group = Group(
                     identity.fresh_id(), value.name or identity.fresh_name("group"), now, now, kind, modify_index=0
                 )
-            elif value.type not in {"", stored.type}:
+            elif "type" in body.sent and value.type != stored.type:
                 raise InvalidRequest("group type cannot be changed")
             else:
                 group = stored

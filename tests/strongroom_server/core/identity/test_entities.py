@@ -48,6 +48,8 @@ async def test_an_update_changes_what_it_names(live: Live, change: dict[str, Any
         pytest.param("entity", {"metadata": {"k" * 129: "v"}}, "too long", id="a_long_key"),
         pytest.param("entity", {"metadata": {"k": "v" * 513}}, "too long", id="a_long_value"),
         pytest.param("entity", {"metadata": {"": "v"}}, "blank", id="a_blank_key"),
+        pytest.param("entity", {"metadata": {"a.b": "v"}}, "invalid characters", id="a_key_with_a_dot"),
+        pytest.param("group", {"metadata": {"a b": "v"}}, "invalid characters", id="a_key_with_a_blank"),
         pytest.param("entity", {"metadata": {str(i): "" for i in range(65)}}, "64", id="too_many_pairs"),
         pytest.param("entity", {"metadata": {"k": {"a": "b"}}}, "metadata", id="metadata_that_is_no_map_of_strings"),
         pytest.param("entity/batch-delete", {}, "missing entity ids", id="nothing_to_delete"),

@@ -274,3 +274,17 @@ async def test_secrets_go_where_their_entities_go(live: Live, world: World) -> N
     assert (await world.end(await world.begin(), {method_id: [phone.code()]})).auth["entity_id"] == target
     await live.delete(f"identity/entity/id/{target}")
     assert (await world.end(await world.begin(), {method_id: [phone.code(1)]})).status == 403
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "is empty", id="nothing"),
+        pytest.param("Ärger", "no text in base64", id="no_base64"),
+        pytest.param("/w==", "no text in base64", id="no_text"),
+        pytest.param("Zm9v", "not in key=value format", id="no_settings"),
+    ],
+)
+async def test_settings_of_pingid_that_are_none(live: Live, text: str, message: str) -> None:
+    answer = await live.post("identity/mfa/method/pingid", {"settings_file_base64": text})
+    assert (answer.status, message in answer.errors[0]) == (400, True), answer

@@ -98,6 +98,7 @@ async def test_claims_by_template(live: Live, encoded: bool) -> None:
         pytest.param("role/r", {"template": '{"x": {{time.now.plus.zz}} }'}, "duration", id="no_duration"),
         pytest.param("role/r", {"template": '{"x": {{time.then}} }'}, "time selector", id="no_such_time"),
         pytest.param("role/r", {"template": '{"x": {{identity.entity.aliases.a}} }'}, "alias selector", id="half"),
+        pytest.param("role/r", {"template": "Ärger"}, "error parsing template JSON", id="neither_json_nor_ascii"),
         pytest.param("role/r", {"template": '{"x": "{{"}'}, "unbalanced", id="unbalanced"),
         pytest.param("config", {"issuer": "https://x/path"}, "invalid issuer", id="an_issuer_with_a_path"),
         pytest.param("config", {"issuer": "ftp://x"}, "invalid issuer", id="an_issuer_of_another_scheme"),

@@ -243,6 +243,14 @@ async def test_clients_prove_who_they_are(party: Party, wrong: dict[str, str]) -
     assert (await party.exchange(client, code=code))[0] == 200
 
 
+@pytest.mark.parametrize("header", ["Basic !", "Basic \u00e4", "Basic Og", "basic", "Bearer x"])
+async def test_a_header_that_names_nobody_is_none(party: Party, header: str) -> None:
+    headers = {"Authorization": header, "Content-Type": "application/x-www-form-urlencoded"}
+    url = f"{party.base}/v1/identity/oidc/provider/default/token"
+    async with party.session.post(url, data=b"grant_type=authorization_code", headers=headers) as answer:
+        assert (answer.status, (await answer.json())["error"]) == (400, "invalid_request")
+
+
 async def test_a_public_client_has_a_challenge_in_place_of_a_secret(party: Party) -> None:
     client = await party.client(client_type="public")
     assert "client_secret" not in client

@@ -5,7 +5,6 @@ is refused (fail closed), as when the service cannot be reached.
 """
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -180,7 +179,7 @@ class PingId(_Named):
     def _file(self) -> dict[str, str]:
         try:
             text = base64.b64decode(self.settings_file_base64.reveal(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise InvalidRequest("settings_file_base64 is no text in base64") from None
         lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
         if any("=" not in line for line in lines):

@@ -1,7 +1,6 @@
 """The token endpoint: a client changes a code for tokens (OpenID Connect Core 1.0, 3.1.3), or gets one for itself."""
 
 import base64
-import binascii
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -186,6 +185,6 @@ def _credentials(headers: Mapping[str, str]) -> tuple[str, str] | None:
         return None
     try:
         client_id, colon, secret = base64.b64decode(text, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
     return (unquote_plus(client_id), unquote_plus(secret)) if colon else None
