@@ -8,6 +8,7 @@ import pytest
 
 from strongroom_server.engines.transit import Engine
 from strongroom_server.engines.transit.key_types import KEY_TYPES
+from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import InvalidRequest, RequestError
 from tests.bao import Peer, dev_server
 from tests.strongroom_server.fakes import Mounted
@@ -26,7 +27,7 @@ async def transit() -> Mounted:
 
 
 async def write(mounted: Mounted, path: str, **body: Any) -> dict[str, Any]:
-    data: dict[str, Any] = (await mounted.ask("update", path, body)).data or {}
+    data: dict[str, Any] = codec.loads(codec.encode((await mounted.ask("update", path, body)).data or {}))
     return data
 
 

@@ -39,8 +39,8 @@ async def plain(mounted: Mounted, path: str, items: list[dict[str, Any]]) -> tup
 
 
 async def by_item(mounted: Mounted, path: str, items: list[dict[str, Any]]) -> tuple[int, list[Any]]:
-    """A reference, even an empty one, keeps a batch from the short way."""
-    return await plain(mounted, path, [{**item, "reference": ""} for item in items])
+    """A version, even the one that is taken anyway, keeps a batch from the short way."""
+    return await plain(mounted, path, [{**item, "key_version": 0} for item in items])
 
 
 def shown(response: Response) -> tuple[int, list[Any]]:
@@ -106,6 +106,7 @@ async def test_both_ways_make_the_same_hmacs(transit: Mounted, texts: list[Any],
     ("name", "item", "short"),
     [
         pytest.param("aes256-gcm96", {"plaintext": A}, True, id="a_text_alone"),
+        pytest.param("aes256-gcm96", {"plaintext": A, "reference": "x"}, True, id="a_text_with_a_reference"),
         pytest.param("aes256-gcm96", {"plaintext": A, "key_version": 1}, False, id="a_version"),
         pytest.param("aes256-gcm96", {"plaintext": A, "associated_data": A}, False, id="associated_data"),
         pytest.param("aes256-gcm96", {"plaintext": "!"}, False, id="a_wrong_text"),
@@ -124,6 +125,17 @@ async def test_versions_below_the_minimum_are_barred_both_ways(transit: Mounted)
     status, results = await plain(transit, "decrypt/aes256-gcm96", [{"ciphertext": old}])
     assert status == 400
     assert "too old" in results[0]["error"]
+
+
+async def test_references_come_back_both_ways(transit: Mounted) -> None:
+    references: list[Any] = ["", "x", 'a "quote" and \\', "é\u0000", 5, None, ["x"]]
+    items = [{"input": A, "reference": reference} for reference in references]
+    assert columns.make_hmac(key_of(transit, "ed25519"), [*items, {"input": B}], "sha2-256") is not None
+    for batch in (items, [*items, {"input": B}], [{"input": B}, *items]):
+        assert await plain(transit, "hmac/ed25519", batch) == await by_item(transit, "hmac/ed25519", batch)
+    for batch in ([{"plaintext": A, "reference": "x"}], [{"plaintext": A}, {"plaintext": B, "reference": "y"}]):
+        (_, short), (_, long) = [await way(transit, "encrypt/aes256-gcm96", batch) for way in (plain, by_item)]
+        assert await opened(transit, "aes256-gcm96", short) == await opened(transit, "aes256-gcm96", long)
 
 
 async def test_no_nonce_is_used_twice(transit: Mounted) -> None:

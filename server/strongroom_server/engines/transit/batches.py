@@ -39,10 +39,15 @@ def run(
         except InvalidRequest as error:
             result = {**failure, "error": str(error)}
             failed += 1
-        reference = item.get("reference")
-        result["reference"] = reference if isinstance(reference, str) else ""
+        result["reference"] = reference_of(item)
         results.append(result)
     return results, failed
+
+
+def reference_of(item: Item) -> str:
+    """Return what an item's result shall be known by."""
+    reference = item.get("reference")
+    return reference if isinstance(reference, str) else ""
 
 
 def answer(

@@ -1,8 +1,9 @@
 """Batches of the plainest shape, a column at a time.
 
-Most batches hold nothing but texts, for a key that is not derived. What is the same for all of them is then looked up
-once, nonces are drawn at once, and the results are written as the JSON that will be sent. A function here returns None
-for a batch of any other shape, and for one with an item that fails: that goes item by item, to the same answer.
+Most batches hold nothing but texts, perhaps with references, for a key that is not derived. What is the same for all
+of them is then looked up once, nonces are drawn at once, and the results are written as the JSON that will be sent. A
+function here returns None for a batch of any other shape, and for one with an item that fails: that goes item by item,
+to the same answer.
 """
 
 import os
@@ -16,8 +17,10 @@ from cryptography.exceptions import InvalidTag
 from msgspec import Raw
 
 from strongroom_server.engines.transit import material
+from strongroom_server.engines.transit.batches import Item, reference_of
 from strongroom_server.engines.transit.records import Key, Version
 from strongroom_server.engines.transit.texts import split_version, versioned
+from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import InvalidRequest
 
 _OTHERWISE = (AttributeError, InvalidRequest, InvalidTag, KeyError, TypeError, ValueError)
@@ -40,20 +43,20 @@ def _or_none(results: Results) -> Callable[..., Raw | None]:
 @_or_none
 def encrypt(key: Key, batch: Any) -> Raw:
     """Return the results of encrypting plaintexts by the latest version."""
-    return _sealed(key, _decoded(_column(batch, "plaintext")))
+    return _sealed(key, batch, _decoded(_column(batch, "plaintext")))
 
 
 @_or_none
 def decrypt(key: Key, batch: Any) -> Raw:
     """Return the results of decrypting ciphertexts."""
     plaintexts = _opened(key, _column(batch, "ciphertext"))
-    return _results('"plaintext":"', [b2a_base64(plaintext, newline=False) for plaintext in plaintexts], '"')
+    return _results(batch, '"plaintext":"', [b2a_base64(plaintext, newline=False) for plaintext in plaintexts], '"')
 
 
 @_or_none
 def rewrap(key: Key, batch: Any) -> Raw:
     """Return the results of decrypting ciphertexts, and encrypting them by the latest version."""
-    return _sealed(key, _opened(key, _column(batch, "ciphertext")))
+    return _sealed(key, batch, _opened(key, _column(batch, "ciphertext")))
 
 
 @_or_none
@@ -63,14 +66,14 @@ def make_hmac(key: Key, batch: Any, algorithm: str) -> Raw:
     number, version = _latest(key)
     secret = version.hmac_key
     texts = [b2a_base64(material.mac(secret, algorithm, message), newline=False) for message in messages]
-    return _results(f'"hmac":"{versioned(number, "")}', texts, '"')
+    return _results(batch, f'"hmac":"{versioned(number, "")}', texts, '"')
 
 
 def _column(batch: Any, name: str) -> list[Any]:
     """Return the field of this name of each item; raises an error of ``_OTHERWISE`` for what is no such batch."""
     if type(batch) is not list:
         raise TypeError
-    column = [item[name] for item in batch if len(item) == 1]
+    column = [item[name] for item in batch if len(item) == 1 or (len(item) == 2 and "reference" in item)]
     if not column or len(column) != len(batch):
         raise ValueError
     return column
@@ -88,7 +91,7 @@ def _latest(key: Key) -> tuple[int, Version]:
     return number, version
 
 
-def _sealed(key: Key, plaintexts: Sequence[bytes]) -> Raw:
+def _sealed(key: Key, batch: Sequence[Item], plaintexts: Sequence[bytes]) -> Raw:
     number, version = _latest(key)
     seal = _cipher(key, version).encrypt
     nonces = unpack(f"{_NONCE}s" * len(plaintexts), os.urandom(_NONCE * len(plaintexts)))
@@ -96,7 +99,7 @@ def _sealed(key: Key, plaintexts: Sequence[bytes]) -> Raw:
         b2a_base64(nonce + seal(nonce, plaintext, None), newline=False)
         for nonce, plaintext in zip(nonces, plaintexts, strict=True)
     ]
-    return _results(f'"ciphertext":"{versioned(number, "")}', texts, f'","key_version":{number}')
+    return _results(batch, f'"ciphertext":"{versioned(number, "")}', texts, f'","key_version":{number}')
 
 
 def _opened(key: Key, texts: Iterable[Any]) -> list[bytes]:
@@ -121,7 +124,10 @@ def _cipher(key: Key, version: Version) -> Any:
     return material.aead(kind, version.secret)
 
 
-def _results(before: str, texts: Sequence[bytes], after: str) -> Raw:
+def _results(batch: Sequence[Item], before: str, texts: Sequence[bytes], after: str) -> Raw:
     """Return a list of objects with each text, which needs no escapes, between ``before`` and ``after``."""
-    begin, end = b"{" + before.encode(), after.encode() + b',"reference":""}'
-    return Raw(b"[" + begin + (end + b"," + begin).join(texts) + end + b"]")
+    begin, end = b"{" + before.encode(), after.encode() + b',"reference":'
+    if len(batch) == sum(map(len, batch)):  # a text is all that any item holds
+        return Raw(b"[" + begin + (end + b'""},' + begin).join(texts) + end + b'""}]')
+    references = [codec.encode(reference_of(item)) + b"}" for item in batch]
+    return Raw(b"[" + b",".join([begin + text + end + ref for text, ref in zip(texts, references, strict=True)]) + b"]")

@@ -63,6 +63,7 @@ def nonce_length(kind: KeyType) -> int:
     return xchacha.NONCE if kind.name == "xchacha20-poly1305" else NONCE
 
 
+@lru_cache(maxsize=1024)
 def _derived(secret: bytes, context: bytes, length: int) -> bytes:
     return HKDF(hashes.SHA256(), length, salt=None, info=context).derive(secret)
 
@@ -124,12 +125,14 @@ def public_key(der: bytes) -> Any:
     return load_der_public_key(der)
 
 
+@lru_cache(maxsize=256)
 def ed25519_key(secret: bytes, context: bytes | None) -> ed25519.Ed25519PrivateKey:
     """Return the signing key of a seed, or of the seed that ``context`` derives from it."""
     seed = secret if context is None else _derived(secret, context, 32)
     return ed25519.Ed25519PrivateKey.from_private_bytes(seed)
 
 
+@lru_cache(maxsize=256)
 def public_of(kind: KeyType, secret: bytes | None, public: bytes | None, context: bytes | None = None) -> Any:
     """Return the public half."""
     if secret is None:
