@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from strongroom_server.sdk.backend import Backend, Change
 from strongroom_server.sdk.errors import BackendError
 from strongroom_server.storage import open_backend
+from strongroom_server.storage.layers import power
+from strongroom_server.storage.sqlite import SqliteStore
 from tests.conformance.backend import BackendConformance
 
 
@@ -85,22 +88,36 @@ async def test_a_failing_commit_of_a_batch_fails_alone(tmp_path: Path):
 async def test_a_folder_costs_one_step_in_a_list(tmp_path: Path):
     store = await open_backend("sqlite", {"path": str(tmp_path)})
     await store.commit([Change(f"big/{n:06}", b"") for n in range(100_000)] + [Change("small", b"")])
-    start = time.perf_counter()
-    assert await store.list("") == ["big/", "small"]
-    assert time.perf_counter() - start < 0.005  # 100,000 steps take 0.2 s
+    took = []
+    for _ in range(5):
+        start = time.perf_counter()
+        assert await store.list("") == ["big/", "small"]
+        took.append(time.perf_counter() - start)
+    assert min(took) < 0.02  # 100,000 steps take 0.2 s
     await store.close()
 
 
 async def test_waiting_commits_share_a_transaction(tmp_path: Path):
     store = await open_backend("sqlite", {"path": str(tmp_path)})
 
+    transactions = 0
+    inner = power(store, SqliteStore)
+    assert inner is not None
+    write = inner._writer._write
+
+    def counted(batch: Any) -> Any:
+        nonlocal transactions
+        transactions += 1
+        return write(batch)
+
+    inner._writer._write = counted  # type: ignore[method-assign]
+
     async def client(number: int) -> None:
         for step in range(50):
             await store.commit([Change(f"{number}/{step}", b"x" * 300)])
 
-    start = time.perf_counter()
     await asyncio.gather(*[client(number) for number in range(16)])
-    assert 800 / (time.perf_counter() - start) > 2000  # 8,000 is the aim; a busy machine gets room
+    assert transactions <= 400  # of 800 commits: all 16 wait while one transaction is written
     await store.close()
 
 
