@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
+from strongroom_common.durations import short_duration
 from strongroom_common.fields import Alias, Cidrs, Given, Kept, Names, Seconds, fields, public
 from strongroom_server.lib import cidr
 from strongroom_server.sdk.errors import InvalidRequest
@@ -74,6 +75,24 @@ def check(role: TokenParams) -> None:
     special = "periodic tokens" if role.token_period else "tokens with limited use count" if role.token_num_uses else ""
     if role.token_type == BATCH and special:
         raise InvalidRequest(f"'token_type' cannot be 'batch' or 'default_batch' when set to generate {special}")
+
+
+def within_mount(role: TokenParams, longest: int, *, period: bool = True) -> list[str]:
+    """Return warnings where tokens could live longer than the mount's ``longest`` seconds.
+
+    Raises InvalidRequest where a renewal could never grant the ``period``, if that is asked about.
+    """
+    if period and role.token_period > longest:
+        raise InvalidRequest(
+            f'period of "{short_duration(role.token_period)}" is greater than the backend\'s maximum lease TTL of '
+            f'"{short_duration(longest)}"'
+        )
+    if max(role.token_ttl, role.token_max_ttl) <= longest:
+        return []
+    return [
+        "token_max_ttl is greater than the backend mount's maximum TTL value; issued tokens' max TTL value will be "
+        "truncated"
+    ]
 
 
 def shown(role: TokenParams) -> dict[str, Any]:

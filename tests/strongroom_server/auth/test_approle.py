@@ -264,6 +264,25 @@ async def test_ids_from_files_may_end_a_line(approle: AppRole) -> None:
     assert (await approle.login(f" {role_id}\n", f"{made['secret_id']}\n")).metadata == {"role_name": "r"}
 
 
+async def test_metadata_is_the_identitys_too(approle: AppRole) -> None:
+    role_id = await approle.role()
+    auth = await approle.login(role_id, (await approle.secret(metadata='{"team": "blue"}'))["secret_id"])
+    assert auth.alias is not None
+    assert (auth.alias.name, auth.alias.metadata) == (role_id, {"team": "blue", "role_name": "r"})
+
+
+async def test_lives_beyond_the_mounts_warn(approle: AppRole) -> None:
+    warned = await approle("update", "role/r", token_max_ttl="9000h")
+    assert warned.warnings == [
+        "token_max_ttl is greater than the backend mount's maximum TTL value; issued tokens' max TTL value will be "
+        "truncated"
+    ]
+    for path, body in (("role/r", {"period": "9000h"}), ("role/r/period", {"period": "9000h"})):
+        with pytest.raises(InvalidRequest, match='period of "9000h" is greater than .* of "768h"'):
+            await approle("update", path, **body)
+    assert (await approle.data("role/r"))["token_period"] == 0
+
+
 async def test_an_older_path_warns(approle: AppRole) -> None:
     await approle.role(bound_cidr_list="127.0.0.0/8")
     answer = await approle("read", "role/r/bound-cidr-list")

@@ -72,7 +72,7 @@ async def test_a_token_becomes_a_login(login: Login) -> None:
     auth = await login(realm={"roles": ["a", "b", ""], "team": "blue"}, n=7)
     assert (auth.policies, auth.ttl, auth.display_name) == (("app",), 1200, "ann")
     assert auth.alias is not None
-    assert (auth.alias.name, auth.alias.metadata) == ("ann", {"team": "blue", "n": "7"})
+    assert (auth.alias.name, auth.alias.metadata) == ("ann", {"team": "blue", "n": "7", "role": "app"})
     assert [alias.name for alias in auth.group_aliases] == ["a", "b"]
     assert auth.metadata == {"team": "blue", "n": "7", "role": "app"}
 
@@ -441,6 +441,13 @@ async def test_roles_that_cannot_be(login: Login, body: dict[str, Any], message:
         await login.mounted.ask("update", "role/bad", ROLE | body)
     with pytest.raises(NotFound):
         await login.mounted.data("role/bad")
+
+
+async def test_a_period_beyond_the_mounts_longest_life_is_refused(login: Login) -> None:
+    with pytest.raises(InvalidRequest, match='period of "9000h" is greater than'):
+        await login.role(token_period="9000h")
+    warned = await login.mounted.ask("update", "role/app", ROLE | {"token_max_ttl": "9000h"})
+    assert "will be truncated" in warned.warnings[0]
 
 
 async def test_a_role_is_read_as_it_was_written(login: Login) -> None:

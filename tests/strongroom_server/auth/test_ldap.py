@@ -258,11 +258,15 @@ async def test_policies_come_from_groups_and_users(ldap: Ldap) -> None:
 async def test_case_of_names(ldap: Ldap) -> None:
     await ldap.configure(**SEARCH)
     await ldap.mounted("update", "users/Some.User", policies="some")
-    for name in ("some.user", "Some.User"):
-        auth = await ldap(name)
-        assert (auth.policies, auth.metadata["username"]) == (("some",), name)
-        assert auth.alias is not None
-        assert auth.alias.name == "some.user"  # the directory's own spelling: one person is one identity
+    for settings in ({}, {"username_as_alias": True}):
+        await ldap.configure(**SEARCH, **settings)
+        for name in ("some.user", "Some.User", " some.user "):  # to the directory they are one, so they are to us
+            auth = await ldap(name)
+            assert (auth.policies, auth.metadata["username"]) == (("some",), "some.user")
+            assert auth.alias is not None
+            assert auth.alias.name == auth.display_name == "some.user"
+            login = Request(Operation.UPDATE, f"login/{name}", {})
+            assert ldap.mounted.engine.login_name(login) == "some.user"
     await ldap.configure(**SEARCH, case_sensitive_names=True)
     assert (await ldap("Some.User")).policies == ()
     await ldap.mounted("update", "users/Some.User", policies="exact")

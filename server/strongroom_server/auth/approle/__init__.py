@@ -77,7 +77,7 @@ class Engine(Base):
         return schemas.role_facts(await self._known(role_name, NotFound()))
 
     @write("role/{role_name}", exists="is_there")
-    async def write_role(self, role_name: str, given: Given[Role], request: Request) -> None:
+    async def write_role(self, role_name: str, given: Given[Role], request: Request) -> Response:
         """Create or update a role."""
         if "role_id" in given.sent and not given.value.role_id:
             raise InvalidRequest("invalid role_id supplied, or failed to generate a role_id")
@@ -89,7 +89,10 @@ class Engine(Base):
             if stored is not None and role.local_secret_ids != stored.local_secret_ids:
                 raise InvalidRequest("local_secret_ids can only be modified during role creation")
             schemas.check_role(role)
+            longest = self.system.max_lease_ttl
+            warnings = tokenparams.within_mount(role, longest, period="period" in request.data)
             await self._roles.save(role_name, role, stored)
+        return Response(warnings=warnings)
 
     @delete("role/{role_name}")
     async def delete_role(self, role_name: str) -> None:
@@ -217,8 +220,8 @@ class Engine(Base):
         elif not allows(role.secret_id_bound_cidrs, address):
             raise InvalidRequest(_stranger(address))
         auth = tokenparams.login(role, request)
-        auth.alias = Alias(role.role_id)
         auth.metadata = ((entry.metadata or {}) if entry else {}) | {"role_name": name}
+        auth.alias = Alias(role.role_id, auth.metadata)
         auth.internal = {"role_name": name}
         if entry and entry.token_bound_cidrs:
             auth.bound_cidrs = entry.token_bound_cidrs
@@ -266,6 +269,7 @@ class Engine(Base):
             role = await self._known(role_name)
             changed = tokenparams.updated(given, role, request)
             schemas.check_role(changed)
+            tokenparams.within_mount(changed, self.system.max_lease_ttl, period="period" in request.data)
             await self._roles.save(role_name, changed, role)
 
     async def _make(self, role_name: str, wanted: schemas.SecretIdInput, secret: str) -> dict[str, Any]:

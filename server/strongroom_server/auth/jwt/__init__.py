@@ -95,8 +95,9 @@ class Engine(Base):
         """Create or update a role."""
         async with self._locks.of(name.lower()):
             role = schemas.changed_role(given, await self._role(name), request)
+            warnings = tokenparams.within_mount(role, self.system.max_lease_ttl)
             await save(self.storage, _key(name), role)
-        return Response(warnings=schemas.role_warnings(role))
+        return Response(warnings=warnings + schemas.role_warnings(role))
 
     @delete("role/{name}")
     async def delete_role(self, name: str) -> None:
@@ -282,11 +283,11 @@ def _auth(name: str, role: Role, told: claims.Claims, request: Request) -> Auth:
     """Return the login of whom the claims are about, if the role lets them in."""
     claims.check_bound_claims(role, told)
     user = claims.user(role, told)
-    facts = claims.metadata(role, told)
+    facts = claims.metadata(role, told) | {"role": name}
     auth = tokenparams.login(role, request)
     auth.alias = Alias(user, facts)
     auth.group_aliases = tuple(Alias(group) for group in claims.groups(role, told))
     auth.display_name = user
-    auth.metadata = facts | {"role": name}
+    auth.metadata = dict(facts)
     auth.internal = {"role": name}
     return auth

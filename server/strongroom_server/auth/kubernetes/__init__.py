@@ -81,12 +81,14 @@ class Engine(Base):
         return schemas.role_facts(role)
 
     @write("role/{name}", exists="is_there")
-    async def write_role(self, name: str, given: Given[Role], request: Request) -> None:
+    async def write_role(self, name: str, given: Given[Role], request: Request) -> Response:
         """Create or update a role."""
         async with self._locks.of(name.lower()):
             role = tokenparams.updated(given, await self._role(name), request)
             schemas.check_role(role)
+            warnings = tokenparams.within_mount(role, self.system.max_lease_ttl)
             await save(self.storage, _key(name), role)
+        return Response(warnings=warnings)
 
     @delete("role/{name}")
     async def delete_role(self, name: str) -> None:

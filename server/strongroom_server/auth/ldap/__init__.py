@@ -132,6 +132,8 @@ class Engine(Base):
         config = await load(self.storage, _CONFIG, Config)
         if config is None:
             raise InvalidRequest("ldap backend not configured")
+        # Security 3: directories do not tell " Bob" from "bob". One person must be one identity, and one to lock out.
+        username = _canonical(username, config)
         password = given.value.password
         granted = await self._grant(config, username, password)
         # Security 1: networks are looked at after the password, so that they cannot be found out without it.
@@ -149,7 +151,7 @@ class Engine(Base):
 
     def login_name(self, request: Request) -> str:
         """Return the user of a login."""
-        return request.path[6:].strip("/").lower() if request.path.startswith("login/") else ""
+        return request.path[6:].strip("/ ").lower() if request.path.startswith("login/") else ""
 
     async def renew_login(self, auth: Auth, request: Request) -> Auth:
         """Go on while the directory takes the password and gives the same policies; raises InvalidRequest otherwise."""
@@ -199,7 +201,11 @@ class Engine(Base):
 
 def _key(folder: str, name: str, config: Config) -> str:
     """Return where a user or group is kept: names of a directory hold any sign, slashes too."""
-    return folder + quote(name if config.case_sensitive_names else name.lower(), safe=" ")
+    return folder + quote(_canonical(name, config), safe=" ")
+
+
+def _canonical(name: str, config: Config) -> str:
+    return name.strip() if config.case_sensitive_names else name.strip().lower()
 
 
 def _warnings(config: Config, found: Found) -> list[str]:
