@@ -13,6 +13,7 @@ from strongroom_server.engines.database import passwords, usernames
 from strongroom_server.engines.database.plugins import load_plugin, username_template
 from strongroom_server.engines.database.plugins.protocol import Database, DatabaseError, Unverified, User
 from strongroom_server.engines.database.schemas import Config, Connection
+from strongroom_server.engines.database.statements import plain
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.sdk.engine import Engine as Base
@@ -126,7 +127,7 @@ class Connections(Base):
             await save(self.storage, f"config/{name}", replace(stored, next_password=Secret(password)))
             try:
                 await opened.database.update(User(str(details["username"]), password),
-                                             stored.config.root_rotation_statements)  # fmt: skip
+                                             plain(stored.config.root_rotation_statements))  # fmt: skip
             except DatabaseError as error:
                 raise Internal(f"failed to update user: {error}") from None
             finally:

@@ -5,6 +5,8 @@ dollar bodies it has. All that must be known here is in what kind of place a val
 place needs. Pure.
 """
 
+import base64
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -73,6 +75,30 @@ def _value(found: re.Match[str], escape: Escape | None, values: Mapping[str, str
     if _CONTROL.search(value) or (escape is None and not _PLAIN.fullmatch(value)):
         raise UnsafeValue(f"the value of {found[0]} holds characters that cannot stand there: put it into quotes")
     return escape(value) if escape else value
+
+
+@lru_cache(maxsize=1024)
+def plain(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return statements as they are run: each may come in base64, and as a JSON list of several (api-docs)."""
+    return tuple(statement for text in texts for statement in _listed(_decoded(text)))
+
+
+def _decoded(text: str) -> str:
+    try:
+        decoded = base64.b64decode(text.strip(), validate=True).decode()
+    except ValueError:
+        return text
+    return decoded if re.search(r"\s|\[", decoded) else text  # a word such as ROLLBACK is base64 too
+
+
+def _listed(text: str) -> list[str]:
+    if not text.lstrip().startswith("["):
+        return [text]
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return [text]
+    return found if all(isinstance(one, str) for one in found) else [text]
 
 
 def without(text: str, secrets: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from strongroom_server.engines.database.connections import Connections, Open
 from strongroom_server.engines.database.credentials import Credential
 from strongroom_server.engines.database.plugins.protocol import DatabaseError, Interrupted, Unverified, User
 from strongroom_server.engines.database.schemas import StaticRole, static_facts
+from strongroom_server.engines.database.statements import plain
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.lib.timestamps import timestamp
@@ -153,7 +154,7 @@ class StaticRoles(Connections):
             await save(self.storage, _FOLDER + name, account)
         user = User(role.username, credential.password, credential.public_key)
         try:
-            await connection.database.update(user, role.rotation_statements)
+            await connection.database.update(user, plain(role.rotation_statements))
         except DatabaseError as error:
             await self._failed(name, account, error)
             raise Internal(f"error setting credentials: {error}") from None

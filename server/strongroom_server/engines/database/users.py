@@ -11,6 +11,7 @@ from strongroom_server.engines.database.connections import Open
 from strongroom_server.engines.database.plugins.protocol import DatabaseError, Interrupted, User
 from strongroom_server.engines.database.roles import Roles
 from strongroom_server.engines.database.schemas import Role
+from strongroom_server.engines.database.statements import plain
 from strongroom_server.engines.database.wal import Entry, WriteAheadLog
 from strongroom_server.sdk.engine import read, renews, revokes
 from strongroom_server.sdk.errors import Internal, InvalidRequest, RequestError
@@ -58,7 +59,7 @@ class Users(Roles):
         user = User(username, credential.password, credential.public_key, self._end(role))
         key, entry = await self._wal.begin(role.db_name, username, role.rollback_statements)
         try:
-            await connection.database.create(user, role.creation_statements)
+            await connection.database.create(user, plain(role.creation_statements))
         except Interrupted as error:
             raise Internal(str(error)) from None
         except DatabaseError as error:
@@ -82,7 +83,7 @@ class Users(Roles):
         connection = await self.connection(role.db_name)
         user = User(lease.internal["username"], expires=self.system.clock.now() + lease.ttl + _GRACE)
         try:
-            await connection.database.renew(user, role.renew_statements)
+            await connection.database.renew(user, plain(role.renew_statements))
         except DatabaseError as error:
             raise InvalidRequest(f"failed to renew entry: {error}") from None
         return lease
@@ -95,7 +96,7 @@ class Users(Roles):
         statements = role.revocation_statements if role else lease.internal.get("revocation_statements") or ()
         connection = await self.connection(role.db_name if role else lease.internal["db_name"])
         try:
-            await connection.database.revoke(lease.internal["username"], statements)
+            await connection.database.revoke(lease.internal["username"], plain(tuple(statements)))
         except DatabaseError as error:
             raise Internal(str(error)) from None
 
@@ -120,7 +121,7 @@ class Users(Roles):
         try:
             connection = await self.connection(entry.db_name)
             if entry.statements:
-                await connection.database.revoke(entry.username, entry.statements)
+                await connection.database.revoke(entry.username, plain(entry.statements))
             await connection.database.revoke(entry.username, ())
         except (DatabaseError, RequestError) as error:
             log.warning("a user without a lease could not be dropped yet", extra={"fields": _fields(entry, error)})

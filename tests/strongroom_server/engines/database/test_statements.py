@@ -1,8 +1,11 @@
+import base64
+import json
+
 import pytest
 
 from strongroom_server.engines.database.plugins import mysql, postgresql
 from strongroom_server.engines.database.plugins.creation import LOCK, arranged
-from strongroom_server.engines.database.statements import UnsafeValue, fill, without
+from strongroom_server.engines.database.statements import UnsafeValue, fill, plain, without
 
 PG, MY = postgresql._DIALECT, mysql._DIALECT
 
@@ -89,3 +92,27 @@ def test_roles_are_made_before_the_lock_is_taken(statements: list[str], arranged
 def test_without_the_right_to_store_verifiers_statements_stay_as_they_are() -> None:
     statement = "CREATE ROLE \"{{name}}\" PASSWORD '{{password}}';"
     assert arranged([statement], direct=False) == [statement, LOCK, ""]
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+TWO = ("CREATE ROLE x", "GRANT y TO x; COMMENT ON ROLE x IS 'é'")
+
+
+@pytest.mark.parametrize(
+    ("texts", "run"),
+    [
+        pytest.param(TWO, TWO, id="as_they_are"),
+        pytest.param((b64("; ".join(TWO)),), ("; ".join(TWO),), id="one_text_in_base64"),
+        pytest.param((b64(TWO[0]) + "\n", b64(TWO[1])), TWO, id="each_in_base64"),
+        pytest.param((json.dumps(TWO),), TWO, id="a_json_list"),
+        pytest.param((b64(json.dumps(TWO)),), TWO, id="a_json_list_in_base64"),
+        pytest.param(("ROLLBACK", "COMMIT12", "SELECT"), ("ROLLBACK", "COMMIT12", "SELECT"), id="words_like_base64"),
+        pytest.param(("[not json", "[1, 2]", ""), ("[not json", "[1, 2]", ""), id="no_json_list_of_texts"),
+        pytest.param((), (), id="none"),
+    ],
+)
+def test_statements_come_in_base64_and_as_lists_too(texts: tuple[str, ...], run: tuple[str, ...]) -> None:
+    assert plain(texts) == run
