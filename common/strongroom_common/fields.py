@@ -9,7 +9,7 @@ import dataclasses
 import ipaddress
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass
 from functools import cache
 from typing import Annotated, Any, Generic, Literal, NewType, TypeVar, Union, get_args, get_origin
@@ -310,6 +310,11 @@ def fields(schema: Any) -> Mapping[str, Field]:
 def _by_any_name(schema: Any) -> Mapping[str, Field]:
     known = {name: field for name, field in fields(schema).items() if not field.kept}
     return {alias: field for field in known.values() for alias in field.aliases} | known
+
+
+def names_of(schema: Any) -> Iterable[str]:
+    """Return the names that a client may use for the fields of a dataclass."""
+    return _by_any_name(schema).keys()
 
 
 @cache

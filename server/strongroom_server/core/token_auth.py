@@ -229,6 +229,7 @@ class TokenAuth(Engine):
         """Describe the caller's own token."""
         return await self.lookup_self(request)
 
+    @read("lookup")
     @write("lookup")
     async def lookup(self, body: Given[Named], request: Request) -> Response:
         """Describe a token."""
@@ -237,11 +238,6 @@ class TokenAuth(Engine):
         if holder is None:
             raise PermissionDenied("bad token")
         return await self._shown(holder.token, text, holder.home)
-
-    @read("lookup")
-    async def lookup_by_read(self, request: Request) -> Response:
-        """Describe the token given as a query parameter, or the caller's own."""
-        return await self.lookup(Given(Named(Secret(str(request.data.get("token", "")))), frozenset()), request)
 
     @write("lookup-accessor")
     async def lookup_accessor(self, body: Given[ByAccessor]) -> Response:

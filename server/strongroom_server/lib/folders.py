@@ -34,6 +34,16 @@ def keys(names: list[str]) -> dict[str, Any]:
     return {"keys": names}
 
 
+async def below(storage: Storage, prefix: str) -> list[str]:
+    """Return the names of all entries below ``prefix``, which is cut off: those of a folder, then of its folders."""
+    names = await storage.list(prefix)
+    found = [name for name in names if not name.endswith("/")]
+    for name in names:
+        if name.endswith("/"):
+            found += [name + deeper for deeper in await below(storage, prefix + name)]
+    return found
+
+
 async def walk(storage: Storage, prefix: str) -> AsyncIterator[str]:
     """Yield the full keys of all entries below ``prefix``, folders resolved."""
     for name in await storage.list(prefix):

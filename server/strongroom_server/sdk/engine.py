@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
-from strongroom_common.fields import FieldError, Given, fields, parse, public
+from strongroom_common.fields import FieldError, Given, fields, names_of, parse, public
 from strongroom_server.sdk.errors import InvalidRequest, UnsupportedOperation, UnsupportedPath
 from strongroom_server.sdk.request import Auth, Lease, Operation, Request, Response
 from strongroom_server.sdk.storage import Storage
@@ -40,6 +40,7 @@ _CAPTURES = {
     "at": r"[\w@+.-]+",       # names of people: alice@example.com
     "hex": r"[0-9A-Fa-f:-]+",
 }  # fmt: skip
+_WRITES = frozenset({Operation.CREATE, Operation.UPDATE, Operation.PATCH})
 _VARIABLE = re.compile(r"{(\w+)(?::(\w+))?}")
 
 
@@ -63,6 +64,8 @@ class Route:
     body: tuple[str, Any] | None = None
     wants_request: bool = False
     captures: tuple[str, ...] = ()
+    schemas: tuple[Any, ...] = ()
+    """The bodies of all routes of the path: what one operation takes is no stranger to the others."""
 
     @property
     def help(self) -> str:
@@ -273,8 +276,11 @@ class Engine:
         if route.body:
             name, schema = route.body
             given = _parsed(schema, request.data, captures)
-            warnings = _warnings(given.ignored, sorted(captures.keys() & request.data.keys()))
+            if given.ignored or captures:
+                warnings = _warnings(_strange(route, given.ignored), sorted(captures.keys() & request.data.keys()))
             captures[name] = given
+        elif request.data and not (route.wants_request and request.operation in _WRITES):  # those take all there is
+            warnings = _warnings(_strange(route, request.data), sorted(captures.keys() & request.data.keys()))
         if route.wants_request:
             captures["request"] = request
         result = await route.handler(self, **captures)
@@ -322,6 +328,12 @@ def _parsed(schema: Any, data: Mapping[str, Any], captures: Mapping[str, Any]) -
         raise InvalidRequest(f"Field validation failed: {error}") from None
 
 
+def _strange(route: Route, names: Iterable[str]) -> list[str]:
+    """Return those of ``names`` that no operation of the path knows."""
+    known = {name for schema in route.schemas for name in names_of(schema)}
+    return sorted(name for name in names if name not in known and name not in route.captures)
+
+
 def _warnings(ignored: Sequence[str], replaced: Sequence[str]) -> list[str]:
     warnings = []
     if ignored:
@@ -347,8 +359,14 @@ def _group(owner: str, routes: Sequence[Route]) -> tuple[Path, ...]:
             if operation in by_operation and by_operation[operation].handler.__name__ != route.handler.__name__:
                 raise TypeError(f"{owner}: two handlers for {operation} {route.template}")
             by_operation[operation] = route
-    paths = [Path(template, routes) for template, routes in templates.items()]
+    paths = [Path(template, _acquainted(routes)) for template, routes in templates.items()]
     return tuple(sorted(paths, key=lambda path: path.specificity))
+
+
+def _acquainted(routes: Mapping[Operation, Route]) -> dict[Operation, Route]:
+    """Return the routes of one path, each with the bodies of all."""
+    schemas = tuple({route.body[1]: None for route in routes.values() if route.body})
+    return {operation: dataclasses.replace(route, schemas=schemas) for operation, route in routes.items()}
 
 
 def join_paths(owner: str, parts: Iterable[type[Engine]]) -> tuple[Path, ...]:
@@ -357,7 +375,7 @@ def join_paths(owner: str, parts: Iterable[type[Engine]]) -> tuple[Path, ...]:
 
 
 def _each(path: Path) -> list[Route]:
-    return list({route.handler: route for route in path.routes.values()}.values())
+    return list({(route.handler, route.operations): route for route in path.routes.values()}.values())
 
 
 def index_paths(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:

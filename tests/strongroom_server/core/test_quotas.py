@@ -113,7 +113,6 @@ async def test_limits_on_leases(live: Live) -> None:
     [
         pytest.param(f"{RATE}/x", {}, "'rate' is invalid", id="no_rate"),
         pytest.param(f"{RATE}/x", {"rate": -1}, "'rate' is invalid", id="a_negative_rate"),
-        pytest.param(f"{RATE}/x", {"rate": 1, "interval": 0}, "'interval' is invalid", id="no_interval"),
         pytest.param(f"{RATE}/x", {"rate": 1, "path": "none"}, 'invalid mount path "none/"', id="no_mount"),
         pytest.param(f"{RATE}/x", {"rate": 1, "path": "secret", "role": "r"}, "auth mounts", id="a_role_of_secrets"),
         pytest.param(f"{RATE}/x", {"rate": 1, "role": "r"}, "auth mounts", id="a_role_of_nothing"),

@@ -71,12 +71,12 @@ class Inspect(Area):
         return {"keys": names}
 
     @read("raw/{path:any}", sudo=True)
-    async def read_raw(self, path: RawPath, request: Request) -> dict[str, Any]:
+    async def read_raw(self, path: RawPath, query: Given[RawEntry]) -> dict[str, Any]:
         """Read an entry of the store, decrypted."""
         raw = await self._store(path).get(path)
         if raw is None:
             raise NotFound
-        if request.data.get("encoding") == "base64":
+        if query.value.encoding == "base64":
             return {"value": base64.b64encode(raw).decode()}
         return {"value": raw.decode(errors="replace")}
 

@@ -1,24 +1,31 @@
 """sys/locked-users: who is locked out after failed logins."""
 
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
+from strongroom_common.fields import Given
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import read, write
-from strongroom_server.sdk.request import Request
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which users to list."""
+
+    mount_accessor: Annotated[str, "Those of this mount alone."] = ""
 
 
 class LockedUsers(Area):
     """Users who are locked out."""
 
     @read("locked-users")
-    async def read_locked(self, request: Request) -> dict[str, Any]:
-        """List the users who are locked out, by mount; ``mount_accessor`` asks for one."""
-        asked = str(request.data.get("mount_accessor", ""))
-        rows = [_row(namespace, asked) for namespace in self.server.tree()]
+    async def read_locked(self, query: Given[Where]) -> dict[str, Any]:
+        """List the users who are locked out, by mount."""
+        rows = [_row(namespace, query.value.mount_accessor) for namespace in self.server.tree()]
         return {"by_namespace": rows, "total": sum(row["counts"] for row in rows)}
 
     @write("locked-users/{accessor:segment}/unlock/{name:rest}")

@@ -3,7 +3,8 @@
 from dataclasses import fields, replace
 from typing import Annotated, Any
 
-from strongroom_common.fields import Given, public
+from strongroom_common.fields import Given, Seconds, public
+from strongroom_server.core.mounts import SINGLE
 from strongroom_server.core.quotas import LeaseCount, Quotas, QuotaSettings, RateLimit, Scope
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import delete, list_, read, write
@@ -49,11 +50,9 @@ class QuotaArea(Area):
     async def write_rate(self, name: Name, body: Given[RateLimit]) -> None:
         """Set a limit on requests."""
         quotas = self.server.quotas
-        quota = body.over(quotas.rates.get(name))
+        quota = replace(body.value, interval=body.value.interval or Seconds(1))
         if not quota.rate > 0:
             raise InvalidRequest("'rate' is invalid: expected more than 0")
-        if quota.interval < 1:
-            raise InvalidRequest("'interval' is invalid: expected a second or more")
         quota = replace(quota, **self._scope(name, quota, quotas.rates))
         await self._store("quotas/rate-limit", {**quotas.rates, name: quota})
         quotas.put_rate(name, quota)
@@ -82,7 +81,7 @@ class QuotaArea(Area):
     async def write_lease_count(self, name: Name, body: Given[LeaseCount]) -> None:
         """Set a limit on leases."""
         quotas = self.server.quotas
-        quota = body.over(quotas.leases.get(name))
+        quota = body.value
         if quota.max_leases < 1:
             raise InvalidRequest("'max_leases' is invalid: expected 1 or more")
         if quota.role:
@@ -107,8 +106,8 @@ class QuotaArea(Area):
                 raise InvalidRequest(f'invalid mount path "{path.rstrip("/")}/"')
             mount, rest = found
             path = path if rest else below.path + mount.point
-            if asked.role and (mount.table != "auth" or rest):
-                raise InvalidRequest("'role' is for auth mounts only")
+            if asked.role and (mount.table != "auth" or rest or mount.entry.type in SINGLE):
+                raise InvalidRequest("'role' is for auth mounts with roles only")
         elif asked.role:
             raise InvalidRequest("'role' is for auth mounts only: expected a path")
         for other, quota in known.items():

@@ -36,18 +36,13 @@ class Wrapping(Area):
         info = await wrapping.keep(self.server, body, request.wrap_ttl, "sys/wrapping/wrap")
         return Response(wrap=info)
 
+    @read("wrapping/lookup", public=True)
     @write("wrapping/lookup", public=True)
     async def look_up(self, body: Given[Named], request: Request) -> dict[str, Any]:
         """Describe a wrapping token, without using it."""
         home, token = await self._token(body.value.token.reveal() or request.token)
         facts = await wrapping.look(home, token)
         return {name: value for name, value in facts.items() if name != "wrapped_accessor"}
-
-    @read("wrapping/lookup", public=True)
-    async def look_up_by_read(self, request: Request) -> dict[str, Any]:
-        """Describe the caller's wrapping token."""
-        given = Named(Secret(str(request.data.get("token", ""))))
-        return await self.look_up(Given(given, frozenset()), request)
 
     @write("wrapping/unwrap")
     async def unwrap(self, body: Given[Named], request: Request) -> Response:

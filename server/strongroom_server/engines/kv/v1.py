@@ -7,10 +7,10 @@ import msgspec
 
 from strongroom_common.durations import parse_duration
 from strongroom_common.jsonx import Number
-from strongroom_server.lib.folders import folder, keys
+from strongroom_server.lib.folders import below, folder, keys
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.engine import Engine as Base
-from strongroom_server.sdk.engine import delete, list_, read, write
+from strongroom_server.sdk.engine import delete, list_, read, scan, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
 from strongroom_server.sdk.request import Lease, Request, Response
 from strongroom_server.sdk.storage import Change, remove
@@ -47,6 +47,12 @@ class Engine(Base):
     async def list_secrets(self, path: str) -> dict[str, Any]:
         """List the names below a path."""
         return keys(await self.storage.list(SECRETS + folder(path)))
+
+    @scan("{path:any}")
+    async def scan_secrets(self, path: str) -> dict[str, Any]:
+        """List the names at any depth below a path."""
+        names = await below(self.storage, SECRETS + folder(path))
+        return {"keys": names} if names else {}
 
     @write("{path:any}", exists="is_there")
     async def write_secret(self, path: str, request: Request) -> None:

@@ -14,12 +14,12 @@ from strongroom_server.engines.kv.checks import check_cas, check_metadata_cas, c
 from strongroom_server.engines.kv.entries import Entries
 from strongroom_server.engines.kv.history import Metadata, Settings
 from strongroom_server.engines.kv.keys import CONFIG, METADATA, data_key
-from strongroom_server.lib.folders import Page, folder, keys
+from strongroom_server.lib.folders import Page, below, folder, keys
 from strongroom_server.lib.merge_patch import merge_patch
 from strongroom_server.lib.timestamps import timestamp
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.engine import Engine as Base
-from strongroom_server.sdk.engine import delete, list_, on, patch, read, write
+from strongroom_server.sdk.engine import delete, list_, on, patch, read, scan, write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Operation, Request, Response
 from strongroom_server.sdk.storage import Change, put, remove, save
@@ -171,12 +171,28 @@ class Engine(Base):
         """List the names at the top."""
         return await self.list_metadata("", page)
 
+    @scan("metadata")
+    @scan("metadata/{path:rest}")
+    async def scan_metadata(self, page: Given[Page], path: str = "") -> dict[str, Any]:
+        """List the names at any depth below a path."""
+        names = page.value.cut(await below(self.storage, METADATA + folder(path)))
+        return {"keys": names} if names else {}
+
     @list_("detailed-metadata/{path:any}")
     async def list_detailed_metadata(self, path: str | None, page: Given[Page]) -> dict[str, Any]:
         """List the names below a path with the history of each."""
         names = page.value.cut(await self.storage.list(METADATA + folder(path)))
-        entries = [(name, await self._entries.metadata(folder(path) + name)) for name in names]
-        return keys(names) | {"key_info": {name: metadata.facts() if metadata else {} for name, metadata in entries}}
+        return keys(names) | await self._histories(folder(path), names)
+
+    @scan("detailed-metadata/{path:any}")
+    async def scan_detailed_metadata(self, path: str | None, page: Given[Page]) -> dict[str, Any]:
+        """List the names at any depth below a path with the history of each."""
+        names = page.value.cut(await below(self.storage, METADATA + folder(path)))
+        return {"keys": names, **await self._histories(folder(path), names)} if names else {}
+
+    async def _histories(self, folder: str, names: list[str]) -> dict[str, Any]:
+        entries = [(name, await self._entries.metadata(folder + name)) for name in names]
+        return {"key_info": {name: metadata.facts() if metadata else {} for name, metadata in entries}}
 
     # -- the mount ----------------------------------------------------------------------------------------------
 

@@ -109,6 +109,7 @@ async def test_lists_go_into_folders(live: Live) -> None:
     for name in ("p", "a/b", "a/c/d"):
         await _write(live, name)
     assert (await live.list("sys/policies/acl")).data["keys"] == ["a/b", "a/c/d", "default", "p", "root"]
+    assert (await live.list("sys/policy")).data == (await live.get("sys/policy")).data
     for path in ("sys/policies/acl/a", "sys/policy/a"):
         assert (await live.list(path)).data["keys"] == ["a/b", "a/c/d"]
     detailed = (await live.list("sys/policies/detailed/acl/a")).data
