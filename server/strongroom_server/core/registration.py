@@ -48,9 +48,8 @@ async def register_login(exchange: Exchange, auth: Auth) -> None:
     await attach(server.identity, auth, mount)
     kind = token_kind(auth.token_type, mount)
     if kind == BATCH:
-        if auth.num_uses or auth.period:
-            raise InvalidRequest("batch tokens have neither a period nor a number of uses")
-        auth.renewable = False
+        # A role's own type allows neither; where the mount makes batch tokens of all, what they lack falls away.
+        auth.num_uses, auth.period, auth.renewable = 0, 0, False
     general, now = mount_limits(server, mount), server.clock.now()
     limits = Limits(general.default, general.maximum, ttl=auth.ttl, max_ttl=auth.max_ttl,
                     explicit_max=auth.explicit_max_ttl, period=auth.period)  # fmt: skip

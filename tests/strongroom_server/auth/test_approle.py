@@ -278,7 +278,7 @@ async def test_lives_beyond_the_mounts_warn(approle: AppRole) -> None:
         "truncated"
     ]
     for path, body in (("role/r", {"period": "9000h"}), ("role/r/period", {"period": "9000h"})):
-        with pytest.raises(InvalidRequest, match='period of "9000h" is greater than .* of "768h"'):
+        with pytest.raises(InvalidRequest, match=r'period of "9000h" is greater than .* of "768h"'):
             await approle("update", path, **body)
     assert (await approle.data("role/r"))["token_period"] == 0
 

@@ -228,3 +228,27 @@ async def test_a_period_is_cut_like_a_ttl(live: Live) -> None:
     assert made.body["warnings"] == [
         'period of "9000h" exceeded the effective max_ttl of "768h"; period value is capped accordingly'
     ]
+
+
+async def test_a_mount_of_batch_tokens_makes_them_of_all_logins(live: Live) -> None:
+    await live.post("sys/auth/up", {"type": "userpass", "config": {"token_type": "batch"}})
+    await live.post("auth/up/users/u", {"password": "p", "token_num_uses": 3, "token_period": "1h"})
+    login = await live.post("auth/up/login/u", {"password": "p"}, token="")
+    assert (login.auth["token_type"], login.auth["num_uses"], login.auth["renewable"]) == ("batch", 0, False)
+    assert login.auth["lease_duration"] == 768 * HOUR
+
+
+async def test_a_wrapped_secret_id_tells_its_accessor(live: Live) -> None:
+    await live.post("sys/auth/ar", {"type": "approle"})
+    await live.post("auth/ar/role/r", {})
+    made = await live.post("auth/ar/role/r/secret-id", {}, wrap_ttl=60)
+    accessors = await live.list("auth/ar/role/r/secret-id")
+    assert made.body["wrap_info"]["wrapped_accessor"] == accessors.data["keys"][0]
+
+
+async def test_a_login_without_policies_shows_none_of_the_tokens_own(live: Live) -> None:
+    await live.post("sys/auth/up", {"type": "userpass"})
+    await live.post("auth/up/users/u", {"password": "p", "token_no_default_policy": True})
+    login = await live.post("auth/up/login/u", {"password": "p"}, token="")
+    assert login.auth["policies"] == []
+    assert "token_policies" not in login.auth
