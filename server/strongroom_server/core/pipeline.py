@@ -231,6 +231,9 @@ def decide(exchange: Exchange) -> Awaitable[None] | None:
     elif exchange.path is not None and any(other.public for other in exchange.path.routes.values()):
         exchange.decision = _ALLOWED  # a public path with no such operation: the answer is 405, token or not
         return None
+    elif exchange.path is None and exchange.engine is not None and exchange.engine.is_open_below(request.path):
+        exchange.decision = _ALLOWED  # the answer is 404, as it is of a path that wants a token
+        return None
     if token is None:
         exchange.decision = _NO_TOKEN
         return None

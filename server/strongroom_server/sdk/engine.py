@@ -250,6 +250,14 @@ class Engine:
                 return candidate, match.groupdict("")
         raise UnsupportedPath
 
+    def is_open_below(self, path: str) -> bool:
+        """Tell whether ``path``, which nothing serves, is like one that needs no token: a login with an odd name."""
+        return any(
+            path.startswith(known.template.partition("{")[0])
+            for known in self.paths
+            if "/{" in known.template and any(route.public for route in known.routes.values())
+        )
+
     def route(self, request: Request) -> tuple[Route, dict[str, Any]]:
         """Return the route for a request, with its captures; raises UnsupportedPath or UnsupportedOperation."""
         path, captures = self.find(request.path)

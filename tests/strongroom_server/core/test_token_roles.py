@@ -252,3 +252,11 @@ async def test_a_login_without_policies_shows_none_of_the_tokens_own(live: Live)
     login = await live.post("auth/up/login/u", {"password": "p"}, token="")
     assert login.auth["policies"] == []
     assert "token_policies" not in login.auth
+
+
+@pytest.mark.parametrize("path", ["login/u@d", "login/-u", "login/a/b"])
+async def test_a_login_with_a_name_that_cannot_be_is_no_path(live: Live, path: str) -> None:
+    await live.post("sys/auth/up", {"type": "userpass"})
+    answer = await live.post(f"auth/up/{path}", {"password": "p"}, token="")
+    assert (answer.status, "unsupported path" in answer.body["errors"][0]) == (404, True)
+    assert (await live.post("auth/up/users/u@d", {"password": "p"}, token="")).status == 403
