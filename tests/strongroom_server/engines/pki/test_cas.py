@@ -156,7 +156,6 @@ async def test_keys_by_themselves() -> None:
     assert (await pki("delete", "key/k2")).data is None
     for path, body, message in (("key/rootkey", {"key_name": "default"}, "reserved"),
                                 ("keys/import", {"pem_bundle": "x"}, "too short"),
-                                ("keys/generate/kms", {}, "no way to make a key"),
                                 ("keys/generate/internal", {"key_type": "any"}, "Validation for key_type"),
                                 ("config/keys", {"default": "none"}, "unable to find PKI key")):  # fmt: skip
         with pytest.raises(InvalidRequest, match=message):

@@ -5,11 +5,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from strongroom_common.fields import Given
 from strongroom_server.engines.pki.acme import jws
 from strongroom_server.engines.pki.acme.config import everywhere
 from strongroom_server.engines.pki.acme.problems import Problem, malformed
 from strongroom_server.engines.pki.acme.records import Account, Binding
-from strongroom_server.engines.pki.acme.visit import Answer, Directory, Visit, VisitPaths
+from strongroom_server.engines.pki.acme.visit import Answer, Directory, Signed, Visit, VisitPaths
 from strongroom_server.sdk.engine import read, write
 from strongroom_server.sdk.request import Request, Response
 
@@ -31,12 +32,16 @@ class AccountPaths(VisitPaths):
         return await self.open(role, issuer_ref, _nothing)
 
     @everywhere(write, "new-account", public=True)
-    async def new_account(self, request: Request, role: str = "", issuer_ref: str = "") -> Response:
+    async def new_account(
+        self, signed: Given[Signed], request: Request, role: str = "", issuer_ref: str = ""
+    ) -> Response:
         """Make an account, or find it."""
-        return await self.serve(request, role, issuer_ref, self._new_account)
+        return await self.serve(request.path, signed, role, issuer_ref, self._new_account)
 
     @everywhere(write, "account/{kid}", public=True)
-    async def account(self, request: Request, kid: str, role: str = "", issuer_ref: str = "") -> Response:
+    async def account(
+        self, signed: Given[Signed], request: Request, kid: str, role: str = "", issuer_ref: str = ""
+    ) -> Response:
         """Read, change or deactivate an account."""
 
         async def work(visit: Visit) -> Answer:
@@ -44,12 +49,14 @@ class AccountPaths(VisitPaths):
                 raise Problem("unauthorized", "the account is not the one that signed")
             return await self._change_account(visit)
 
-        return await self.serve(request, role, issuer_ref, work)
+        return await self.serve(request.path, signed, role, issuer_ref, work)
 
     @everywhere(write, "key-change", public=True)
-    async def key_change(self, request: Request, role: str = "", issuer_ref: str = "") -> Response:
+    async def key_change(
+        self, signed: Given[Signed], request: Request, role: str = "", issuer_ref: str = ""
+    ) -> Response:
         """Give an account another key."""
-        return await self.serve(request, role, issuer_ref, self._change_key)
+        return await self.serve(request.path, signed, role, issuer_ref, self._change_key)
 
     async def _new_account(self, visit: Visit) -> Answer:
         if visit.message.jwk is None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from cryptography import x509
 
+from strongroom_common.fields import Given
 from strongroom_server.engines.pki import leaves
 from strongroom_server.engines.pki.acme import jws, wishes
 from strongroom_server.engines.pki.acme.config import everywhere
@@ -12,7 +13,7 @@ from strongroom_server.engines.pki.acme.problems import Problem, malformed
 from strongroom_server.engines.pki.acme.proofs import ProofPaths
 from strongroom_server.engines.pki.acme.records import Account, Order, parse_identifier
 from strongroom_server.engines.pki.acme.shown import order_answer
-from strongroom_server.engines.pki.acme.visit import Answer, Directory, Visit
+from strongroom_server.engines.pki.acme.visit import Answer, Directory, Signed, Visit
 from strongroom_server.engines.pki.building import Signing
 from strongroom_server.engines.pki.leaves import Allowed
 from strongroom_server.engines.pki.paths.issue import IssuePaths
@@ -33,31 +34,37 @@ class OrderPaths(ProofPaths, IssuePaths):
     """From a wish to a certificate."""
 
     @everywhere(write, "new-order", public=True)
-    async def new_order(self, request: Request, role: str = "", issuer_ref: str = "") -> Response:
+    async def new_order(
+        self, signed: Given[Signed], request: Request, role: str = "", issuer_ref: str = ""
+    ) -> Response:
         """Order a certificate."""
-        return await self.serve(request, role, issuer_ref, self._new_order)
+        return await self.serve(request.path, signed, role, issuer_ref, self._new_order)
 
     @everywhere(write, "orders", public=True)
-    async def orders(self, request: Request, role: str = "", issuer_ref: str = "") -> Response:
+    async def orders(self, signed: Given[Signed], request: Request, role: str = "", issuer_ref: str = "") -> Response:
         """List the account's orders."""
 
         async def work(visit: Visit) -> Answer:
             ids = await self.records.orders(visit.account.id)
             return Answer({"orders": [visit.directory.url("order", one) for one in ids]})
 
-        return await self.serve(request, role, issuer_ref, work)
+        return await self.serve(request.path, signed, role, issuer_ref, work)
 
     @everywhere(write, "order/{order_id}", public=True)
-    async def order(self, request: Request, order_id: str, role: str = "", issuer_ref: str = "") -> Response:
+    async def order(
+        self, signed: Given[Signed], request: Request, order_id: str, role: str = "", issuer_ref: str = ""
+    ) -> Response:
         """Read an order."""
 
         async def work(visit: Visit) -> Answer:
             return order_answer(visit.directory, await self._order(visit.account, order_id))
 
-        return await self.serve(request, role, issuer_ref, work)
+        return await self.serve(request.path, signed, role, issuer_ref, work)
 
     @everywhere(write, "order/{order_id}/finalize", public=True)
-    async def finalize(self, request: Request, order_id: str, role: str = "", issuer_ref: str = "") -> Response:
+    async def finalize(
+        self, signed: Given[Signed], request: Request, order_id: str, role: str = "", issuer_ref: str = ""
+    ) -> Response:
         """Hand in the CSR of an order whose names are proven."""
 
         async def work(visit: Visit) -> Answer:
@@ -65,17 +72,17 @@ class OrderPaths(ProofPaths, IssuePaths):
                 order = await self._order(visit.account, order_id)
                 return order_answer(visit.directory, await self._finalize(visit, order))
 
-        return await self.serve(request, role, issuer_ref, work)
+        return await self.serve(request.path, signed, role, issuer_ref, work)
 
     @everywhere(write, "order/{order_id}/cert", public=True)
-    async def order_certificate(self, request: Request, order_id: str, role: str = "",
+    async def order_certificate(self, signed: Given[Signed], request: Request, order_id: str, role: str = "",
                                 issuer_ref: str = "") -> Response:  # fmt: skip
         """Fetch the certificate of an order with its chain."""
 
         async def work(visit: Visit) -> Answer:
             return await self._certificate(await self._order(visit.account, order_id))
 
-        return await self.serve(request, role, issuer_ref, work)
+        return await self.serve(request.path, signed, role, issuer_ref, work)
 
     @everywhere(read, "renewal-info/{cert_id:segment}", public=True)
     async def renewal_info(self, cert_id: str, role: str = "", issuer_ref: str = "") -> Response:

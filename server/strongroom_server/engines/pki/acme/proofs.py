@@ -6,12 +6,13 @@ import secrets
 import uuid
 from dataclasses import replace
 
+from strongroom_common.fields import Given
 from strongroom_server.engines.pki.acme.accounts import AccountPaths
 from strongroom_server.engines.pki.acme.config import everywhere
 from strongroom_server.engines.pki.acme.problems import Problem, malformed
 from strongroom_server.engines.pki.acme.records import Account, Authorization, Challenge, Identifier, ways
 from strongroom_server.engines.pki.acme.shown import authorization_facts, challenge_facts
-from strongroom_server.engines.pki.acme.visit import Answer, Directory, Visit
+from strongroom_server.engines.pki.acme.visit import Answer, Directory, Signed, Visit
 from strongroom_server.sdk.engine import write
 from strongroom_server.sdk.request import Request, Response
 from strongroom_server.sdk.storage import Storage
@@ -30,7 +31,9 @@ class ProofPaths(AccountPaths):
         self._proving: set[asyncio.Task[None]] = set()
 
     @everywhere(write, "authorization/{auth_id}", public=True)
-    async def authorization(self, request: Request, auth_id: str, role: str = "", issuer_ref: str = "") -> Response:
+    async def authorization(
+        self, signed: Given[Signed], request: Request, auth_id: str, role: str = "", issuer_ref: str = ""
+    ) -> Response:
         """Read what must be proven, or give it up."""
 
         async def work(visit: Visit) -> Answer:
@@ -42,17 +45,17 @@ class ProofPaths(AccountPaths):
                     await self.records.save_authorization(found)
             return Answer(authorization_facts(visit.directory, found))
 
-        return await self.serve(request, role, issuer_ref, work)
+        return await self.serve(request.path, signed, role, issuer_ref, work)
 
     @everywhere(write, "challenge/{auth_id}/{kind}", public=True)
-    async def challenge(self, request: Request, auth_id: str, kind: str, role: str = "",
+    async def challenge(self, signed: Given[Signed], request: Request, auth_id: str, kind: str, role: str = "",
                         issuer_ref: str = "") -> Response:  # fmt: skip
         """Read a challenge, or say that it can be looked at."""
 
         async def work(visit: Visit) -> Answer:
             return await self._challenge(visit, auth_id, kind)
 
-        return await self.serve(request, role, issuer_ref, work)
+        return await self.serve(request.path, signed, role, issuer_ref, work)
 
     async def stop_proving(self) -> None:
         """Stop looking at challenges."""

@@ -2,12 +2,13 @@
 
 from cryptography import x509
 
+from strongroom_common.fields import Given
 from strongroom_server.engines.pki.acme import jws
 from strongroom_server.engines.pki.acme.config import everywhere
 from strongroom_server.engines.pki.acme.orders import OrderPaths
 from strongroom_server.engines.pki.acme.problems import Problem, malformed
 from strongroom_server.engines.pki.acme.records import Account
-from strongroom_server.engines.pki.acme.visit import Answer, Visit
+from strongroom_server.engines.pki.acme.visit import Answer, Signed, Visit
 from strongroom_server.engines.pki.paths.tidy import TidyPaths
 from strongroom_server.engines.pki.tidy import Plan, Status
 from strongroom_server.lib.x509 import der, key_kind, load_certificate, serial_text
@@ -21,9 +22,11 @@ class AcmeRevocationPaths(OrderPaths, TidyPaths):
     """Revokes certificates for those who ordered them or have their key."""
 
     @everywhere(write, "revoke-cert", public=True)
-    async def acme_revoke(self, request: Request, role: str = "", issuer_ref: str = "") -> Response:
+    async def acme_revoke(
+        self, signed: Given[Signed], request: Request, role: str = "", issuer_ref: str = ""
+    ) -> Response:
         """Revoke a certificate."""
-        return await self.serve(request, role, issuer_ref, self._acme_revoke)
+        return await self.serve(request.path, signed, role, issuer_ref, self._acme_revoke)
 
     async def _acme_revoke(self, visit: Visit) -> Answer:
         """Revoke a certificate.

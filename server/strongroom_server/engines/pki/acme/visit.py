@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
-from strongroom_common.fields import Names, Seconds
+from strongroom_common.fields import Given, Names, Seconds
 from strongroom_server.engines.pki.acme import jws
 from strongroom_server.engines.pki.acme.config import AcmeConfig, AcmeConfigPaths, base_path, directory_path
 from strongroom_server.engines.pki.acme.jws import Message
@@ -13,10 +13,19 @@ from strongroom_server.engines.pki.acme.records import Account
 from strongroom_server.engines.pki.role import Role
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import Internal
-from strongroom_server.sdk.request import Raw, Request, Response
+from strongroom_server.sdk.request import Raw, Response
 
 LONGEST_TTL = 90 * 86400  # seconds
 _JSON, _PROBLEM = "application/json", "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A request in flattened JSON serialization (RFC 7515, section 7.2.2)."""
+
+    protected: Annotated[str, "Header of the request: algorithm, nonce, URL and key, as JSON in Base64 for URLs."] = ""
+    payload: Annotated[str, "What is asked, as JSON in Base64 for URLs; empty to read."] = ""
+    signature: Annotated[str, "Signature of both, in Base64 for URLs."] = ""
 
 
 class Disabled(Exception):
@@ -129,22 +138,22 @@ class VisitPaths(AcmeConfigPaths):
         except Disabled:
             return Response(raw=Raw(b"", _JSON, 404))
 
-    async def serve(self, request: Request, role: str, issuer_ref: str, work: Work) -> Response:
-        """Serve a signed request."""
+    async def serve(self, path: str, signed: Given[Signed], role: str, issuer_ref: str, work: Work) -> Response:
+        """Serve a signed request; ``path`` is where it came to, within the mount."""
 
-        async def signed(directory: Directory) -> Answer:
-            return await work(await self._visit(directory, request))
+        async def visited(directory: Directory) -> Answer:
+            return await work(await self._visit(directory, path, signed))
 
-        return await self.open(role, issuer_ref, signed)
+        return await self.open(role, issuer_ref, visited)
 
-    async def _visit(self, directory: Directory, request: Request) -> Visit:
+    async def _visit(self, directory: Directory, path: str, signed: Given[Signed]) -> Visit:
         """Look at a request's signature.
 
         Security 1: the request was signed for this URL (RFC 8555, section 6.4). Security 2: it comes once (6.5).
         Security 3: the signature is by the key that it names. Security 4: the account may still ask (7.3.6), and here.
         """
-        message = jws.parse(request.data)
-        url = f"{(await self.signers.cluster()).path.rstrip('/')}/{request.path}"
+        message = jws.parse({name: getattr(signed.value, name) for name in signed.sent})
+        url = f"{(await self.signers.cluster()).path.rstrip('/')}/{path}"
         if "url" not in message.header:
             raise malformed("missing required parameter 'url' in 'protected'")
         if message.header["url"] != url:

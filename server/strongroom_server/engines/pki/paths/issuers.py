@@ -133,8 +133,6 @@ class IssuerPaths(Mount):
     async def write_default(self, given: Given[DefaultInput]) -> dict[str, Any]:
         """Choose the default issuer."""
         body = given.value
-        if body.default in {"", "default"}:
-            raise InvalidRequest(_NO_DEFAULT)
         return await self._set_default(body.default, follows=body.default_follows_latest_issuer)
 
     @write("root/replace")
@@ -144,6 +142,8 @@ class IssuerPaths(Mount):
         return await self._set_default(given.value.default, follows=follows)
 
     async def _set_default(self, ref: str, *, follows: bool) -> dict[str, Any]:
+        if ref in {"", "default"}:
+            raise InvalidRequest(_NO_DEFAULT)
         async with self.changing:
             try:
                 issuer = await self.issuers.find(ref)

@@ -9,9 +9,10 @@ from strongroom_common.fields import Given
 from strongroom_common.secret import Secret
 from strongroom_server.engines.pki import building
 from strongroom_server.engines.pki.bundles import SHORTEST
+from strongroom_server.engines.pki.keys import Key
 from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.role import checked_bits
-from strongroom_server.lib.x509 import PublicKey, colons, key_pem, load_key, pem_blocks
+from strongroom_server.lib.x509 import PrivateKey, PublicKey, colons, key_pem, load_key, pem_blocks
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
 from strongroom_server.sdk.request import Response
@@ -65,12 +66,19 @@ class KeyPaths(Mount):
         info = {key.id: {"is_default": key.id == default, "key_name": key.name} for key in found.values()}
         return {"keys": list(found), "key_info": info}
 
-    @write("keys/generate/{exported}")
-    async def generate_key(self, exported: str, given: Given[GenerateInput]) -> dict[str, Any]:
-        """Make a key: internal, or exported (it is shown once)."""
-        body = given.value
-        if exported not in {"internal", "exported"}:
-            raise InvalidRequest(f'"{exported}" is no way to make a key: expected "internal" or "exported"')
+    @write("keys/generate/internal")
+    async def generate_key(self, given: Given[GenerateInput]) -> dict[str, Any]:
+        """Make a key."""
+        key, _ = await self._generate(given.value)
+        return key.facts()
+
+    @write("keys/generate/exported")
+    async def generate_exported_key(self, given: Given[GenerateInput]) -> dict[str, Any]:
+        """Make a key and show it, once."""
+        key, private = await self._generate(given.value)
+        return key.facts() | {"private_key": key_pem(private)}
+
+    async def _generate(self, body: GenerateInput) -> tuple[Key, PrivateKey]:
         try:
             bits = checked_bits("unknown" if body.key_type == "any" else body.key_type, body.key_bits)
         except InvalidRequest as error:
@@ -79,7 +87,7 @@ class KeyPaths(Mount):
             await self.keys.check_name(body.key_name)
             private = await self.make_key(body.key_type, bits)
             key, _ = await self.keys.add(private, body.key_name)
-        return key.facts() | ({"private_key": key_pem(private)} if exported == "exported" else {})
+        return key, private
 
     @write("keys/import")
     async def import_key(self, given: Given[ImportInput]) -> Response:
