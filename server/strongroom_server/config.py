@@ -86,9 +86,7 @@ class Listener:
     http_idle_timeout: Annotated[Seconds, "How long an idle connection is kept."] = Seconds(300)
     http_read_header_timeout: Annotated[Seconds, "How long the headers of a request may take."] = Seconds(10)
     http_read_timeout: Annotated[Seconds, "How long a whole request may take to arrive."] = Seconds(30)
-    http_write_timeout: Annotated[
-        Seconds, "How long an answer may take to leave; 0 is without limit.", NoEffect()
-    ] = Seconds(0)
+    http_write_timeout: Annotated[Seconds, "How long a client may leave an answer untaken; 0 is any time."] = Seconds(0)
     max_connections: Annotated[int, "Most connections at a time; 0 is what the system allows, less a reserve."] = 0
 
     x_forwarded_for_authorized_addrs: Annotated[Cidrs, "Proxies whose X-Forwarded-For is believed."] = Cidrs(())

@@ -135,7 +135,7 @@ class _Handler(RequestHandler):
         if not isinstance(answer.body, bytes):
             await self._write_on(answer, message)
         elif self._paused:
-            await self._drain_helper()
+            await self._drain()
 
     async def _write_on(self, answer: Answer, message: Message | None) -> None:
         """Write a body that comes in pieces."""
@@ -144,9 +144,21 @@ class _Handler(RequestHandler):
             if self.transport is None:
                 raise ConnectionResetError
             self.transport.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunks else piece)
-            await self._drain_helper()
+            if self._paused:
+                await self._drain()
         if chunks and self.transport is not None:
             self.transport.write(b"0\r\n\r\n")
+
+    async def _drain(self) -> None:
+        """Wait until the client takes what it is sent; raises ConnectionResetError where that takes too long."""
+        try:
+            async with asyncio.timeout(self._app.listener.http_write_timeout or None):
+                await self._drain_helper()
+        except TimeoutError:
+            self._app.refused("write_timeout")
+            if self.transport is not None:
+                self.transport.abort()
+            raise ConnectionResetError from None
 
     async def _read_off(self, payload: StreamReader) -> bool:
         """Read what is left of a body that was not asked for; says whether all of it came in time."""

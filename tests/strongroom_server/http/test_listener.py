@@ -1,6 +1,7 @@
 """What a listener's stanza asks for, on a real socket: headers, origins, limits on bodies, time and connections."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -214,6 +215,19 @@ async def test_slow_bodies_are_refused(listen: Open, live: Live) -> None:
     status, _, _ = await wire.send(b"POST /v1/secret/data/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
     assert (status, refused(live)) == (408, {"read_timeout": 1})
     assert not live.server.in_flight
+
+
+async def test_clients_that_take_no_answer_are_hung_up_on(live: Live, listen: Open) -> None:
+    await live.post("secret/data/big", {"data": {"k": "x" * 1_000_000}})
+    wire = await listen(Listener(http_write_timeout=0.2))  # type: ignore[arg-type]
+    wire.writer.write(b"GET /v1/secret/data/big HTTP/1.1\r\nHost: x\r\nX-Vault-Token: root\r\n\r\n" * 50)
+    async with asyncio.timeout(60):
+        while not refused(live):  # noqa: ASYNC110 - the count is all there is to wait for
+            await asyncio.sleep(0.01)
+        with contextlib.suppress(ConnectionError):
+            taken = await wire.reader.read(-1)
+            assert len(taken) < 50_000_000
+    assert refused(live) == {"write_timeout": 1}
 
 
 async def test_requests_that_take_too_long_are_ended(listen: Open, live: Live) -> None:
