@@ -118,6 +118,23 @@ async def test_wrong_uses(transit: Mounted, kind: str, path: str, body: dict[str
         await transit.ask("update", path, body)
 
 
+async def test_where_a_signature_and_an_hmac_are_given_the_signature_counts(transit: Mounted) -> None:
+    await write(transit, "keys/k", type="ed25519")
+    signature = (await write(transit, "sign/k", input=HELLO))["signature"]
+    assert (await write(transit, "verify/k", input=HELLO, signature=signature, hmac="x"))["valid"] is True
+    mixed = [{"input": HELLO, "signature": signature}, {"input": HELLO, "hmac": "x"}]
+    with pytest.raises(InvalidRequest, match="must all provide 'signature' or all provide 'hmac'"):
+        await write(transit, "verify/k", batch_input=mixed)
+
+
+async def test_null_is_the_empty_plaintext(transit: Mounted) -> None:
+    await write(transit, "keys/k")
+    sealed = (await write(transit, "encrypt/k", plaintext=None))["ciphertext"]
+    assert (await write(transit, "decrypt/k", ciphertext=sealed))["plaintext"] == ""
+    with pytest.raises(InvalidRequest, match="missing plaintext to encrypt"):
+        await write(transit, "encrypt/k")
+
+
 async def test_signing_nothing_is_signing_the_empty_message(transit: Mounted) -> None:
     await write(transit, "keys/k", type="ed25519")
     signature = base64.b64decode((await write(transit, "sign/k"))["signature"].removeprefix("vault:v1:"))

@@ -203,8 +203,9 @@ def _items(body: Given[Body], wanted: str, missing: str) -> tuple[list[dict[str,
             raise InvalidRequest(missing)
         return items, False
     value = getattr(asked, wanted)
-    if missing and (value is None or (wanted == "ciphertext" and not value)):
+    if missing and (wanted not in body.sent or (wanted == "ciphertext" and not value)):
         raise InvalidRequest(missing)
+    value = value or ""
     single = {wanted: value, "context": asked.context, "associated_data": asked.associated_data,
               "key_version": asked.key_version}  # fmt: skip
     return [single], True

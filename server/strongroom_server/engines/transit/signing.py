@@ -220,19 +220,19 @@ def _single(asked: Body) -> dict[str, Any]:
 
 
 def _by_hmac(asked: Body) -> bool:
-    """Tell whether HMACs are to be verified, not signatures; raises InvalidRequest where that is not clear."""
+    """Tell whether HMACs are to be verified, not signatures, which count where there are both.
+
+    Raises InvalidRequest where that is not clear.
+    """
     batch = asked.batch_input is not None
     items = batches.items_of(asked.batch_input) if batch else [_single(asked)]
-    by_hmac, by_signature = any(i.get("hmac") for i in items), any(i.get("signature") for i in items)
-    if by_hmac and by_signature:
-        raise InvalidRequest(
-            "elements of batch_input must all provide 'signature' or all provide 'hmac'" if batch
-            else "provide one of 'signature' or 'hmac'"
-        )  # fmt: skip
-    if not by_hmac and not by_signature:
+    given = {"signature" if item.get("signature") else "hmac" if item.get("hmac") else "" for item in items} - {""}
+    if len(given) > 1:
+        raise InvalidRequest("elements of batch_input must all provide 'signature' or all provide 'hmac'")
+    if not given:
         raise InvalidRequest("no batch_input elements have 'signature' or 'hmac'" if batch else
                              "neither a 'signature' nor an 'hmac' were given to verify")  # fmt: skip
-    return by_hmac
+    return given == {"hmac"}
 
 
 def _answer(body: Given[Body], one: Callable[[Item], dict[str, Any]], failure: Item = MappingProxyType({})) -> Response:
