@@ -47,7 +47,7 @@ HTTP_FLAGS = (
     Flag("tls-skip-verify", "Do not check the server's certificate: for tests only. Also VAULT_SKIP_VERIFY.", "bool"),
     Flag("token", "Token to use. Prefer VAULT_TOKEN: other users can see a command line."),
     Flag("unlock-key", "Key that unlocks a locked namespace."),
-    Flag("wrap-ttl", "Wrap the answer for this long; it is read with unwrap. Also VAULT_WRAP_TTL."),
+    Flag("wrap-ttl", "Wrap the answer for this long; it is read with unwrap. Also VAULT_WRAP_TTL.", "ttl"),
 )
 
 

@@ -15,7 +15,10 @@ _BOOLEANS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false"
 
 
 class Flag(NamedTuple):
-    """One flag. ``kind`` is string, bool, int, duration, list or pairs; list and pairs may be repeated."""
+    """One flag. ``kind`` is string, bool, int, duration, ttl, list or pairs; list and pairs may be repeated.
+
+    A ttl is a duration that goes to the server as it is.
+    """
 
     name: str
     help: str
@@ -116,7 +119,8 @@ def _store(flag: Flag, text: str, values: dict[str, Any]) -> None:
 def _read(flag: Flag, text: str) -> Any:
     if flag.kind == "bool":
         if text.lower() not in _BOOLEANS:
-            raise UsageError(f'invalid boolean value "{text}" for -{flag.name}: parse error')
+            reason = f'strconv.ParseBool: parsing "{text}": invalid syntax'
+            raise UsageError(f'invalid boolean value "{text}" for -{flag.name}: {reason}')
         return _BOOLEANS[text.lower()]
     if flag.kind == "int":
         if not (text.isascii() and text.removeprefix("-").isdecimal()):
@@ -124,11 +128,12 @@ def _read(flag: Flag, text: str) -> Any:
                 f'invalid value "{text}" for flag -{flag.name}: strconv.ParseInt: parsing "{text}": invalid syntax'
             )
         return int(text)
-    if flag.kind == "duration":
+    if flag.kind in ("duration", "ttl"):
         try:
-            return parse_duration(text)
+            seconds = parse_duration(text)
         except ValueError as error:
             raise UsageError(
                 f'invalid value "{text}" for flag -{flag.name}: time: invalid duration "{text}"'
             ) from error
+        return seconds if flag.kind == "duration" else text
     return text

@@ -7,7 +7,7 @@ from strongroom_cli.command import FIELD, FORMAT, HTTP_FLAGS, Command
 from strongroom_cli.flags import Flag
 from strongroom_cli.gotext import wrapped
 
-_VALUES = {"int": "=<int>", "duration": "=<duration>", "bool": "", "pairs": "=<key=value>"}
+_VALUES = {"int": "=<int>", "duration": "=<duration>", "ttl": "=<duration>", "bool": "", "pairs": "=<key=value>"}
 
 
 def overview(program: str) -> str:

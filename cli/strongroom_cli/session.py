@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TextIO
 from strongroom_cli.errors import CommandError, Instead, UsageError
 from strongroom_cli.flags import Options
 from strongroom_client import ApiError, Client, NotFound, Operation, Prepared, Response, Settings, from_environ
-from strongroom_client.settings import boolean, variable
+from strongroom_client.settings import boolean, spelled, variable
 
 
 class Terminal(NamedTuple):
@@ -136,7 +136,9 @@ def _settings(session: Session) -> Settings:
         if (text := options.text(flag))
     }  # fmt: skip
     skip = options.on("tls-skip-verify") if options.given("tls-skip-verify") else settings.tls.skip_verify
-    stay = options.on("disable-redirects") or boolean("DISABLE_REDIRECTS", variable(environ, "DISABLE_REDIRECTS"))
+    stay = options.on("disable-redirects") or boolean(
+        spelled(environ, "DISABLE_REDIRECTS"), variable(environ, "DISABLE_REDIRECTS")
+    )
     # A person waits at the terminal: no tries beyond the first unless asked for, as Vault's command line has it.
     retries = settings.retries if variable(environ, "MAX_RETRIES") else 0
     trust = settings.tls._replace(skip_verify=skip, **tls)

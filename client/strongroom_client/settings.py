@@ -41,6 +41,11 @@ def variable(environ: Mapping[str, str], name: str) -> str:
     return next((value for prefix in PREFIXES if (value := environ.get(prefix + name, ""))), "")
 
 
+def spelled(environ: Mapping[str, str], name: str) -> str:
+    """Return the whole name of the variable that ``variable`` takes; the first one where none is set."""
+    return next((prefix + name for prefix in PREFIXES if environ.get(prefix + name, "")), PREFIXES[0] + name)
+
+
 def from_environ(environ: Mapping[str, str]) -> Settings:
     """Read all settings; raises SettingsError naming the variable that cannot be used."""
     address = variable(environ, "AGENT_ADDR") or variable(environ, "ADDR") or DEFAULT_ADDRESS
@@ -64,7 +69,7 @@ def _tls(environ: Mapping[str, str]) -> Tls:
         client_cert=variable(environ, "CLIENT_CERT"),
         client_key=variable(environ, "CLIENT_KEY"),
         server_name=variable(environ, "TLS_SERVER_NAME"),
-        skip_verify=boolean("SKIP_VERIFY", variable(environ, "SKIP_VERIFY")),
+        skip_verify=boolean(spelled(environ, "SKIP_VERIFY"), variable(environ, "SKIP_VERIFY")),
     )
 
 
@@ -82,7 +87,7 @@ def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
     try:
         return parse_duration(text) if text else default
     except ValueError as error:
-        raise SettingsError(f"{name}: {error}") from error
+        raise SettingsError(f"{spelled(environ, name)}: {error}") from error
 
 
 def _count(environ: Mapping[str, str], name: str, default: int) -> int:
@@ -90,7 +95,7 @@ def _count(environ: Mapping[str, str], name: str, default: int) -> int:
     if text.removeprefix("-").isdecimal() and text.isascii():
         return max(int(text), 0)
     if text:
-        raise SettingsError(f"{name}: expected a whole number")
+        raise SettingsError(f"{spelled(environ, name)}: expected a whole number")
     return default
 
 

@@ -223,6 +223,10 @@ read -wrap-ttl=5m cubbyhole/{m}
 read -wrap-ttl=5m -format=json cubbyhole/{m}
 read -wrap-ttl=5m -format=yaml cubbyhole/{m}
 read -wrap-ttl=5m -field=b cubbyhole/{m}
+read -wrap-ttl=x cubbyhole/{m}
+read -tls-skip-verify=maybe cubbyhole/{m}
+read -ns=root -policy-override -disable-redirects -non-interactive -mfa=a:b -unlock-key=x cubbyhole/{m}
+read -header=foo cubbyhole/{m}
 read cubbyhole/{m}none
 read -format=json cubbyhole/{m}none
 read /cubbyhole/{m}/
@@ -447,6 +451,16 @@ operator init
 operator unseal x
 operator key-status
 operator key-status -format=json
+operator rekey -status
+operator rekey -status -format=json
+operator rekey -cancel
+operator rekey -backup-retrieve
+operator rekey -backup-delete
+operator rekey -target=bad
+operator generate-root -status
+operator generate-root -cancel
+operator diagnose
+operator validate-config
 operator members
 operator raft list-peers
 operator step-down

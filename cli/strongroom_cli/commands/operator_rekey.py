@@ -19,6 +19,8 @@ def rekey(session: Session) -> int:
         raise UsageError(f"Unknown target: {target}")
     base = "sys/rekey-recovery-key" if target in ("recovery", "hsm") else "sys/rekey"
     part = "verify" if options.on("verify") and not options.on("init") else "init"
+    if options.on("backup-retrieve") or options.on("backup-delete"):
+        return _backup(session, base)
     if options.on("init"):
         return _rekey_init(session, base)
     if options.on("cancel"):
@@ -31,6 +33,19 @@ def rekey(session: Session) -> int:
             status = quorum.told(session.call("read", f"{base}/{part}"))
         return _rekey_status(session, status)
     return _rekey_give(session, base, part)
+
+
+def _backup(session: Session, base: str) -> int:
+    """Print or delete the shares that -backup had the server keep, encrypted to their holders."""
+    path = "sys/rekey/recovery-key-backup" if base.endswith("recovery-key") else "sys/rekey/backup"
+    if session.options.on("backup-delete"):
+        with trouble("Error deleting rekey backed up keys"):
+            session.call("delete", path)
+        session.say("Success! Deleted backed up keys (if they existed)")
+        return 0
+    with trouble("Error retrieving rekey backed up keys"):
+        response = session.call("read", path)
+    return output.answer(session, response)
 
 
 def _rekey_init(session: Session, base: str) -> int:
@@ -107,6 +122,8 @@ COMMANDS = {
          Flag("key-threshold", "How many of them unseal the server.", "int", 3, "t"),
          PGP_KEYS,
          Flag("backup", "Keep the encrypted shares in the server, with -pgp-keys.", "bool"),
+         Flag("backup-retrieve", "Print the shares that were kept.", "bool"),
+         Flag("backup-delete", "Delete the shares that were kept.", "bool"),
          Flag("verify", "The new keys count once enough holders have proved to have them.", "bool"),
          Flag("target", "barrier or recovery.", default="barrier")),
         0, 1,
