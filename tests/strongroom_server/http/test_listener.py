@@ -157,6 +157,8 @@ SMALL = Listener(max_json_depth=5, max_json_string_value_length=1000, max_json_o
         pytest.param({"x" * 1001: 1}, 400, id="a_key_too_long"),
         pytest.param([[1] * 20] * 20, 400, id="too_much_memory"),
         pytest.param(',:[{"' * 180, 200, id="separators_in_a_text_are_text"),
+        pytest.param([{}, "]", {}, "}{", {}, "[", {}, {}], 200, id="brackets_in_a_text_are_text"),
+        pytest.param(["]", ["]", [["[", {}, {}], "["]]], 400, id="brackets_in_a_text_hide_no_depth"),
     ],
 )
 async def test_bodies_have_their_limits(listen: Open, live: Live, data: Any, status: int) -> None:
