@@ -88,13 +88,29 @@ def explain(session: Session) -> int:
     """Print why a request is allowed or refused; returns 0 where it is allowed, 2 where not."""
     options = session.options
     body: dict[str, Any] = {"path": session.arguments[0], "operation": options.text("operation") or "read"}
+    if words := session.arguments[1:]:
+        body["data"] = _sent(session, words)
+    if session.client.wrap_ttl:  # it is the request's in question, not this one's
+        body["wrap_ttl"], session.client.wrap_ttl = session.client.wrap_ttl, ""
     others = {name: value for name in ("accessor", "policies") if (value := options.text(name))}
     target = "sys/policies/explain" if others else "sys/policies/explain-self"
-    with trouble("Error explaining"):
-        response = session.call("write", target, body | others)
+    try:
+        with trouble("Error explaining"):
+            response = session.call("write", target, body | others)
+    except CommandError as error:
+        if getattr(error.__cause__, "status", 0) == 403:
+            error.hint = f"The token is unknown or has expired, or no policy of it grants update on {target}."
+        raise
     found = response.data or {}
     output.document(session, found, lambda: "\n".join(_explanation(found)))
     return 0 if found.get("allowed") else 2
+
+
+def _sent(session: Session, words: list[str]) -> dict[str, Any]:
+    try:
+        return data.parse(words, lambda: session.read_stdin().rstrip("\r\n"))
+    except data.DataError as error:
+        raise UsageError(str(error)) from error
 
 
 def _explanation(found: dict[str, Any]) -> Iterator[str]:
@@ -118,6 +134,7 @@ def _explanation(found: dict[str, Any]) -> Iterator[str]:
 
 def _rule(rule: dict[str, Any]) -> Iterator[str]:
     yield f'  path "{rule["path"]}" [{", ".join(rule["capabilities"])}]'
+    yield from (f"    where {condition}" for condition in rule.get("conditions") or ())
     for source in rule["sources"]:
         yield f"    in policy {source['policy']}, line {source['line']}"
 
@@ -137,13 +154,14 @@ COMMANDS = {
         fmt, "[options] PATH", "Formats a policy file in place, and refuses one with errors.", (), 1, 1, (), local=True,
     ),
     "policy explain": Command(
-        explain, "[options] PATH",
+        explain, "[options] PATH [DATA K=V...]",
         "Tells why a request is allowed or refused: which rule of which policy decides, what else fits, and what would "
-        "have to be added. It is about the token in use, or another by -accessor, or a set of -policies. Exits with 0 "
-        "where the request is allowed and 2 where it is not.\n\n"
+        "have to be added. It is about the token in use, or another by -accessor, or a set of -policies. What the "
+        "request would send may follow the path, and -wrap-ttl is that of the request. Exits with 0 where it is "
+        "allowed and 2 where it is not.\n\n"
         "  {program} policy explain -operation=update secret/data/app/db",
         (Flag("operation", "read, list, create, update, write, delete or patch. Default read."),
          Flag("accessor", "Accessor of the token that it is about."),
-         Flag("policies", "Policies that it is about, with commas between them.")), 1, 1,
+         Flag("policies", "Policies that it is about, with commas between them.")), 1, None,
     ),
 }  # fmt: skip

@@ -3,13 +3,16 @@
 Pure: it asks the same ``Acl`` that decides about requests, so that it cannot tell another story.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from strongroom_server.core.acl import Acl
 from strongroom_server.core.grants import Decision, Grant
 from strongroom_server.core.path_patterns import is_pattern
+from strongroom_server.core.policies import Policy, Rule
+from strongroom_server.core.policy_templates import UnsafeTemplateValue, resolve
 
 _ORDER = ("create", "read", "update", "patch", "delete", "list", "scan", "sudo")
 
@@ -61,11 +64,64 @@ def _shown(grant: Grant) -> dict[str, Any]:
     return {
         "path": grant.path,
         "capabilities": _sorted(grant.capabilities),
+        "conditions": _conditions(grant),
         "sources": [
             {"policy": policy, "line": rule.line, "path": rule.path, "capabilities": _sorted(rule.capabilities)}
             for policy, rule in grant.sources
         ],
     }
+
+
+def _conditions(grant: Grant) -> list[str]:
+    """Say what a rule asks for beside its capabilities. Values of parameters are left out: they may be secrets."""
+    found = []
+    if grant.required:
+        found.append(f"needs the parameters {', '.join(sorted(grant.required))}")
+    for word, parameters in (("denies", grant.denied), ("allows only", grant.allowed)):
+        if parameters:
+            told = ", ".join(
+                name + (" with some values" if values else "") for name, values in sorted(parameters.items())
+            )
+            found.append(f"{word} the parameters {told}")
+    if grant.min_wrapping_ttl:
+        found.append(f"the answer must be wrapped for {grant.min_wrapping_ttl:g} seconds at least")
+    if grant.max_wrapping_ttl:
+        found.append(f"the answer must be wrapped for {grant.max_wrapping_ttl:g} seconds at most")
+    if grant.pagination_limit:
+        found.append(f"a page of a list has {grant.pagination_limit} entries at most")
+    if grant.keys_filter:
+        found.append(f"lists show what may be read at {grant.keys_filter}")
+    return found
+
+
+def left_out(policies: Iterable[Policy], asked: Question, values: Mapping[str, str] | None) -> list[str]:
+    """Say which templated rules might fit and do not count: what they are filled in with (``values``) is missing.
+
+    Without an entity (None) no template is filled in.
+    """
+    path = asked.path.rstrip("/")
+    return [
+        f'the rule for "{rule.path}" in policy {policy.name}, line {rule.line}, is left out: {reason}'
+        for policy in policies
+        for rule in policy.rules
+        if rule.templated and _may_fit(rule.path).fullmatch(path) and (reason := _no_value(rule, values))
+    ]
+
+
+def _no_value(rule: Rule, values: Mapping[str, str] | None) -> str:
+    if values is None:
+        return "its template is filled in for an entity alone"
+    try:
+        missing = resolve(rule.path, values, rule.unsafe) is None
+    except UnsafeTemplateValue as error:
+        return str(error)
+    return "the entity has no value for its template" if missing else ""
+
+
+def _may_fit(path: str) -> re.Pattern[str]:
+    """Return what a templated path may become: anything for a template, as for a wildcard."""
+    literals = re.split(r"\{\{.*?\}\}|(?<![^/])\+(?![^/])", path.removesuffix("*").rstrip("/"))
+    return re.compile(".*".join(map(re.escape, literals)) + (".*" if path.endswith("*") else ""), re.DOTALL)
 
 
 def _sorted(capabilities: frozenset[str] | set[str]) -> list[str]:

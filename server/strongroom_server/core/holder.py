@@ -7,6 +7,7 @@ from strongroom_server.core.tokens import Token
 
 if TYPE_CHECKING:
     from strongroom_server.core.acl import Acl
+    from strongroom_server.core.policies import Policy
     from strongroom_server.core.server import Server
 
 
@@ -31,6 +32,16 @@ class Holder:
     async def rules(self) -> "Acl":
         """Return its rules, in which paths are named from its home: see ``named``."""
         return await self.home.policies.rules(self.token)
+
+    async def policies(self) -> "list[Policy]":
+        """Return its policies that there are, those of its entity too."""
+        names = {*self.token.policies, *self.home.identity.policies(self.token.entity_id)}
+        return await self.home.policies.load(sorted(names))
+
+    async def template_values(self) -> dict[str, str] | None:
+        """Return what templated paths are filled with for its entity; None where it has none."""
+        entity_id = self.token.entity_id
+        return await self.home.identity.template_values(entity_id) if entity_id else None
 
     def named(self, path: str) -> str | None:
         """Return what its policies call a path of here; None for what lies neither in its home nor below."""

@@ -7,6 +7,7 @@ import pytest
 from strongroom_server.core.acl import compile_acl
 from strongroom_server.core.explain import Question, explain
 from strongroom_server.core.policies import parse_policy
+from tests.strongroom_server.core.identity.people import group, login, userpass
 from tests.strongroom_server.live import Live
 
 APP = """\
@@ -160,3 +161,98 @@ async def test_refusals(live: Live, body: dict[str, Any]) -> None:
 async def test_root_may_do_everything(live: Live) -> None:
     answer = (await ask(live, {"path": "secret/data/x", "operation": "delete"})).data
     assert (answer["allowed"], answer["rule"]) == (True, None)
+
+
+TEMPLATED = """\
+path "secret/data/{{identity.entity.name}}/*" { capabilities = ["read"] }
+path "secret/data/team-{{identity.entity.metadata.team}}" { capabilities = ["read"] }
+"""
+OWN = TEMPLATED + 'path "sys/policies/explain-self" { capabilities = ["update"] }'
+
+
+async def alice(live: Live, name: str = "alice", **metadata: str) -> str:
+    """Log Alice in, who is called ``name``; returns her token."""
+    await userpass(live)
+    await live.post("sys/policies/acl/own", {"policy": OWN})
+    auth = (await login(live)).auth
+    await live.post(f"identity/entity/id/{auth['entity_id']}", {"name": name, "metadata": metadata})
+    await live.post("sys/policies/acl/team", {"policy": 'path "secret/data/shared" { capabilities = ["read"] }'})
+    await group(live, "team", member_entity_ids=[auth["entity_id"]], policies=["team"])
+    token: str = auth["client_token"]
+    return token
+
+
+async def own(live: Live, token: str, path: str, **rest: Any) -> Any:
+    return (await ask(live, {"path": path} | rest, token, "explain-self")).data
+
+
+async def test_templates_and_policies_of_groups_count(live: Live) -> None:
+    token = await alice(live)
+    answer = await own(live, token, "secret/data/alice/x")
+    assert (answer["allowed"], answer["rule"]["path"], answer["hints"]) == (True, "secret/data/alice/*", [])
+    answer = await own(live, token, "secret/data/shared")
+    assert (answer["allowed"], answer["rule"]["sources"][0]["policy"]) == (True, "team")
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "hint"),
+    [
+        pytest.param("alice", "secret/data/bob/x", "", id="somebody_elses"),
+        pytest.param("alice", "secret/data/team-blue", "line 2, is left out: the entity has no value for its template",
+                     id="metadata_that_is_not_there"),
+        pytest.param("a/b", "secret/data/a/b/x", "line 1, is left out: the value of {{identity.entity.name}}",
+                     id="a_name_with_a_slash"),
+    ],
+)  # fmt: skip
+async def test_rules_that_are_left_out_are_told(live: Live, name: str, path: str, hint: str) -> None:
+    answer = await own(live, await alice(live, name), path)
+    assert not answer["allowed"]
+    assert hint in "".join(answer["hints"])
+    assert bool(hint) is bool(answer["hints"])
+
+
+async def test_a_set_of_policies_has_nothing_to_fill_templates_with(live: Live) -> None:
+    await live.post("sys/policies/acl/own", {"policy": OWN})
+    answer = (await ask(live, {"policies": ["own"], "path": "secret/data/alice/x"})).data
+    assert 'the rule for "secret/data/{{identity.entity.name}}/*" in policy own' in answer["hints"][0]
+
+
+async def test_a_deny_that_cannot_be_filled_in_is_told(live: Live) -> None:
+    token = await alice(live, "a*b")
+    text = 'path "secret/data/{{identity.entity.name}}/private" { capabilities = ["deny"] }'
+    await live.post("sys/policies/acl/own", {"policy": text})
+    answer = await ask(live, {"path": "secret/data/x", "token": token})
+    assert (answer.status, "all requests of the token are refused" in answer.errors[0]) == (400, True)
+
+
+CONDITIONS = """\
+path "cubbyhole/x" {
+  capabilities = ["create", "update"]
+  required_parameters = ["owner"]
+  denied_parameters = { "internal" = [], "tier" = ["s3cret"] }
+}
+path "cubbyhole/y" {
+  capabilities = ["read"]
+  min_wrapping_ttl = "10s"
+  max_wrapping_ttl = "1m"
+}
+"""
+
+
+async def test_conditions_of_the_rule_are_told_without_their_values(live: Live) -> None:
+    await live.post("sys/policies/acl/c", {"policy": CONDITIONS})
+    answer = (await ask(live, {"policies": ["c"], "path": "cubbyhole/x", "operation": "update"})).data
+    assert answer["rule"]["conditions"] == [
+        "needs the parameters owner", "denies the parameters internal, tier with some values",
+    ]  # fmt: skip
+    assert "s3cret" not in str(answer)
+    body = {"policies": ["c"], "path": "cubbyhole/y"}
+    assert (await ask(live, body)).data["reason"] == "the response must be wrapped for 60 seconds at most"
+    assert (await ask(live, body | {"wrap_ttl": "30s"})).data["allowed"]
+
+
+async def test_an_expired_token_is_told(live: Live) -> None:
+    token = await live.make_token(ttl="1m")
+    await live.clock.advance(61)
+    answer = await ask(live, {"path": "secret/data/x", "token": token})
+    assert (answer.status, answer.errors) == (400, ["the token is unknown or has expired: no policy can help it"])

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from strongroom_common.fields import Given, Names, Object, Seconds
 from strongroom_common.secret import Secret
 from strongroom_server.core.acl import Acl
-from strongroom_server.core.explain import Question, explain
+from strongroom_server.core.explain import Question, explain, left_out
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import Engine, Route, write
-from strongroom_server.sdk.errors import InvalidRequest, UnsupportedPath
+from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied, UnsupportedPath
 from strongroom_server.sdk.request import Operation, Request
 
 
@@ -49,8 +49,9 @@ class Explain(Area):
             raise InvalidRequest("expected only one of token, accessor and policies")
         if asked.policies:
             names = tuple(sorted({name.lower() for name in asked.policies}))
-            known = {*await self.server.policies.names()}
-            answer = await self._answer(await self.server.policies.compile(names), asked)
+            known, policies = {*await self.server.policies.names()}, self.server.policies
+            answer, question = await self._answer(await policies.compile(names), asked)
+            answer["hints"] += left_out(await policies.load(names), question, None)
             return {**answer, "policies": names, "unknown_policies": [name for name in names if name not in known]}
         return await self._of_token(asked, asked.token.reveal() or request.token, asked.accessor)
 
@@ -69,13 +70,18 @@ class Explain(Area):
         prefix = holder.named("")
         if prefix is None:
             raise InvalidRequest("the token is of another namespace: no policy can help it here")
-        answer = await self._answer(await holder.rules(), asked, prefix)
+        try:
+            answer, question = await self._answer(await holder.rules(), asked, prefix)
+        except PermissionDenied as denied:  # a template that would leave out a deny refuses everything
+            raise InvalidRequest(f"all requests of the token are refused: {denied.rule}") from denied
+        if not holder.token.root:
+            answer["hints"] += left_out(await holder.policies(), question, await holder.template_values())
         if holder.token.bound_cidrs:
             networks = ", ".join(holder.token.bound_cidrs)
             answer["hints"].append(f"the token is bound to {networks}: from elsewhere it is refused")
         return answer
 
-    async def _answer(self, acl: Acl, asked: OwnQuestion, prefix: str = "") -> dict[str, Any]:
+    async def _answer(self, acl: Acl, asked: OwnQuestion, prefix: str = "") -> tuple[dict[str, Any], Question]:
         """Explain; ``prefix`` is what the policies put before the paths of this namespace."""
         path = asked.path.strip("/").removeprefix("v1/") + ("/" if asked.path.endswith("/") else "")
         operation = Operation.UPDATE if asked.operation == "write" else Operation(asked.operation)
@@ -93,7 +99,7 @@ class Explain(Area):
             hints.append("this path needs no token at all")
         sudo = route is not None and route.sudo
         question = Question(operation.value, prefix + path, asked.data, asked.wrap_ttl, sudo)
-        return {**explain(acl, question), "hints": hints}
+        return {**explain(acl, question), "hints": hints}, question
 
 
 async def _route(engine: Engine, rest: str, operation: Operation, *, exact: bool) -> tuple[Route | None, Operation]:
