@@ -94,6 +94,8 @@ async def test_ed25519_hashes_by_itself_so_none_needs_nothing_else(transit: Moun
     [
         pytest.param("ed25519", "datakey/plaintext/k", {}, "message encryption not supported for key type ed25519",
                      id="a_data_key_by_a_signing_key"),
+        pytest.param("ed25519", "decrypt/k", {"ciphertext": "x"},
+                     "message decryption not supported for key type ed25519", id="decrypting_by_a_signing_key"),
         pytest.param("hmac", "datakey/wrapped/k", {}, "message encryption not supported", id="a_data_key_by_hmac"),
         pytest.param("aes256-gcm96", "sign/k", {"input": HELLO, "hash_algorithm": "x"},
                      "key type aes256-gcm96 does not support signing", id="the_wrong_key_comes_before_the_wrong_hash"),

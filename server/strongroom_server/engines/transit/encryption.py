@@ -153,12 +153,14 @@ def encrypt(key: Key, item: Item) -> dict[str, Any]:
 
 def decrypt(key: Key, item: Item) -> bytes:
     """Return the plaintext of one item; raises InvalidRequest."""
+    kind = key.kind
+    if not kind.encrypts:
+        raise InvalidRequest(f"message decryption not supported for key type {key.type}")
     number, text = split_version(item["ciphertext"], "ciphertext")
     version = key.versions[key.for_old(number, "ciphertext")]
     sealed = _sealed(text)
-    kind = key.kind
-    if not kind.encrypts or version.secret is None:
-        raise InvalidRequest(f"message decryption not supported for key type {key.type}")
+    if version.secret is None:
+        raise InvalidRequest("the private half of this key is not here: it cannot decrypt")
     if kind.symmetric:
         return material.unseal(kind, version.secret, sealed, context=_context(key, item),
                                convergent=key.convergent, associated=_associated(item))  # fmt: skip

@@ -693,3 +693,7 @@ async def test_roles_for_any_host(otp: Ssh) -> None:
 
 async def test_a_helper_can_test_its_configuration(otp: Ssh) -> None:
     assert await otp("update", "verify", otp="verify-echo-request") == {"message": "verify-echo-response"}
+
+
+async def test_there_are_no_dynamic_keys_to_tidy(ssh: Ssh) -> None:
+    assert await ssh("delete", "tidy/dynamic-keys") == {"message": "Removed 0 of 0 host keys."}
