@@ -64,6 +64,7 @@ class Cluster:
     gone: set[str] = field(default_factory=set)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
     knows_audiences: bool = True
+    annotations: dict[str, str] = field(default_factory=dict)
     fails_with: int = 0
     fetched_keys: int = 0
     host: str = ""
@@ -75,6 +76,7 @@ class Cluster:
         app.router.add_get("/.well-known/openid-configuration", self._discovery)
         app.router.add_get("/openid/v1/jwks", self._jwks)
         app.router.add_get("/api/v1/namespaces/{name}", self._namespace)
+        app.router.add_get("/api/v1/namespaces/{namespace}/serviceaccounts/{name}", self._account)
         self.ca, key = certificate()
         self._runner = web.AppRunner(app)
         await self._runner.setup()
@@ -151,6 +153,11 @@ class Cluster:
         self.fetched_keys += 1
         key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(signing_key(self.kid).public_key()))
         return web.json_response({"keys": [key | {"kid": self.kid, "use": "sig", "alg": "RS256"}]})
+
+    async def _account(self, request: web.Request) -> web.Response:
+        if not self._allowed(request):
+            return web.json_response({}, status=403)
+        return web.json_response({"metadata": {"annotations": self.annotations}})
 
     async def _namespace(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

@@ -110,6 +110,23 @@ async def test_tokens_of_the_old_kind_are_reviewed_too(login: Login) -> None:
     assert login.cluster.reviews == [{"token": login.cluster.legacy_token()}]
 
 
+async def test_without_an_audience_of_the_role_the_tokens_own_are_asked_for(login: Login) -> None:
+    await login.role(audience="")
+    token = login.cluster.token(aud=["some-app", "other"])
+    await login(token)
+    assert login.cluster.reviews == [{"token": token, "audiences": ["some-app", "other"]}]
+
+
+async def test_annotations_go_to_the_identity(login: Login) -> None:
+    prefix = "vault.hashicorp.com/alias-metadata-"
+    login.cluster.annotations = {prefix + "team": "blue", prefix + "service_account_name": "root", "other": "x"}
+    await login.configure(use_annotations_as_alias_metadata=True)
+    auth = await login(login.cluster.token())
+    assert auth.alias is not None
+    assert (auth.alias.metadata["team"], auth.alias.metadata["service_account_name"]) == ("blue", "app-1")
+    assert not {"other", "team"} & set(auth.metadata)
+
+
 async def test_the_roles_audience_is_asked_for(login: Login) -> None:
     token = login.cluster.token(aud=["vault", "other"])
     await login(token)

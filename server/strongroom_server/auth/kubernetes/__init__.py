@@ -1,6 +1,5 @@
 """Login for pods, by the token of their service account (api-docs/auth/kubernetes)."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -120,7 +119,13 @@ class Engine(Base):
         self._check_claims(config, role, found, account)
         await self._verify(config, role, token, found, account)
         await self._check_namespace(config, role, token, account)
-        return Response(auth=_auth(sent.role.lower(), role, account, request))
+        auth = _auth(sent.role.lower(), role, account, request)
+        if config.use_annotations_as_alias_metadata and auth.alias:
+            path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}"
+            owner = await self._api.get(config, path, token)
+            # Security 3: what the method itself says of the account is not to be written over by its annotations.
+            auth.alias.metadata = claims.annotated(owner) | auth.alias.metadata
+        return Response(auth=auth)
 
     async def renew_login(self, auth: Auth, request: Request) -> Auth:
         """Go on while the role is there; raises InvalidRequest otherwise."""
@@ -151,8 +156,7 @@ class Engine(Base):
             return
         if config.pem_keys:  # as Vault has it: the signature is checked here as well
             await self._keys.verify(config, token, now)
-        expires = found.get("exp") or math.inf
-        await self._reviews.check(config, token, account, role.audience, expires)
+        await self._reviews.check(config, token, account, found, role.audience)
 
     async def _check_namespace(self, config: Config, role: Role, token: str, account: Account) -> None:
         """Security 2: a namespace that the role neither names nor selects is refused."""

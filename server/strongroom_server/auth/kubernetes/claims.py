@@ -76,9 +76,14 @@ def check_issuer(claims: Mapping[str, Any], issuer: str) -> None:
 
 def check_audience(claims: Mapping[str, Any], audience: str) -> None:
     """Security 3: a token that was made for somebody else is refused (RFC 7519, 4.1.3)."""
-    given = claims.get("aud", [])
-    if audience not in ([given] if isinstance(given, str) else given):
+    if audience not in audiences_of(claims):
         raise PermissionDenied("invalid audience (aud) claim: audience claim does not match any expected audience")
+
+
+def audiences_of(claims: Mapping[str, Any]) -> list[str]:
+    """Return whom a token was made for: nobody in particular for one of the old kind."""
+    given = claims.get("aud") or []
+    return [str(one) for one in (given if isinstance(given, list) else [given])]
 
 
 def check_name(names: Sequence[str], name: str) -> None:
@@ -97,3 +102,10 @@ def check_locally(claims: Mapping[str, Any], issuer: str, audience: str) -> None
     if issuer:
         check_issuer(claims, issuer)
     check_audience(claims, audience or issuer)
+
+
+def annotated(owner: Mapping[str, Any]) -> dict[str, str]:
+    """Return the metadata that a service account's annotations hold for its identity."""
+    found = owner.get("metadata", {}).get("annotations") or {}
+    prefix = "vault.hashicorp.com/alias-metadata-"
+    return {name.removeprefix(prefix): str(value) for name, value in found.items() if name.startswith(prefix)}

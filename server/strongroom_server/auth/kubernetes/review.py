@@ -5,11 +5,12 @@ token, never the token.
 """
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from strongroom_common.clock import Clock
-from strongroom_server.auth.kubernetes.claims import Account
+from strongroom_server.auth.kubernetes.claims import Account, audiences_of
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.sdk.errors import PermissionDenied
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 KEPT = 60  # seconds an accepted token is remembered; never beyond its end
 REFUSED = 5  # seconds a refused one is
 MOST = 10_000  # answers kept at a time
+Claims = Mapping[str, Any]
 PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
 
 
@@ -36,8 +38,11 @@ class Reviews:
         """Ask anew about every token."""
         self._answers.clear()
 
-    async def check(self, config: "Config", token: str, account: Account, audience: str, expires: float) -> None:
+    async def check(self, config: "Config", token: str, account: Account, found: Claims, audience: str) -> None:
         """Raise PermissionDenied unless the token is good and the account's; UpstreamError where that is not known.
+
+        Where no ``audience`` is demanded it may be any of the token's own (``found``), as with Vault: the API server
+        would else only take tokens that were made for itself.
 
         Security 1: an answer is remembered per token and audience, and no longer than the token lives.
         """
@@ -46,13 +51,17 @@ class Reviews:
             now = self._clock.now()
             until, good = self._answers.get(key, (0.0, False))
             if until <= now:
-                good = await self._ask(config, token, account, audience)
+                audiences = [audience] if audience else audiences_of(found)
+                good = await self._ask(config, token, account, audiences, audience)
+                expires = found.get("exp") or math.inf
                 self._remember(key, min(now + KEPT, expires) if good else now + REFUSED, good)
         if not good:
             raise PermissionDenied
 
-    async def _ask(self, config: "Config", token: str, account: Account, audience: str) -> bool:
-        spec = {"token": token} | ({"audiences": [audience]} if audience else {})
+    async def _ask(
+        self, config: "Config", token: str, account: Account, audiences: Sequence[str], audience: str
+    ) -> bool:
+        spec = {"token": token} | ({"audiences": audiences} if audiences else {})
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": spec}
         answer = await self._api.post(config, PATH, token, body)
         status = answer.get("status")

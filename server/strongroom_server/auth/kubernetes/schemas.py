@@ -30,6 +30,9 @@ class Config:
     issuer: Annotated[str, "Issuer that tokens must name, where that is checked."] = ""
     disable_iss_validation: Annotated[bool, "Whether any issuer will do; the API server checks it anyway."] = True
     disable_local_ca_jwt: Annotated[bool, "Whether the pod's own certificates and token are left alone."] = False
+    use_annotations_as_alias_metadata: Annotated[
+        bool, "Whether annotations of service accounts (vault.hashicorp.com/alias-metadata-...) go to the identity."
+    ] = False
     verification: Annotated[
         Literal["token_review", "issuer_keys"],
         '"token_review" asks the API server about each token; "issuer_keys" checks signatures here, with pem_keys or '
@@ -46,6 +49,7 @@ class Config:
             "kubernetes_host": self.kubernetes_host,
             "pem_keys": self.pem_keys,
             "token_reviewer_jwt_set": bool(self.token_reviewer_jwt),
+            "use_annotations_as_alias_metadata": self.use_annotations_as_alias_metadata,
             "verification": self.verification,
         }
 
