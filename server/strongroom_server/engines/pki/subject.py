@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -160,7 +160,8 @@ def subject_of(names: Names) -> x509.Name:
     return x509.Name(parts)
 
 
-def _relative(oid: x509.ObjectIdentifier, values: Sequence[str]) -> x509.RelativeDistinguishedName:
+@lru_cache(maxsize=4096)
+def _relative(oid: x509.ObjectIdentifier, values: tuple[str, ...]) -> x509.RelativeDistinguishedName:
     # Lengths are the caller's concern, as with the peer: a country of three letters is issued.
     return x509.RelativeDistinguishedName([
         x509.NameAttribute(oid, value, _validate=False) for value in dict.fromkeys(values) if value
