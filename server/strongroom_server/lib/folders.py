@@ -1,6 +1,6 @@
 """Folders of stored names: listing a page, walking all."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -32,6 +32,12 @@ def keys(names: list[str]) -> dict[str, Any]:
     if not names:
         raise NotFound
     return {"keys": names}
+
+
+def described(page: Page, found: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the answer to a list of names of which something is told; raises NotFound for an empty one."""
+    names = keys(page.cut(list(found)))["keys"]
+    return {"keys": names, "key_info": {name: found[name] for name in names}}
 
 
 async def below(storage: Storage, prefix: str) -> list[str]:

@@ -62,3 +62,15 @@ async def test_an_issuer_that_may_sign_no_crls_is_warned_of() -> None:
     pki = await mounted()
     await pki("patch", "issuer/default", usage="issuing-certificates")
     assert "lacked an issuer with CRL Signing KeyUsage" in (await pki("read", "crl/rotate")).warnings[0]
+
+
+@pytest.mark.parametrize("path", ["issuers", "keys", "eab"])
+async def test_long_lists_come_in_pages(path: str) -> None:
+    pki = await mounted()
+    for _ in range(3):
+        await pki("update", "root/generate/internal", common_name="R", key_type="ec")
+        await pki("update", "acme/new-eab")
+    all_of_them = await pki.keys(path)
+    page = (await pki("list", path, after=all_of_them[0], limit=2)).data
+    assert page is not None
+    assert page["keys"] == list(page["key_info"]) == all_of_them[1:3]

@@ -15,8 +15,9 @@ from strongroom_server.engines.pki.acme.jws import encode
 from strongroom_server.engines.pki.acme.records import Binding
 from strongroom_server.engines.pki.acme.store import Nonces, Records
 from strongroom_server.engines.pki.mount import Mount
+from strongroom_server.lib.folders import Page, described
 from strongroom_server.sdk.engine import delete, list_, read, write
-from strongroom_server.sdk.errors import Internal, NotFound
+from strongroom_server.sdk.errors import Internal
 from strongroom_server.sdk.request import Response
 from strongroom_server.sdk.storage import Storage, load, save
 from strongroom_server.sdk.system import System
@@ -96,12 +97,9 @@ class AcmeConfigPaths(Mount):
         return msgspec.structs.asdict(changed)
 
     @list_("eab")
-    async def list_bindings(self) -> dict[str, Any]:
+    async def list_bindings(self, page: Given[Page]) -> dict[str, Any]:
         """List the keys for external account binding that no account has used."""
-        found = await self.records.bindings()
-        if not found:
-            raise NotFound
-        return {"keys": [one.id for one in found], "key_info": {one.id: one.facts() for one in found}}
+        return described(page.value, {one.id: one.facts() for one in await self.records.bindings()})
 
     @delete("eab/{key_id}")
     async def delete_binding(self, key_id: str) -> Response | None:

@@ -12,9 +12,10 @@ from strongroom_server.engines.pki.crls import ALGORITHMS
 from strongroom_server.engines.pki.issuers import USAGES, Issuer, IssuerConfig, chain_of, signed_by
 from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.urls import Urls
+from strongroom_server.lib.folders import Page, described
 from strongroom_server.lib.x509 import key_bits, key_kind
 from strongroom_server.sdk.engine import delete, list_, patch, read, write
-from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
+from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.request import Response
 
 _BEHAVIORS = ("err", "truncate", "permit")
@@ -59,17 +60,14 @@ class IssuerPaths(Mount):
     """Keeps issuers."""
 
     @list_("issuers", public=True)
-    async def list_issuers(self) -> dict[str, Any]:
+    async def list_issuers(self, page: Given[Page]) -> dict[str, Any]:
         """List the issuers."""
         default = (await self.issuers.config()).default
-        found = await self.issuers.all()
-        if not found:
-            raise NotFound
-        return {"keys": list(found), "key_info": {
+        return described(page.value, {
             issuer.id: {"is_default": issuer.id == default, "issuer_name": issuer.name, "key_id": issuer.key_id,
                         "serial_number": issuer.serial}
-            for issuer in found.values()
-        }}  # fmt: skip
+            for issuer in (await self.issuers.all()).values()
+        })  # fmt: skip
 
     @read("issuer/{issuer_ref}")
     async def read_issuer(self, issuer_ref: str) -> dict[str, Any]:

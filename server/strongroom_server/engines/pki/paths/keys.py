@@ -12,9 +12,10 @@ from strongroom_server.engines.pki.bundles import SHORTEST
 from strongroom_server.engines.pki.keys import Key
 from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.role import checked_bits
+from strongroom_server.lib.folders import Page, described
 from strongroom_server.lib.x509 import PrivateKey, PublicKey, colons, key_pem, load_key, pem_blocks
 from strongroom_server.sdk.engine import delete, list_, read, write
-from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
+from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.request import Response
 
 _TOO_SHORT = (
@@ -58,13 +59,10 @@ class KeyPaths(Mount):
     """Keeps keys."""
 
     @list_("keys")
-    async def list_keys(self) -> dict[str, Any]:
+    async def list_keys(self, page: Given[Page]) -> dict[str, Any]:
         """List the keys."""
-        default, found = (await self.keys.config()).default, await self.keys.all()
-        if not found:
-            raise NotFound
-        info = {key.id: {"is_default": key.id == default, "key_name": key.name} for key in found.values()}
-        return {"keys": list(found), "key_info": info}
+        default, found = (await self.keys.config()).default, (await self.keys.all()).values()
+        return described(page.value, {one.id: {"is_default": one.id == default, "key_name": one.name} for one in found})
 
     @write("keys/generate/internal")
     async def generate_key(self, given: Given[GenerateInput]) -> dict[str, Any]:
