@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strongroom_server.core.metrics import Labels
-from strongroom_server.core.tokens import Token
+from strongroom_server.core.usage_gauges import usage
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
-_LIFETIMES = ((60, "1m"), (600, "10m"), (1200, "20m"), (3600, "1h"), (7200, "2h"), (86400, "1d"), (172800, "2d"),
-              (604800, "7d"), (2592000, "30d"))  # fmt: skip
-_USAGE = ("vault.token.count.by_auth", "vault.token.count.by_policy", "vault.token.count.by_ttl")
 _PAGE = resource.getpagesize()
 
 
@@ -38,7 +35,7 @@ class Gauges:
         if self._server.sealed:
             return
         self._core()
-        await self._tokens()
+        await self._usage()
 
     @property
     def _cluster(self) -> Labels:
@@ -66,25 +63,18 @@ class Gauges:
         if index is not None:
             gauge("vault.raft.committed_index", index() if callable(index) else index)
 
-    async def _tokens(self) -> None:
-        server = self._server
-        accessors = await server.tokens.accessors()
+    async def _usage(self) -> None:
+        server, metrics = self._server, self._server.metrics
         labels = (*self._cluster, ("namespace", "root"))
-        server.metrics.gauge("vault.token.count", len(accessors), labels)
-        period, now = server.options.config.telemetry.usage_gauge_period, server.clock.now()
-        if not period or now < self._counted_at + period:
+        metrics.gauge("vault.token.count", len(await server.tokens.accessors()), labels)
+        telemetry, now = server.options.config.telemetry, server.clock.now()
+        if not telemetry.usage_gauge_period or now < self._counted_at + telemetry.usage_gauge_period:
             return
         self._counted_at = now
-        counts: Counter[tuple[str, Labels]] = Counter()
-        for accessor in accessors:
-            token = await server.tokens.by_accessor(accessor)
-            if token is not None and not token.expired(now):
-                counts.update((name, (*self._cluster, *rest)) for name, rest in _facets(token))
-        for name in _USAGE:
-            server.metrics.drop_gauges(name)
-        most = server.options.config.telemetry.maximum_gauge_cardinality
-        for (name, facets), number in counts.most_common(most):
-            server.metrics.gauge(name, number, facets)
+        for name, counts in (await usage(server)).items():
+            metrics.drop_gauges(name)
+            for facets, number in counts.most_common(telemetry.maximum_gauge_cardinality):
+                metrics.gauge(name, number, tuple(sorted((*self._cluster, *facets))))
 
     def _runtime(self) -> None:
         metrics, gauge = self._server.metrics, self._server.metrics.gauge
@@ -99,21 +89,3 @@ class Gauges:
         gauge("process_open_fds", sum(1 for _ in Path("/proc/self/fd").iterdir()))
         gauge("process_max_fds", resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         metrics.counters["process_cpu_seconds_total", ()] = used.ru_utime + used.ru_stime
-
-
-def _facets(token: Token) -> list[tuple[str, Labels]]:
-    """Return the gauges that a token counts for."""
-    method = token.path.split("/")[1] if token.path.startswith("auth/") else token.path
-    by_policy = [("vault.token.count.by_policy", (("namespace", "root"), ("policy", name))) for name in token.policies]
-    return [
-        ("vault.token.count.by_auth", (("auth_method", method), ("namespace", "root"))),
-        ("vault.token.count.by_ttl", (("creation_ttl", lifetime(token.ttl)), ("namespace", "root"))),
-        *by_policy,
-    ]
-
-
-def lifetime(seconds: int) -> str:
-    """Return the bucket of a lifetime, by the names that Vault's metrics have."""
-    if not seconds:
-        return "+Inf"
-    return next((name for most, name in _LIFETIMES if seconds <= most), "+Inf")

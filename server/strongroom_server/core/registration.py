@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from strongroom_server.core.exchange import Exchange
-from strongroom_server.core.gauges import lifetime
 from strongroom_server.core.identity.logins import attach
 from strongroom_server.core.identity.mfa import validation
 from strongroom_server.core.identity.mfa.logins import Login
@@ -15,6 +14,7 @@ from strongroom_server.core.metrics import Labels
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import BATCH, Token
 from strongroom_server.core.ttl import Limits, grant
+from strongroom_server.core.usage_gauges import lifetime
 from strongroom_server.sdk.backend import Change
 from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied, TooManyRequests
 from strongroom_server.sdk.request import Auth, Lease

@@ -234,6 +234,10 @@ class Engine:
     async def tick(self) -> None:
         """Do what is due; called about once a minute on the active server."""
 
+    async def count_secrets(self) -> int | None:
+        """Return how many secrets are kept, for figures; None where that is no question."""
+        return None
+
     def invalidate(self, key: str) -> None:
         """Forget what is cached of ``key``: another server changed it."""
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from strongroom_server.core.gauges import lifetime
 from strongroom_server.core.metrics import Metrics, Summary
+from strongroom_server.core.usage_gauges import lifetime
 from strongroom_server.sdk.request import Operation, Request
 from tests.strongroom_server.live import Live
 
@@ -70,6 +70,29 @@ async def test_tokens_are_counted(live: Live) -> None:
     await live.clock.advance(601)  # those by facet are taken anew every usage_gauge_period
     by_policy = f'vault_token_count_by_policy{{cluster="{cluster}",namespace="root",policy="default"}}'
     assert await value(live, by_policy) == 1
+
+
+async def test_leases_are_counted_by_their_end_and_secrets_by_their_mount(live: Live) -> None:
+    cluster = live.server.cluster_name
+    await live.post("sys/mounts/old", {"type": "kv"})
+    for path in ("old/a", "old/b/c", "secret/data/a"):
+        await live.post(path, {"data": {"k": "v"}})
+    live.clock.time = 1_700_000_000  # 22:13:20
+    for ttl in ("1h", "70m", "1h"):
+        await live.make_token(policies=["default"], ttl=ttl)
+    for mount, count in (("old/", 2), ("secret/", 1)):
+        name = f'vault_secret_kv_count{{cluster="{cluster}",mount_point="{mount}",namespace="root"}}'
+        assert await value(live, name) == count
+    name = f'vault_expire_leases_by_expiration{{cluster="{cluster}",expiring="2023-11-14 23:00:00 +0000 UTC"}}'
+    assert await value(live, name) == 3
+
+
+async def test_wrapped_answers_are_counted_together(live: Live) -> None:
+    for path in ("sys/mounts", "sys/auth"):
+        await live.get(path, wrap_ttl=60)
+    cluster = live.server.cluster_name
+    name = f'vault_token_count_by_auth{{auth_method="response_wrapping",cluster="{cluster}",namespace="root"}}'
+    assert await value(live, name) == 2
 
 
 async def test_the_json_form(live: Live) -> None:

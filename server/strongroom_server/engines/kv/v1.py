@@ -33,6 +33,10 @@ class Engine(Base):
             raise InvalidRequest(f"unknown kv version {version!r}: the option 'version' must be 1 or 2")
         return [_UPGRADING] if version == "2" else []
 
+    async def count_secrets(self) -> int:
+        """Return how many secrets there are."""
+        return len(await below(self.storage, SECRETS))
+
     @read("{path:any}")
     async def read_secret(self, path: str) -> Response:
         """Read a secret. Its key "ttl" (or "lease") is when to look again, else the mount's default."""

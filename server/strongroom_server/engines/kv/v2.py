@@ -43,6 +43,10 @@ class Engine(Base):
         self._entries = Entries(self.storage, self.system.clock)
         await upgrade.upgrade(self.storage, self.system.clock.now())
 
+    async def count_secrets(self) -> int:
+        """Return how many secrets there are."""
+        return len(await below(self.storage, METADATA))
+
     def invalidate(self, key: str) -> None:
         """Read the settings anew when another server changed them."""
         if key in {"", CONFIG}:
