@@ -147,13 +147,13 @@ class _Reader:
         return frozenset({"deny"}) if "deny" in found else found
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Read a list of strings; a number among them is its text, as hcl v1 has it."""
-        item = self.body.get(key)
-        if item is None or item.value == Body(()):
-            return ()
-        values = item.value
+        """Read a list of strings. As in hcl v1 a number is its text, and a list that comes again is added."""
+        return tuple(text for item in self.body.all(key) for text in self._texts(item))
+
+    def _texts(self, item: Item) -> tuple[str, ...]:
+        values = () if item.value == Body(()) else item.value
         if not isinstance(values, tuple) or any(isinstance(v, bool) or not isinstance(v, str | int) for v in values):
-            raise self._error(key, f"{key} should be a list of strings")
+            raise _error(item, self.where, f"{item.key} should be a list of strings")
         return tuple(str(value) for value in values)
 
     def parameters(self, key: str) -> Mapping[str, Values] | None:
@@ -166,7 +166,8 @@ class _Reader:
                 values = (item.value,) if isinstance(item.value, Body) else item.value
                 if not isinstance(values, tuple):
                     raise _error(item, self.where, f'{key} "{item.key}" should be a list of values')
-                found[item.key.lower()] = tuple(plain(values))
+                name = item.key.lower()
+                found[name] = found.get(name, ()) + tuple(plain(values))
         return found or None
 
     def seconds(self, key: str) -> float:

@@ -150,6 +150,8 @@ PARAMETERS = [
     pytest.param('denied_parameters = { key = [] }', "update", {"crt": 1, "key": 2}, False, id="a_denied_key"),
     pytest.param('denied_parameters = { key = [] }', "update", {"KEY": 2}, False, id="a_denied_key_in_capitals"),
     pytest.param('denied_parameters = { key = ["x"] }', "update", {"key": "y"}, True, id="another_value"),
+    pytest.param('denied_parameters = { a = ["x"] a = ["y"] }', "update", {"a": "x"}, False, id="values_twice_add_up"),
+    pytest.param('required_parameters = ["a"] required_parameters = ["b"]', "update", {"b": 1}, False, id="names_too"),
     pytest.param('denied_parameters = { "*" = ["x"] }', "update", {"q": 1}, False, id="a_star_denies_every_key"),
     pytest.param('denied_parameters = { "*" = [] }', "update", {}, True, id="but_not_a_request_without_keys"),
     pytest.param('denied_parameters = { a = [] } allowed_parameters { a = [] }', "update", {"a": 1}, False, id="deny"),

@@ -55,7 +55,9 @@ WRITE = {"create", "read", "update", "delete", "list"}
         pytest.param('policy = "sudo"', WRITE | {"sudo"}, id="old_sudo"),
         pytest.param('policy = "deny"', {"deny"}, id="old_deny"),
         pytest.param('policy = "read" capabilities = ["update"]', {"read", "list", "update"}, id="both_add_up"),
-        pytest.param('capabilities = ["read"] capabilities = ["list"]', {"list"}, id="the_last_of_a_key_wins"),
+        pytest.param('capabilities = ["read"] capabilities = ["list"]', {"read", "list"}, id="a_list_twice_adds_up"),
+        pytest.param('capabilities = ["read"] capabilities = []', {"read"}, id="an_empty_list_takes_nothing_away"),
+        pytest.param('policy = "write" policy = "read"', {"read", "list"}, id="the_last_of_a_word_wins"),
     ],
 )
 def test_capabilities(inside, capabilities):
