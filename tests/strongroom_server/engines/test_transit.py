@@ -193,7 +193,10 @@ async def test_keys_move_to_the_peer_and_back(transit: Mounted) -> None:
         assert peer.call("POST", "sys/mounts/transit", {"type": "transit"})[0] == 204
         for kind in MOVED:
             await moved(transit, peer, kind, of_type(kind))
-        await moved(transit, peer, "same", {"type": "aes256-gcm96", "derived": True, "convergent_encryption": True})
+        for kind in ("aes128-gcm96", "aes256-gcm96", "chacha20-poly1305", "xchacha20-poly1305"):
+            same = {"type": kind, "derived": True, "convergent_encryption": True}
+            await moved(transit, peer, f"same-{kind}", same)
+        await moved(transit, peer, "derived", {"type": "ed25519", "derived": True})
 
 
 async def moved(transit: Mounted, peer: Peer, name: str, settings: dict[str, Any]) -> None:
@@ -218,10 +221,12 @@ async def moved(transit: Mounted, peer: Peer, name: str, settings: dict[str, Any
         answer = peer.call("POST", f"transit/decrypt/{name}", {"ciphertext": ours, **context})[1]
         assert answer["data"]["plaintext"] == HELLO, (name, answer)
     if kind.signs:
-        ours = (await write(transit, f"sign/{name}", input=HELLO))["signature"]
-        theirs = peer.call("POST", f"transit/sign/{name}", {"input": HELLO})[1]["data"]["signature"]
-        assert (await write(transit, f"verify/{name}", input=HELLO, signature=theirs))["valid"] is True
-        answer = peer.call("POST", f"transit/verify/{name}", {"input": HELLO, "signature": ours})[1]
-        assert answer["data"]["valid"] is True, name
+        for form in ("asn1", "jws"):
+            way = {"input": HELLO, "marshaling_algorithm": form, **context}
+            ours = (await write(transit, f"sign/{name}", **way))["signature"]
+            theirs = peer.call("POST", f"transit/sign/{name}", way)[1]["data"]["signature"]
+            assert (await write(transit, f"verify/{name}", signature=theirs, **way))["valid"] is True
+            answer = peer.call("POST", f"transit/verify/{name}", way | {"signature": ours})[1]
+            assert answer["data"]["valid"] is True, name
     ours = (await write(transit, f"hmac/{name}", input=HELLO))["hmac"]
     assert peer.call("POST", f"transit/hmac/{name}", {"input": HELLO})[1]["data"]["hmac"] == ours

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from strongroom_server.engines.transit import Engine
+from strongroom_server.engines.transit import Engine, material
 from strongroom_server.engines.transit.xchacha import XChaCha20Poly1305, hchacha20
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
 from tests.strongroom_server.engines.test_transit import HELLO, b64, write
@@ -146,6 +146,11 @@ async def test_signing_nothing_is_signing_the_empty_message(transit: Mounted) ->
 async def test_a_size_is_for_hmac_keys_only(transit: Mounted) -> None:
     with pytest.raises(InvalidRequest, match="key_size is not valid for algorithm aes256-gcm96"):
         await write(transit, "keys/k", type="aes256-gcm96", key_size=32)
+
+
+def test_derived_signing_keys_are_those_of_the_peer() -> None:
+    key = material.ed25519_key(bytes(range(32)), b"c").public_key()  # test_keys_move_to_the_peer_and_back agrees
+    assert key.public_bytes_raw().hex() == "67f5102ed34c45415331e69ed23729e8609d93d106a26fabeb049979e954c8c6"
 
 
 # -- XChaCha20 -------------------------------------------------------------------------------------------------------

@@ -127,8 +127,14 @@ def public_key(der: bytes) -> Any:
 
 @lru_cache(maxsize=256)
 def ed25519_key(secret: bytes, context: bytes | None) -> ed25519.Ed25519PrivateKey:
-    """Return the signing key of a seed, or of the seed that ``context`` derives from it."""
-    seed = secret if context is None else _derived(secret, context, 32)
+    """Return the signing key of a seed, or the one that ``context`` derives from it.
+
+    What is derived from is the private key as Go has it: the seed with the public key after it.
+    """
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(secret)
+    if context is None:
+        return key
+    seed = _derived(secret + key.public_key().public_bytes_raw(), context, 32)
     return ed25519.Ed25519PrivateKey.from_private_bytes(seed)
 
 
