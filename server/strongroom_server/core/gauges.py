@@ -41,20 +41,24 @@ class Gauges:
     def _cluster(self) -> Labels:
         return (("cluster", self._server.cluster_name),)
 
+    def _of(self, namespace: "Server") -> Labels:
+        return (*self._cluster, ("namespace", namespace.path.strip("/") or "root"))
+
     def _core(self) -> None:
         server, gauge = self._server, self._server.metrics.gauge
+        tree = list(server.tree())
         gauge("vault.core.in_flight_requests", len(server.in_flight), self._cluster)
-        gauge("vault.core.locked_users", len(server.lockouts.locked()))
+        gauge("vault.core.locked_users", sum(len(one.lockouts.locked()) for one in tree))
         for table, shown in (("secret", "logical"), ("auth", "auth")):
-            rows = Counter(mount.entry.local for mount in server.mounts if mount.table == table)
+            rows = Counter(mount.entry.local for one in tree for mount in one.mounts if mount.table == table)
             for local in (False, True):
                 labels = (*self._cluster, ("local", str(local).lower()), ("type", shown))
                 gauge("vault.core.mount_table.num_entries", rows[local], labels)
-        gauge("vault.expire.num_leases", server.leases.count())
-        gauge("vault.expire.num_irrevocable_leases", len(server.leases.irrevocable()))
-        entities = len(server.identity.index.entities)
-        gauge("vault.identity.num_entities", entities)
-        gauge("vault.identity.entity.count", entities, (*self._cluster, ("namespace", "root")))
+        gauge("vault.expire.num_leases", sum(one.leases.count() for one in tree))
+        gauge("vault.expire.num_irrevocable_leases", sum(len(one.leases.irrevocable()) for one in tree))
+        gauge("vault.identity.num_entities", sum(len(one.identity.index.entities) for one in tree))
+        for one in tree:
+            gauge("vault.identity.entity.count", len(one.identity.index.entities), self._of(one))
         key, cache = server.barrier.key_info(), server.barrier.cache_counts()
         gauge("vault.barrier.estimated_encryptions", key.encryptions, (("term", str(key.term)),))
         for name, value in cache.items():
@@ -65,8 +69,8 @@ class Gauges:
 
     async def _usage(self) -> None:
         server, metrics = self._server, self._server.metrics
-        labels = (*self._cluster, ("namespace", "root"))
-        metrics.gauge("vault.token.count", len(await server.tokens.accessors()), labels)
+        for one in list(server.tree()):
+            metrics.gauge("vault.token.count", len(await one.tokens.accessors()), self._of(one))
         telemetry, now = server.options.config.telemetry, server.clock.now()
         if not telemetry.usage_gauge_period or now < self._counted_at + telemetry.usage_gauge_period:
             return

@@ -137,7 +137,7 @@ def _creation_labels(server: "Server", auth: Auth, mount: str, kind: str) -> Lab
     found = server.mounts.at(mount)
     return (
         ("auth_method", found.entry.type if found else "token"), ("cluster", server.cluster_name),
-        ("creation_ttl", lifetime(auth.ttl)), ("mount_point", mount), ("namespace", server.path or "root"),
+        ("creation_ttl", lifetime(auth.ttl)), ("mount_point", mount), ("namespace", server.path.strip("/") or "root"),
         ("token_type", kind),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ import pytest
 
 from strongroom_server.core.sealing import decode_share
 from strongroom_server.sdk.errors import InvalidRequest
-from strongroom_server.sdk.request import Operation
+from strongroom_server.sdk.request import Operation, Request
 from tests.strongroom_server.live import Live, start_live
 
 _ALL = 'path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "sudo"] }'
@@ -607,3 +607,18 @@ async def test_what_a_token_left_below_ends_with_it(live: Live, restarted: bool)
     assert await two.mounts.table("secret")["cubbyhole/"].storage.list() == []
     assert len(two.visitors - {""}) <= 1  # the root token, which made the mounts
     await live.server.sealing.seal()
+
+
+async def test_namespaces_are_counted_apart(live: Live) -> None:
+    await login(live, "one")
+    page = (
+        await live.server.handle(Request(Operation.READ, "sys/metrics", {"format": "prometheus"}, token="root"))
+    ).raw
+    assert page is not None
+    lines = str(page.body, "utf-8").splitlines() if isinstance(page.body, bytes) else []
+    cluster = live.server.cluster_name
+    for name, namespace, count in (
+        ("vault_token_count", "one", 1), ("vault_token_count", "two", 0), ("vault_identity_entity_count", "one", 1),
+        ("vault_identity_entity_count", "root", 0),
+    ):  # fmt: skip
+        assert f'{name}{{cluster="{cluster}",namespace="{namespace}"}} {count}' in lines
