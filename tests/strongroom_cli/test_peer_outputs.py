@@ -34,6 +34,7 @@ _FILES = {
         '[{"a":[{"b":1}]}]}'
     ),
     "p.hcl": 'path "secret/*" {\n capabilities = ["read",\n"list"]\n}\n',
+    "q.hcl": 'path "secret/*" { capabilities = ["read"] }\n',
     "bad.hcl": 'path "secret/*" { capabilities = ["rea"] }\n',
 }
 
@@ -306,6 +307,20 @@ token revoke -self x
 token revoke -mode=orphan x
 token revoke -mode=path auth/no{m}
 token lookup tok{m}
+token create -policy=a -policy=b,c -ttl=90
+token create -period=xx
+token create -use-limit=x
+token create -type=bad
+token create -type=batch -id=x
+token create -entity-alias=x
+token create -role=x
+token create -id=
+token create -policy=
+token create -metadata=x
+token create -display-name
+token renew -increment=1h nosuch
+token revoke a b
+token revoke -accessor x
 print token
 """
 
@@ -327,6 +342,17 @@ policy delete up{m}
 policy list
 policy list -format=json
 policy list -format=yaml
+policy list x
+policy read a b
+policy read -format=yaml up{m}
+policy write a
+policy write a b c
+policy delete
+policy fmt
+policy fmt nofile
+policy fmt a b
+policy fmt bad.hcl
+policy fmt q.hcl
 """
 
 _MOUNTS = """
@@ -345,6 +371,20 @@ secrets list -format=json
 secrets list -format=yaml
 secrets move {m} {m}3
 secrets move no{m} x
+secrets tune -options=a {m}
+secrets tune a b
+secrets enable a b
+secrets enable -version=x kv
+secrets enable -version=3 -path={m}9 kv
+secrets disable
+secrets disable a b
+secrets disable sys
+secrets disable cubbyhole
+secrets list x
+secrets move
+secrets move a
+secrets move a b c
+secrets move sys x
 secrets disable {m}2
 secrets disable {m}3
 secrets disable no{m}
@@ -380,6 +420,17 @@ login -method=token token=root
 login a b
 auth move auth/{m} auth/{m}3
 auth move auth/no{m} auth/x
+auth tune -token-type=batch -user-lockout-threshold=3 -user-lockout-duration=5m -user-lockout-disable=false {m}3
+auth tune -user-lockout-counter-reset-duration=5m {m}3
+read -format=json sys/auth/{m}3/tune
+auth tune -token-type=bad {m}3
+auth tune
+auth enable
+auth enable a b
+auth list x
+auth disable
+auth disable token
+auth move
 auth disable {m}3
 auth disable no{m}
 auth help nosuch
@@ -444,10 +495,18 @@ status
 status -format=json
 status -format=yaml
 status x
+status -field=sealed
 audit list
 audit list -format=json
+audit list x
+audit enable nosuch
+audit enable file bad
+audit disable
+audit disable a b
 audit disable no{m}
 operator init
+operator init -status
+operator init -status -format=json
 operator unseal x
 operator key-status
 operator key-status -format=json
@@ -474,8 +533,16 @@ lease revoke x
 lease revoke -prefix x
 lease revoke -force x
 lease revoke -sync -prefix x
+lease lookup -format=json x
+lease renew
+lease renew -increment=xx x
+lease renew -increment=60 x
+lease revoke -prefix nosuch{m}
+lease revoke -prefix -sync nosuch{m}
 unwrap nosuch
 unwrap
+unwrap -field=x nosuch
+unwrap -format=json nosuch
 namespace list
 namespace create {m}
 namespace create -field=path {m}

@@ -1,10 +1,12 @@
 """auth enable, disable, list, move, tune, help."""
 
+from typing import Any
+
 from strongroom_cli import loginmethods
 from strongroom_cli.command import Command
 from strongroom_cli.commands.generic import clean
 from strongroom_cli.errors import UsageError, trouble
-from strongroom_cli.flags import Flag
+from strongroom_cli.flags import Flag, Options
 from strongroom_cli.mounts import ENABLE_FLAGS, TUNE_FLAGS, auth_detailed, config, move, print_mounts, tuning
 from strongroom_cli.session import Session
 
@@ -63,11 +65,26 @@ def tune(session: Session) -> int:
     """Change an auth method's settings."""
     path = clean(session.arguments[0]) + "/"
     settings = session.options.pairs("options")
-    body = {**tuning(session.options), **({"options": settings} if settings else {})}
+    lockout = _lockout(session.options)
+    parts = {"options": settings, "user_lockout_config": lockout}
+    body = {**tuning(session.options), **{name: part for name, part in parts.items() if part}}
     with trouble(f"Error tuning auth method {path}"):
         session.call("post", f"sys/mounts/auth/{path}tune", body)
     session.say(f"Success! Tuned the auth method at: {path}")
     return 0
+
+
+def _lockout(options: Options) -> dict[str, Any]:
+    """Return what was said about locking out users, in the API's names."""
+    found: dict[str, Any] = {}
+    if options.given("user-lockout-threshold"):
+        found["lockout_threshold"] = str(options.number("user-lockout-threshold"))
+    for flag, name in (("duration", "lockout_duration"), ("counter-reset-duration", "lockout_counter_reset_duration")):
+        if options.given(f"user-lockout-{flag}"):
+            found[name] = f"{int(options.seconds(f'user-lockout-{flag}'))}s"
+    if options.given("user-lockout-disable"):
+        found["lockout_disable"] = options.on("user-lockout-disable")
+    return found
 
 
 def explain(session: Session) -> int:
@@ -86,6 +103,13 @@ def explain(session: Session) -> int:
     return 0
 
 
+_LOCKOUT_FLAGS = (
+    Flag("user-lockout-threshold", "Failed logins until a user is locked out.", "int"),
+    Flag("user-lockout-duration", "How long that lasts.", "duration"),
+    Flag("user-lockout-counter-reset-duration", "When failed logins are forgotten.", "duration"),
+    Flag("user-lockout-disable", "Lock nobody out.", "bool"),
+)
+
 COMMANDS = {
     "auth enable": Command(
         enable, "[options] TYPE",
@@ -103,6 +127,8 @@ COMMANDS = {
         move_mount, "[options] SOURCE DESTINATION",
         "Moves an auth method to another path; the tokens that it issued are revoked, its settings kept.", (), 2, 2, (),
     ),
-    "auth tune": Command(tune, "[options] PATH", "Changes an auth method's settings.", TUNE_FLAGS, 1, 1, ()),
+    "auth tune": Command(
+        tune, "[options] PATH", "Changes an auth method's settings.", (*TUNE_FLAGS, *_LOCKOUT_FLAGS), 1, 1, (),
+    ),
     "auth help": Command(explain, "[options] TYPE | PATH", "Tells how to log in with an auth method.", (), 1, 1, ()),
 }  # fmt: skip

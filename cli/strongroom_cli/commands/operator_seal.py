@@ -45,7 +45,8 @@ def _for_recovery(session: Session, body: dict[str, Any]) -> dict[str, Any]:
 def _init_status(session: Session) -> int:
     with trouble("Error checking init status", code=1):
         made = session.call("read", "sys/init").body["initialized"]
-    session.say("Strongroom is initialized" if made else "Strongroom is not initialized")
+    text = "Strongroom is initialized" if made else "Strongroom is not initialized"
+    output.document(session, {"Initialized": made}, lambda: text)
     return 0 if made else 2
 
 

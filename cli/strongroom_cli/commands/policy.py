@@ -76,12 +76,30 @@ def fmt(session: Session) -> int:
         raise UsageError(f"Error reading source file: {reason}") from error
     try:
         formatted = hclformat.format_policy(text)
+        _check(text)
     except ValueError as error:
         raise UsageError(f"failed to parse policy: {error}") from error
     with open(path, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 pathlib costs start-up time
         file.write(formatted)
     session.say(f"Success! Formatted policy: {path}")
     return 0
+
+
+_CAPABILITIES = (
+    "create", "read", "update", "delete", "list", "scan", "patch", "sudo", "deny", "root", "recover", "subscribe",
+)  # fmt: skip
+
+
+def _check(text: str) -> None:
+    """Raise ValueError for a capability that there is not; the rest is for the server to say."""
+    from strongroom_common.hcl import blocks, parse, plain
+
+    for block in blocks(parse(text), "path", 1):
+        item, where = block.body.get("capabilities"), block.labels[0] if block.labels else ""
+        given = plain(item.value) if item is not None else []
+        for word in given if isinstance(given, list) else [given]:
+            if word not in _CAPABILITIES:
+                raise ValueError(f'path "{where}": path "{where}": invalid capability "{word}"')
 
 
 def explain(session: Session) -> int:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from strongroom_cli import gotext, output, sealstatus
-from strongroom_cli.command import Command
+from strongroom_cli.command import FIELD, Command
 from strongroom_cli.errors import CommandError, trouble
 from strongroom_cli.session import Session
 from strongroom_client.exchange import API_VERSION
@@ -15,7 +15,10 @@ def status(session: Session) -> int:
         seal = session.call("read", "sys/seal-status").body
         leader = {} if seal["sealed"] else session.call("read", "sys/leader").body
     document = sealstatus.document(seal, leader)
-    output.document(session, document, lambda: sealstatus.table(seal, leader))
+    if name := session.options.text("field"):
+        output.data_field(session, document, name)
+    else:
+        output.document(session, document, lambda: sealstatus.table(seal, leader))
     return 2 if seal["sealed"] else 0
 
 
@@ -66,7 +69,7 @@ COMMANDS = {
     "status": Command(
         status, "[options]",
         "Prints whether the server is initialized and sealed, and who leads.\n\n"
-        "Exit code: 0 if it is unsealed, 2 if it is sealed, 1 if it does not answer.",
+        "Exit code: 0 if it is unsealed, 2 if it is sealed, 1 if it does not answer.", (FIELD,),
     ),
     "version": Command(version, "", "Prints this program's version.", formats=(), local=True),
     "version-history": Command(version_history, "[options]", "Prints which versions the server has had."),
