@@ -26,6 +26,7 @@ _KNOWN = frozenset({
     "allowed_parameters", "capabilities", "comment", "denied_parameters", "expiration", _FILTER, "max_wrapping_ttl",
     "min_wrapping_ttl", "pagination_limit", "policy", "required_parameters", *_UNMET,
 })  # fmt: skip
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339
 _BRACES = re.compile(r"\{\{|\}\}")
 
 Values = tuple[Any, ...]
@@ -205,14 +206,14 @@ class _Reader:
         item = self.body.get(key)
         if item is None:
             return None
-        value = item.value
-        if isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
+        text = str(item.value)
+        if re.fullmatch(r"\d{1,12}", text, re.ASCII):
+            return float(text)
         try:
-            moment = datetime.fromisoformat(str(value))
+            moment = datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
         except ValueError:
             moment = None
-        if moment is None or moment.tzinfo is None:
+        if moment is None:
             raise self._error(key, f'invalid {key} time: expected a date and time such as "2030-01-31T12:00:00Z"')
         return moment.timestamp()
 

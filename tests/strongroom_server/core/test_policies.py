@@ -135,6 +135,8 @@ REFUSED = [
     pytest.param('path "a" { list_scan_response_keys_filter_path = "{{ .path }}{{ .nope }}" }', "{{ .key }} alone",
                  id="a_filter_with_another_field"),
     pytest.param('path "a" { pagination_limit = "x" }', "should be an integer", id="a_word_as_number"),
+    pytest.param('path "a" { expiration = "2099-01-01T00:00:00:00Z" }', "invalid expiration time",
+                 id="a_time_too_long"),
     pytest.param('path "a" { expiration = "tomorrow" }', "invalid expiration time", id="no_date"),
     pytest.param('path "a" { capabilities = ["read" }', "At 1:35: error parsing list", id="no_hcl"),
     pytest.param('{"path": {"a": {"capabilities": ["read"]}', "At 1:42: expected ','", id="no_json"),
