@@ -1,6 +1,7 @@
 """Certificates as Vault's API shows them: PEM without its last newline, serial numbers in pairs of hex digits."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -28,6 +29,7 @@ Readable = TypeVar("Readable", x509.Certificate, x509.CertificateSigningRequest)
 _UNREADABLE = (TypeError, ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
                x509.UnsupportedGeneralNameType)  # fmt: skip
 _FIRST_YEAR = 1950
+_PEM_LINE = 64
 _MARK = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]+)-----")
 _CURVES: Mapping[int, Callable[[], ec.EllipticCurve]] = {
     224: ec.SECP224R1, 256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1,
@@ -43,6 +45,13 @@ _CURVE_NAMES = {curve().name for curve in _CURVES.values()}
 def pem(thing: x509.Certificate | x509.CertificateSigningRequest | x509.CertificateRevocationList) -> str:
     """Return PEM without the newline at its end."""
     return thing.public_bytes(Encoding.PEM).decode().rstrip("\n")
+
+
+def pem_of(raw: bytes) -> str:
+    """Return a certificate's DER as PEM (RFC 7468) without the newline at its end."""
+    text = b64encode(raw).decode()
+    lines = "\n".join([text[begin : begin + _PEM_LINE] for begin in range(0, len(text), _PEM_LINE)])
+    return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----"
 
 
 def der(thing: x509.Certificate | x509.CertificateSigningRequest | x509.CertificateRevocationList) -> bytes:

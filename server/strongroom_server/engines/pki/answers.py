@@ -7,7 +7,7 @@ from typing import Any
 from cryptography import x509
 
 from strongroom_server.engines.pki.issuers import Issuer
-from strongroom_server.lib.x509 import PrivateKey, der, key_der, key_kind, key_pem, pem, serial_text
+from strongroom_server.lib.x509 import PrivateKey, der, key_der, key_kind, key_pem, pem, pem_of, serial_text
 from strongroom_server.sdk.errors import InvalidRequest
 
 FORMATS = ("pem", "der", "pem_bundle")
@@ -22,6 +22,11 @@ def check_format(name: str) -> None:
 def shown(thing: x509.Certificate | x509.CertificateSigningRequest, form: str) -> str:
     """Return a certificate or a request in a format."""
     return b64encode(der(thing)).decode() if form == "der" else pem(thing)
+
+
+def shown_der(raw: bytes, form: str) -> str:
+    """Return a certificate's DER in a format."""
+    return b64encode(raw).decode() if form == "der" else pem_of(raw)
 
 
 def key_facts(key: PrivateKey, form: str, key_form: str) -> dict[str, Any]:

@@ -75,7 +75,11 @@ class Certs:
 
     def stored(self, certificate: x509.Certificate) -> Change:
         """Return the change that stores a certificate."""
-        return Change(_key("certs", serial_text(certificate.serial_number)), der(certificate))
+        return self.entry(serial_text(certificate.serial_number), der(certificate))
+
+    def entry(self, serial: str, raw: bytes) -> Change:
+        """Return the change that stores a certificate's DER."""
+        return Change(_key("certs", serial), raw)
 
     async def remove(self, serial: str, *, revocation: bool) -> None:
         """Forget a certificate with its metadata, or (also) its revocation."""

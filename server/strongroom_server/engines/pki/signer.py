@@ -1,16 +1,15 @@
 """An issuer ready to sign: key, chain and URLs at hand, everything that is the same for each certificate made once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from cryptography import x509
-
 from strongroom_server.engines.pki import building, urls
+from strongroom_server.engines.pki.assembly import Pattern, Signed, assemble, pattern_of
 from strongroom_server.engines.pki.building import Draft, Extension, Signing
 from strongroom_server.engines.pki.issuers import Issuer, Issuers, chain_of
 from strongroom_server.engines.pki.keys import Keys
 from strongroom_server.engines.pki.urls import Cluster, Urls
-from strongroom_server.lib.x509 import PrivateKey, PublicKey
+from strongroom_server.lib.x509 import PrivateKey, PublicKey, der
 from strongroom_server.sdk.errors import Internal
 from strongroom_server.sdk.storage import Storage, load
 
@@ -27,6 +26,7 @@ class Signer:
     chain: tuple[Issuer, ...]
     pointers: tuple[Extension, ...]
     authority: Extension
+    patterns: dict[Signing, Pattern] = field(default_factory=dict, repr=False)
 
     @cached_property
     def end(self) -> float:
@@ -37,9 +37,13 @@ class Signer:
         """Return the extensions that name the holder's key and the issuer's."""
         return [(building.key_identifier(key), False), self.authority]
 
-    def sign(self, draft: Draft, signing: Signing) -> x509.Certificate:
-        """Sign a certificate."""
-        return building.sign(draft, self.issuer.x509.subject, self.key, signing)
+    def sign(self, draft: Draft, signing: Signing) -> Signed:
+        """Sign a certificate. The first of each kind is the library's, and shows how the others are put together."""
+        if (pattern := self.patterns.get(signing)) is not None:
+            return assemble(draft, pattern)
+        certificate = building.sign(draft, self.issuer.x509.subject, self.key, signing)
+        self.patterns[signing] = pattern_of(certificate, self.key, signing)
+        return Signed(der(certificate))
 
 
 class Signers:
@@ -94,5 +98,5 @@ class Signers:
         authority = building.authority_identifier(issuer.x509)
         return Signer(
             issuer, await self._keys.private(issuer.key_id), tuple(chain_of(issuer, await self.issuers.all())),
-            building.encoded(urls.extensions(filled)), *building.encoded([(authority, False)]),
+            building.encoded(urls.extensions(filled)), building.encoded([(authority, False)])[0],
         )  # fmt: skip

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from strongroom_server.lib.der import UTF8_STRING, framed
 from strongroom_server.sdk.errors import InvalidRequest
 
 _FIELDS = {  # in the order that a name has them
@@ -21,7 +22,6 @@ _FIELDS = {  # in the order that a name has them
     "organization": NameOID.ORGANIZATION_NAME,
     "ou": NameOID.ORGANIZATIONAL_UNIT_NAME,
 }
-_UTF8_STRING = 0x0C
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 HOSTNAME = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*{_LABEL}\.?", re.ASCII)
 """A host name (RFC 1123, section 2.1), also with a wildcard for its left-most label."""
@@ -184,12 +184,7 @@ def alternatives_of(names: Names) -> x509.SubjectAlternativeName:
 
 def _utf8(text: str) -> bytes:
     """Return DER of a UTF8String (X.690, section 8.23)."""
-    raw = text.encode()
-    size = len(raw)
-    if size < 0x80:
-        return bytes((_UTF8_STRING, size)) + raw
-    length = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((_UTF8_STRING, 0x80 | len(length))) + length + raw
+    return framed(UTF8_STRING, text.encode())
 
 
 def names_of(subject: x509.Name, extensions: x509.Extensions) -> Names:
@@ -228,7 +223,7 @@ def alternative_names(extensions: x509.Extensions) -> Names:
 
 def _from_utf8(raw: bytes) -> str:
     """Return the text of a UTF8String; raises InvalidRequest for another type."""
-    if len(raw) < 2 or raw[0] != _UTF8_STRING:
+    if len(raw) < 2 or raw[0] != UTF8_STRING:
         raise InvalidRequest("only utf8 other SANs are supported; the CSR holds one of another type")
     start = 2 if raw[1] < 0x80 else 2 + (raw[1] & 0x7F)
     return raw[start:].decode(errors="replace")

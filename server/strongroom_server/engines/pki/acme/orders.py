@@ -152,7 +152,8 @@ class OrderPaths(ProofPaths, IssuePaths):
         found = leaves.leaf_names(body, role, csr, Allowed(role.allowed_domains, role.allowed_uri_sans))
         span = leaves.span_of(body, role, replace(self.frame(signer), behavior="truncate"))
         draft = leaves.draft(found, key, span, role, signer)
-        return await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss)), signer.issuer.id
+        signed = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
+        return signed.x509, signer.issuer.id
 
     async def _certificate(self, order: Order) -> Answer:
         certificate = await self.certs.find(order.serial) if order.serial else None

@@ -11,6 +11,7 @@ from cryptography import x509
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.pki import answers, leaves
+from strongroom_server.engines.pki.assembly import Signed
 from strongroom_server.engines.pki.building import Draft, Signing
 from strongroom_server.engines.pki.certs import Metadata
 from strongroom_server.engines.pki.leaves import Allowed
@@ -37,12 +38,17 @@ _BEHAVIORS: dict[str, Behavior] = {"err": "err", "truncate": "truncate", "permit
 class Made:
     """A fresh certificate and what it was made for; with its key where that is fresh too."""
 
-    certificate: x509.Certificate
+    signed: Signed
     signer: Signer
     role_name: str
     role: Role
     body: LeafInput
     key: PrivateKey | None = None
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """Return the certificate itself."""
+        return self.signed.x509
 
     @cached_property
     def serial(self) -> str:
@@ -118,8 +124,8 @@ class IssuePaths(Mount):
         span = leaves.span_of(body, role, self.frame(signer))
         key = await self.make_key(kind, bits, ahead=True)
         draft = leaves.draft(names, key.public_key(), span, role, signer)
-        certificate = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
-        made = Made(certificate, signer, name, role, body, key)
+        signed = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
+        made = Made(signed, signer, name, role, body, key)
         return await self._kept(made, [*warnings, *span.warnings])
 
     async def _sign(self, name: str, role: Role, issuer_ref: str, body: SignInput, request: Request) -> Response:
@@ -130,9 +136,9 @@ class IssuePaths(Mount):
         names = leaves.leaf_names(body, role, csr, await self.allowed(role, request))
         span = leaves.span_of(body, role, self.frame(signer))
         draft = leaves.draft(names, key, span, role, signer)
-        certificate = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
+        signed = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
         warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
-        return await self._kept(Made(certificate, signer, name, role, body), warnings)
+        return await self._kept(Made(signed, signer, name, role, body), warnings)
 
     async def _sign_verbatim(self, name: str, issuer_ref: str, body: VerbatimInput) -> Response:
         answers.check_format(body.format)
@@ -142,9 +148,9 @@ class IssuePaths(Mount):
         key = leaves.csr_key(csr, "any", 0)
         span = leaves.span_of(body, role, self.frame(signer))
         draft = leaves.verbatim_draft(csr, key, span, body, signer)
-        certificate = await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))
+        signed = await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))
         warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
-        return await self._kept(Made(certificate, signer, name, role, body), warnings)
+        return await self._kept(Made(signed, signer, name, role, body), warnings)
 
     async def allowed(self, role: Role, request: Request) -> Allowed:
         """Return the role's domains and URIs for the caller."""
@@ -167,11 +173,11 @@ class IssuePaths(Mount):
         behavior = _BEHAVIORS[signer.issuer.leaf_not_after_behavior]
         return Frame(self.now, system.default_lease_ttl, system.max_lease_ttl, signer.end, behavior)
 
-    async def signed(self, signer: Signer, draft: Draft, signing: Signing) -> x509.Certificate:
+    async def signed(self, signer: Signer, draft: Draft, signing: Signing) -> Signed:
         """Sign a draft; with a large RSA key that takes long."""
         if getattr(signer.key, "key_size", 0) > _SLOW_RSA:
-            certificate: x509.Certificate = await self.system.run_blocking(signer.sign, draft, signing)
-            return certificate
+            signed: Signed = await self.system.run_blocking(signer.sign, draft, signing)
+            return signed
         return signer.sign(draft, signing)
 
     async def _kept(self, made: Made, warnings: list[str]) -> Response:
@@ -187,7 +193,7 @@ class IssuePaths(Mount):
 
     def _changes(self, made: Made) -> list[Change]:
         """Return what is stored of a certificate; raises InvalidRequest for metadata that cannot be."""
-        changes = [] if made.role.no_store else [self.certs.stored(made.certificate)]
+        changes = [] if made.role.no_store else [self.certs.entry(made.serial, made.signed.der)]
         if text := made.body.cert_metadata:
             if made.role.no_store_metadata:
                 raise InvalidRequest("cert_metadata was given, but the role is set with no_store_metadata")
@@ -198,9 +204,14 @@ class IssuePaths(Mount):
 
 
 def _shown(made: Made) -> dict[str, Any]:
-    certificate, signer, body = made.certificate, made.signer, made.body
-    data = answers.certificate_facts(certificate, signer.issuer, body.format)
-    data["not_before"] = int(certificate.not_valid_before_utc.timestamp())
+    signer, body = made.signer, made.body
+    data: dict[str, Any] = {
+        "certificate": answers.shown_der(made.signed.der, body.format),
+        "expiration": int(made.end),
+        "issuing_ca": answers.shown_issuer(signer.issuer, body.format),
+        "not_before": int(made.certificate.not_valid_before_utc.timestamp()),
+        "serial_number": made.serial,
+    }
     data |= answers.chain_facts(signer.chain, body.format, without_roots=body.remove_roots_from_chain)
     if made.key is not None:
         data |= answers.key_facts(made.key, body.format, body.private_key_format)

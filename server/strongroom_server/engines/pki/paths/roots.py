@@ -23,7 +23,7 @@ from strongroom_server.engines.pki.schemas import (
 )
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.engines.pki.subject import holder_of, names_of, subject_of
-from strongroom_server.lib.x509 import PrivateKey, PublicKey, key_kind, load_certificate, pem
+from strongroom_server.lib.x509 import PrivateKey, PublicKey, key_kind, load_certificate, pem_of
 from strongroom_server.sdk.engine import delete, write
 from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.request import Response
@@ -163,7 +163,7 @@ class RootPaths(IssuePaths):
         draft = Draft(*_intermediate_subject(csr, body), key, span.start, span.end)
         depth = _depth(body.max_path_length if "max_path_length" in given.sent else None, signer)
         draft = replace(draft, extensions=_intermediate_extensions(csr, body, signer, (key, depth)))
-        certificate = await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))
+        certificate = (await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))).x509
         await self.certs.add(certificate)
         data = answers.certificate_facts(certificate, signer.issuer, body.format)
         data["ca_chain"] = [data["certificate"], *answers.chain_facts(signer.chain, body.format)["ca_chain"]]
@@ -188,7 +188,7 @@ class RootPaths(IssuePaths):
             [*kept, signer.authority, *signer.pointers],
         )  # fmt: skip
         signed = await self.signed(signer, draft, Signing())
-        return {"certificate": pem(signed), "issuing_ca": signer.issuer.certificate}
+        return {"certificate": pem_of(signed.der), "issuing_ca": signer.issuer.certificate}
 
 
 def ca_role(body: SubjectInput) -> Role:
