@@ -13,7 +13,7 @@ from tests.databases import PostgreSQL, postgresql
 
 _SECRET = {"data": {"username": "app", "password": "P@ssw0rd!2026", "host": "postgres.internal", "port": "5432"}}
 
-_PREPARED, _PAUSE = 100, 25
+_PREPARED, _PAUSE = 100, 15
 """How many RSA keys are asked for, and for how many seconds nothing was asked before."""
 _USERS = 1000
 _MAKE = (
