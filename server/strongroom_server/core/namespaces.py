@@ -5,6 +5,7 @@ Rows are stored below ``core/namespaces/<uuid>``, one each; what a namespace hol
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ class Namespaces:
         self._storage = storage
         self._by_id: dict[str, Namespace] = {}
         self._deletions: dict[str, asyncio.Task[None]] = {}
+        self._changing = asyncio.Lock()  # one who changes a row, or the tree, sees what the one before has made of it
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -131,28 +133,39 @@ class Namespaces:
     # -- changing ---------------------------------------------------------------------------------------------------
 
     async def create(self, parent: "Server", name: str, metadata: dict[str, str]) -> Namespace:
-        """Make a namespace; raises InvalidRequest for a name that cannot be one."""
+        """Make a namespace, or return the one that is there; raises InvalidRequest for a name that cannot be one."""
         check_name(name)
         taken = next((mount.point for mount in parent.mounts if mount.point.startswith(f"{name}/")), "")
         if taken:
             raise InvalidRequest(f"new namespace conflicts with existing mount: {taken}")
-        entry = NamespaceEntry(fresh_nonce(), random_text(6), f"{parent.path}{name}/", metadata)
-        while entry.id in self._by_id:
-            entry = replace(entry, id=random_text(6))
-        await self._storage.commit([put(entry.uuid, entry)])
-        return await self._open(parent, name, entry)
+        async with self._changing:
+            if name in parent.children:
+                return parent.children[name]
+            _check(parent, "")  # it may be on its way out by now
+            entry = NamespaceEntry(fresh_nonce(), random_text(6), f"{parent.path}{name}/", metadata)
+            while entry.id in self._by_id:
+                entry = replace(entry, id=random_text(6))
+            await self._storage.commit([put(entry.uuid, entry)])
+            return await self._open(parent, name, entry)
 
-    async def change(self, namespace: Namespace, entry: NamespaceEntry) -> None:
-        """Store a changed row."""
+    async def change(self, namespace: Namespace, change: Callable[[NamespaceEntry], NamespaceEntry]) -> None:
+        """Store a changed row; raises NotFound where it is gone."""
+        async with self._changing:
+            await self._change(namespace, change(namespace.entry))
+
+    async def _change(self, namespace: Namespace, entry: NamespaceEntry) -> None:
+        if self._by_id.get(entry.id) is not namespace:
+            raise NotFound("namespace not found")
         await self._storage.commit([put(entry.uuid, entry)])
         namespace.entry = entry
 
     async def delete(self, namespace: Namespace) -> None:
         """Refuse requests from now on, remove everything behind the answer; raises InvalidRequest where it has some."""
-        if namespace.children:
-            raise InvalidRequest("unable to delete namespace containing child namespaces")
-        if not namespace.entry.tainted:
-            await self.change(namespace, replace(namespace.entry, tainted=True))
+        async with self._changing:
+            if namespace.children:
+                raise InvalidRequest("unable to delete namespace containing child namespaces")
+            if not namespace.entry.tainted:
+                await self._change(namespace, replace(namespace.entry, tainted=True))
         self._delete_behind(namespace)
 
     def _delete_behind(self, namespace: Namespace) -> None:
@@ -166,14 +179,18 @@ class Namespaces:
         try:
             await namespace.end()
             await clear(namespace.view(""))
-            await self._storage.commit([remove(entry.uuid)])
+            async with self._changing:
+                await self._storage.commit([remove(entry.uuid)])
+                self._forget(namespace)
         except Exception:  # it stays tainted, and the work is taken up again: see ``go_on``
             log.exception("a namespace could not be deleted", extra={"fields": {"namespace": entry.path}})
             return
-        self._by_id.pop(entry.id, None)
-        if namespace.parent is not None:
-            namespace.parent.children.pop(entry.path.rstrip("/").rpartition("/")[2], None)
         log.info("namespace deleted", extra={"fields": {"namespace": entry.path}})
+
+    def _forget(self, namespace: Namespace) -> None:
+        self._by_id.pop(namespace.entry.id, None)
+        if namespace.parent is not None:
+            namespace.parent.children.pop(namespace.path.rstrip("/").rpartition("/")[2], None)
 
     async def settled(self) -> None:
         """Wait until no deletion is under way."""

@@ -277,13 +277,13 @@ class Server:
         """Return the namespace that a token, an accessor or a lease was made in."""
         return self.root.namespaces.home_of(text) if self.root.children else self
 
-    def named(self, text: str, caller: str) -> "Server":
-        """Return where a token or a lease that the caller names was made; raises PermissionDenied.
+    def named(self, text: str) -> "Server":
+        """Return where a token or a lease that someone names here was made; raises PermissionDenied.
 
-        Security 1: only what is of the caller's own namespace or below can be named, wherever the request goes.
+        Security 1: only what is of this namespace or of one below can be named in it, whoever asks.
         """
         home = self.home_of(text)
-        if home is not self and not home.path.startswith(self.home_of(caller).path):
+        if not home.path.startswith(self.path):
             raise PermissionDenied
         return home
 

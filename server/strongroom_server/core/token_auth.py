@@ -398,7 +398,7 @@ class TokenAuth(Engine):
     async def _named(self, text: str, request: Request) -> Holder | None:
         """Return the token that the caller names by its text, its own or one that it may know of."""
         if text != request.token:
-            self.server.named(text, request.token)
+            self.server.named(text)
         return await self.server.holder(text)
 
     async def _by_accessor(self, accessor: str) -> Token:

@@ -355,7 +355,7 @@ async def test_a_namespace_with_others_below_is_not_deleted(live: Live) -> None:
 
 async def test_a_deletion_goes_on_after_a_crash(live: Live) -> None:
     namespace = live.server.children["two"]
-    await live.server.namespaces.change(namespace, replace(namespace.entry, tainted=True))  # and then the power went
+    await live.server.namespaces.change(namespace, lambda entry: replace(entry, tainted=True))  # and the power went
     shown = await live.get("sys/namespaces/two")
     assert shown.data["tainted"] is True
     other = await _restarted(live)
@@ -622,3 +622,42 @@ async def test_namespaces_are_counted_apart(live: Live) -> None:
         ("vault_identity_entity_count", "root", 0),
     ):  # fmt: skip
         assert f'{name}{{cluster="{cluster}",namespace="{namespace}"}} {count}' in lines
+
+
+async def test_one_name_is_made_once_and_changes_are_not_lost(live: Live) -> None:
+    made = await asyncio.gather(*(live.post("sys/namespaces/new") for _ in range(5)))
+    assert len({answer.data["uuid"] for answer in made}) == 1
+    patches = [{"custom_metadata": {f"key{number}": "x"}} for number in range(5)]
+    await asyncio.gather(
+        *(live.ask(Operation.PATCH, "sys/namespaces/new", patch) for patch in patches),
+        live.post("sys/namespaces/api-lock/lock/new"),
+    )
+    shown = (await live.get("sys/namespaces/new")).data
+    assert (len(shown["custom_metadata"]), shown["locked"]) == (5, True)
+
+
+async def test_nothing_is_made_below_what_is_being_deleted(live: Live) -> None:
+    namespace = live.server.children["two"]
+    deleted, made = await asyncio.gather(
+        live.delete("sys/namespaces/two"), live.post("sys/namespaces/in", namespace="two"), return_exceptions=False
+    )
+    await live.server.namespaces.settled()
+    gone = await live.server.barrier.view(namespace.prefix).list() == []
+    assert (deleted.status, made.status, gone) in {(200, 404, True), (400, 200, False)}
+
+
+async def test_a_token_with_rights_in_one_namespace_names_nothing_elsewhere(live: Live) -> None:
+    rules = (
+        'path "one/sys/leases/*" { capabilities = ["update"] }\npath "one/auth/token/*" { capabilities = ["update"] }'
+    )
+    await live.post("sys/policies/acl/one-only", {"policy": rules})
+    token = await live.make_token(policies=["one-only"])
+    victims = {name: (await login(live, name))["client_token"] for name in ("", "two")}
+    for namespace, victim in victims.items():
+        lease = f"auth/approle/login/{await _lease(live, namespace)}"
+        for path, body in (
+            ("sys/leases/revoke", {"lease_id": lease}), ("auth/token/revoke", {"token": victim}),
+            ("auth/token/lookup", {"token": victim}),
+        ):  # fmt: skip
+            assert (await live.post(path, body, token=token, namespace="one")).status == 403
+        assert (await live.get("auth/token/lookup-self", token=victim, namespace=namespace)).status == 200

@@ -9,7 +9,7 @@ from strongroom_common.fields import Given, Seconds
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, RequestError
-from strongroom_server.sdk.request import Request, Response
+from strongroom_server.sdk.request import Response
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
@@ -47,9 +47,9 @@ class Leases(Area):
     """Secrets with an end."""
 
     @write("leases/lookup")
-    async def look_up(self, body: Given[LeaseId], request: Request) -> dict[str, Any]:
+    async def look_up(self, body: Given[LeaseId]) -> dict[str, Any]:
         """Describe a lease."""
-        home = self._home(body.value, request)
+        home = self._home(body.value)
         entry = await home.leases.get(_id(body.value))
         facts = {**entry.facts(self.server.clock.now()), "path": entry.path}
         return facts | {"namespace_path": home.path} if home.path else facts
@@ -65,63 +65,61 @@ class Leases(Area):
         return {"keys": names}
 
     @write("leases/renew")
-    async def renew_lease(self, body: Given[LeaseId], request: Request) -> Response:
+    async def renew_lease(self, body: Given[LeaseId]) -> Response:
         """Renew a lease."""
-        home = self._home(body.value, request)
+        home = self._home(body.value)
         entry = await home.leases.find(_id(body.value))
         if entry is None:
             raise InvalidRequest("lease not found")
         return await home.renewal.renew_lease(entry, body.value.increment)
 
     @write("renew")
-    async def renew_old(self, body: Given[LeaseId], request: Request) -> Response:
+    async def renew_old(self, body: Given[LeaseId]) -> Response:
         """Renew a lease (older path)."""
-        return await self.renew_lease(body, request)
+        return await self.renew_lease(body)
 
     @write("leases/renew/{url_lease_id:rest}")
-    async def renew_by_path(
-        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId], request: Request
-    ) -> Response:
+    async def renew_by_path(self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]) -> Response:
         """Renew the lease in the path."""
         del url_lease_id
-        return await self.renew_lease(body, request)
+        return await self.renew_lease(body)
 
     @write("renew/{url_lease_id:rest}")
     async def renew_old_by_path(
-        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId], request: Request
+        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]
     ) -> Response:
         """Renew the lease in the path (older path)."""
         del url_lease_id
-        return await self.renew_lease(body, request)
+        return await self.renew_lease(body)
 
     @write("leases/revoke")
-    async def revoke_lease(self, body: Given[LeaseId], request: Request) -> Response | None:
+    async def revoke_lease(self, body: Given[LeaseId]) -> Response | None:
         """End a lease."""
-        return await self._revoke(body.value, request)
+        return await self._revoke(body.value)
 
     @write("revoke")
-    async def revoke_old(self, body: Given[LeaseId], request: Request) -> Response | None:
+    async def revoke_old(self, body: Given[LeaseId]) -> Response | None:
         """End a lease (older path)."""
-        return await self._revoke(body.value, request)
+        return await self._revoke(body.value)
 
     @write("leases/revoke/{url_lease_id:rest}")
     async def revoke_by_path(
-        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId], request: Request
+        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]
     ) -> Response | None:
         """End the lease in the path."""
         del url_lease_id
-        return await self._revoke(body.value, request)
+        return await self._revoke(body.value)
 
     @write("revoke/{url_lease_id:rest}")
     async def revoke_old_by_path(
-        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId], request: Request
+        self, url_lease_id: Annotated[str, "The lease's id."], body: Given[LeaseId]
     ) -> Response | None:
         """End the lease in the path (older path)."""
         del url_lease_id
-        return await self._revoke(body.value, request)
+        return await self._revoke(body.value)
 
-    async def _revoke(self, asked: LeaseId, request: Request) -> Response | None:
-        lease_id, leases = _id(asked), self._home(asked, request).leases
+    async def _revoke(self, asked: LeaseId) -> Response | None:
+        lease_id, leases = _id(asked), self._home(asked).leases
         if asked.sync:
             with _told():
                 await leases.revoke(lease_id)
@@ -129,9 +127,9 @@ class Leases(Area):
         await leases.revoke_or_retry(lease_id)
         return None
 
-    def _home(self, asked: LeaseId, request: Request) -> "Server":
-        """Return the namespace that a lease was made in; raises PermissionDenied for one that is not the caller's."""
-        return self.server.named(_id(asked), request.token)
+    def _home(self, asked: LeaseId) -> "Server":
+        """Return the namespace that a lease was made in; raises PermissionDenied for one from above or beside."""
+        return self.server.named(_id(asked))
 
     @write("leases/revoke-prefix/{prefix:rest}", sudo=True)
     async def revoke_prefix(self, prefix: Prefix) -> None:

@@ -72,10 +72,10 @@ class NamespaceArea(Area):
         child = self._child(name)
         if child is None:
             child = await self.server.namespaces.create(self.server, name, metadata)
-        elif child.entry.tainted:
+        if child.entry.tainted:
             raise InvalidRequest("namespace with that name exists and is currently tainted")
-        elif metadata != child.entry.custom_metadata:
-            await self._change(child, replace(child.entry, custom_metadata=metadata))
+        if metadata != child.entry.custom_metadata:
+            await self.server.namespaces.change(child, lambda entry: replace(entry, custom_metadata=metadata))
         return child.entry.facts()
 
     @patch("namespaces/{name:rest}")
@@ -87,8 +87,9 @@ class NamespaceArea(Area):
         changes = body.value.custom_metadata
         _texts({key: value for key, value in changes.items() if value is not None},
                "metadata patch can only have string or null values")  # fmt: skip
-        metadata = merge_patch(child.entry.custom_metadata, changes)
-        await self._change(child, replace(child.entry, custom_metadata=metadata))
+        await self.server.namespaces.change(
+            child, lambda entry: replace(entry, custom_metadata=merge_patch(entry.custom_metadata, changes))
+        )
         return child.entry.facts()
 
     @delete("namespaces/{name:rest}")
@@ -105,9 +106,6 @@ class NamespaceArea(Area):
         check_name(name)
         return self.server.children.get(name)
 
-    async def _change(self, namespace: "Namespace", entry: NamespaceEntry) -> None:
-        await self.server.namespaces.change(namespace, entry)
-
     # -- lock -------------------------------------------------------------------------------------------------------
 
     @write("namespaces/api-lock/lock")
@@ -121,10 +119,14 @@ class NamespaceArea(Area):
         return await self._lock(self._found(path))
 
     async def _lock(self, found: "Namespace") -> dict[str, str]:
-        if found.entry.locked:
-            raise InvalidRequest(f'cannot lock namespace "{found.path}": is already locked')
         key = random_text(24)
-        await self._change(found, replace(found.entry, unlock_hash=hash_of(key)))
+
+        def locked(entry: NamespaceEntry) -> NamespaceEntry:
+            if entry.locked:
+                raise InvalidRequest(f'cannot lock namespace "{found.path}": is already locked')
+            return replace(entry, unlock_hash=hash_of(key))
+
+        await self.server.namespaces.change(found, locked)
         return {"unlock_key": key}
 
     @write("namespaces/api-lock/unlock")
@@ -147,7 +149,7 @@ class NamespaceArea(Area):
                 raise InvalidRequest("provided empty key")
         elif not found.entry.unlocks(key):
             raise InvalidRequest("incorrect unlock key")
-        await self._change(found, replace(found.entry, unlock_hash=""))
+        await self.server.namespaces.change(found, lambda entry: replace(entry, unlock_hash=""))
         return None if key else Response(warnings=["Namespace unlocked using sudo capabilities"])
 
     def _found(self, path: str) -> "Namespace":
