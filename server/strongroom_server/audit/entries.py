@@ -185,13 +185,17 @@ def _mount(request: Request, target: Target) -> dict[str, str]:
     return {"mount_point": point, "mount_type": target.kind, "mount_accessor": request.mount_accessor}
 
 
+_TOKENS = frozenset({"authorization", "x-vault-token"})
+
+
 def _headers(redaction: Redaction, event: Event) -> dict[str, list[str]]:
+    """Return the headers to be shown. Security 1: those that hold a token are hashed whatever was asked for."""
     if not event.headers:
         return {}
     headers = event.request.headers.items()
     sent = {name.lower(): value.encode(errors="replace").decode() for name, value in headers}  # some are no UTF-8
     return {
-        name: [redaction.secret(sent[name]) if hashed else sent[name]]
+        name: [redaction.secret(sent[name]) if hashed or name in _TOKENS else sent[name]]
         for name, hashed in sorted(event.headers.items())
         if name in sent
     }

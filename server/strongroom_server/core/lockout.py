@@ -5,6 +5,7 @@ counted, so that guessed names cost no memory. A lock outlives a restart: it is 
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ from strongroom_server.config import UserLockout
 from strongroom_server.core.mounts import Mount
 from strongroom_server.sdk.errors import PermissionDenied
 from strongroom_server.sdk.storage import Storage, load, put, remove
+
+log = logging.getLogger("core.lockout")
 
 METHODS = ("approle", "ldap", "userpass")
 _MANY = 100_000
@@ -74,6 +77,7 @@ class Lockouts:
         if known.count >= rules.lockout_threshold:
             self._locks[user] = now + rules.lockout_duration
             del self._failures[user]
+            log.warning("a user is locked out", extra={"fields": {"mount_accessor": user[0], "user": user[1]}})
             await self.storage.commit([put(_key(user), _Lock(*user, now + rules.lockout_duration))])
 
     async def succeeded(self, user: User) -> None:

@@ -213,6 +213,7 @@ def _accept(exchange: Exchange, token: Token) -> None:
         policies=token.policies,
         metadata=token.meta or {},
         root=token.root,
+        batch=token.type == BATCH,
     )
 
 

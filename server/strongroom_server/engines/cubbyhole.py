@@ -60,4 +60,6 @@ def _place(request: Request) -> str:
     """Security 1: the prefix is the hash of the caller's own token, never anything from the request."""
     if request.caller is None or not request.caller.token_hash:
         raise PermissionDenied
+    if request.caller.batch:
+        raise InvalidRequest("cubbyhole operations are only supported by service tokens")
     return request.caller.token_hash + "/"

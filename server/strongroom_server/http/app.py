@@ -180,7 +180,7 @@ class App:
 
     def _outside(self, path: str) -> Answer:
         if path == "/":
-            return Answer(307, {"Location": "/ui/"})
+            return self._headers.answer(307, b"", {"Location": "/ui/"})
         return self._headers.answer(404, b'{"errors":[]}')
 
     def _redirect(self, path: str, query: str) -> Answer:

@@ -26,7 +26,10 @@ class Operation(StrEnum):
 
 @dataclass(slots=True)
 class Caller:
-    """Who asks, as engines may know it: never the token itself. ``token_hash`` names the token where one must."""
+    """Who asks, as engines may know it: never the token itself. ``token_hash`` names the token where one must.
+
+    ``batch`` tokens are stored nowhere: nothing can be kept for one.
+    """
 
     accessor: str = ""
     token_hash: str = ""
@@ -35,6 +38,7 @@ class Caller:
     policies: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     root: bool = False
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
