@@ -25,6 +25,7 @@ LEFT_OUT = {
 _METHODS = {
     Operation.READ: ("GET",), Operation.LIST: ("LIST",), Operation.CREATE: ("POST", "PUT"),
     Operation.UPDATE: ("POST", "PUT"), Operation.DELETE: ("DELETE",), Operation.PATCH: ("PATCH",),
+    Operation.SCAN: ("SCAN",),
 }  # fmt: skip
 
 
