@@ -18,7 +18,7 @@ from strongroom_server.engines.totp.codes import code, step
 from strongroom_server.engines.totp.keys import Key
 from tests.strongroom_cli.running import OUR_COMMAND, our_server
 
-WORDS = ("login", "-method=userpass", "-no-store", "-field=token_policies", "username=ann", "password=pw")
+WORDS = ("login", "-method=userpass", "-field=token_policies", "username=ann", "password=pw")
 
 
 class Person:
@@ -83,6 +83,7 @@ def test_a_person_is_asked(ann: Person) -> None:
     os.close(person)
     os.close(terminal)
     assert (process.returncode, output) == (0, b"[default]"), errors
+    assert ann.types("token", "lookup", "-field=path").stdout == "auth/userpass/login/ann"  # it is kept
 
 
 def test_a_script_is_told_what_to_do(ann: Person) -> None:

@@ -148,6 +148,31 @@ async def test_a_code_is_good_once(live: Live, world: World) -> None:
     assert (await world.end(await world.begin(), {method_id: [phone.code()]})).status == 200
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"algorithm": "SHA256", "skew": 0}, id="sha256_without_skew"),
+        pytest.param({"algorithm": "SHA512", "digits": 8, "period": "1m"}, id="sha512_of_eight_digits"),
+        pytest.param({"max_validation_attempts": 0}, id="attempts_by_default"),
+    ],
+)
+async def test_codes_of_all_kinds(live: Live, world: World, fields: dict[str, Any]) -> None:
+    method_id = await method(live, **fields)
+    phone = await world.phone(method_id)
+    await enforce(live, method_id)
+    assert (await world.end(await world.begin(), {method_id: [phone.code()]})).auth["client_token"]
+
+
+@pytest.mark.parametrize("form", [" {}", "{} ", "{}\n", "passcode={}", "passcode= {}"])
+async def test_a_used_code_is_used_however_it_is_spelled(live: Live, world: World, form: str) -> None:
+    """Blanks around a code once got round the memory of used ones (CVE-2025-6015)."""
+    method_id = await method(live)
+    phone = await world.phone(method_id)
+    await enforce(live, method_id)
+    assert (await world.end(await world.begin(), {method_id: [phone.code()]})).status == 200
+    assert (await world.end(await world.begin(), {method_id: [form.format(phone.code())]})).status == 403
+
+
 async def test_guesses_are_few(live: Live, world: World) -> None:
     method_id = await method(live, max_validation_attempts=3)
     phone = await world.phone(method_id)

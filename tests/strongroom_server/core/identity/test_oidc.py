@@ -197,3 +197,13 @@ async def test_no_token_for(live: Live, role: str, message: str) -> None:
     answer = await live.get(f"identity/oidc/token/{role}")
     assert answer.status == 400
     assert message in answer.errors[0]
+
+
+async def test_a_key_that_is_overdue_signs_no_more(live: Live) -> None:
+    await signed(live)
+    token = (await login(live)).auth["client_token"]
+    before = jwt.get_unverified_header((await live.get("identity/oidc/token/r", token=token)).data["token"])["kid"]
+    await live.clock.advance(DAY)
+    after = (await live.get("identity/oidc/token/r", token=token)).data["token"]
+    assert jwt.get_unverified_header(after)["kid"] != before
+    assert (await claims_of(live, after))["sub"]

@@ -176,6 +176,11 @@ async def test_only_those_assigned_are_let_in(party: Party) -> None:
     assert (await party.userinfo(tokens["access_token"]))[0] == 403
 
 
+async def test_ids_may_be_in_capitals(party: Party) -> None:
+    await party.live.post("identity/oidc/assignment/few", {"entity_ids": [party.entity_id.upper()]})
+    assert await party.code(await party.client(assignments=["few"]))
+
+
 SECOND = "c" * 64
 
 

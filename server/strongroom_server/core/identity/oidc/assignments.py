@@ -40,7 +40,8 @@ class Assignments(Area):
             raise InvalidRequest(f'modification of assignment "{ALLOW_ALL}" not allowed')
         assignments = self.server.identity.oidc.assignments
         wanted = body.over(await assignments.get(name))
-        await assignments.save(name, Assignment(tidy(wanted.entity_ids), tidy(wanted.group_ids)))
+        entities, groups = (tidy(map(_spelled, ids)) for ids in (wanted.entity_ids, wanted.group_ids))
+        await assignments.save(name, Assignment(entities, groups))
 
     @read("oidc/assignment/{name}")
     async def read_assignment(self, name: Name) -> Assignment:
@@ -68,3 +69,9 @@ class Assignments(Area):
                 f"{', '.join(users)}"
             )
         await store.assignments.remove(name)
+
+
+def _spelled(identifier: str) -> str:
+    """Return an id as identities have it: a UUID in lower case, and a namespace after a dot as it is."""
+    uuid, dot, namespace = identifier.partition(".")
+    return uuid.lower() + dot + namespace

@@ -82,11 +82,13 @@ class OidcStore:
         return key
 
     async def ready_key(self, name: str) -> NamedKey:
-        """Return a key that can sign; raises InvalidRequest where there is none."""
+        """Return a key that can sign, rotated where that is due; raises InvalidRequest where there is none."""
         async with self.changing.of(name):
-            key = await self.key(name)
+            key, now = await self.key(name), self._clock.now()
             if key is None:
                 raise InvalidRequest(f'cannot find key "{name}"')
+            if key.fits() and now >= key.rotates:
+                return await self.save_key(name, rotated(key, await self._generate(key.algorithm), now))
             return key if key.fits() else await self.save_key(name, key)
 
     async def rotate(self, name: str, verification_ttl: int | None = None, *, if_due: bool = False) -> None:
