@@ -148,6 +148,15 @@ async def test_a_size_is_for_hmac_keys_only(transit: Mounted) -> None:
         await write(transit, "keys/k", type="aes256-gcm96", key_size=32)
 
 
+async def test_a_derived_key_shows_the_public_key_of_a_context(transit: Mounted) -> None:
+    await write(transit, "keys/k", type="ed25519", derived=True)
+    assert (await read(transit, "keys/k"))["keys"]["1"]["public_key"] == ""
+    shown = (await transit.ask("read", "keys/k", {"context": b64("c")})).data["keys"]["1"]["public_key"]
+    assert shown == (await write(transit, "sign/k", input=HELLO, context=b64("c")))["public_key"]
+    with pytest.raises(InvalidRequest, match="failed to base64-decode context"):
+        await transit.ask("read", "keys/k", {"context": "!"})
+
+
 def test_derived_signing_keys_are_those_of_the_peer() -> None:
     key = material.ed25519_key(bytes(range(32)), b"c").public_key()  # test_keys_move_to_the_peer_and_back agrees
     assert key.public_bytes_raw().hex() == "67f5102ed34c45415331e69ed23729e8609d93d106a26fabeb049979e954c8c6"

@@ -7,6 +7,7 @@ from strongroom_common.fields import Given, Seconds
 from strongroom_server.engines.transit.key_types import key_type
 from strongroom_server.engines.transit.records import Key
 from strongroom_server.engines.transit.store import CacheSettings, KeyStore, Name, Settings
+from strongroom_server.engines.transit.texts import decode64
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
@@ -15,6 +16,13 @@ from strongroom_server.sdk.storage import load, save
 
 _HOUR = 3600
 _FORCED = "transit key numbering starts at 1; forcing minimum to 1"
+
+
+@dataclass(frozen=True)
+class Which:
+    """Query of a read."""
+
+    context: Annotated[str, "Context, in base64, whose public keys a derived key shows."] = ""
 
 
 @dataclass(frozen=True)
@@ -59,12 +67,12 @@ class Keys(KeyStore):
         return keys(page.value.cut(await self.storage.list("policy/")))
 
     @read("keys/{name}")
-    async def read_key(self, name: Name) -> Response:
+    async def read_key(self, name: Name, query: Given[Which]) -> Response:
         """Describe a key: its settings and versions, never its secret."""
         key = await self.look_up(name)
         if key is None:
             raise NotFound
-        return Response(key.facts())
+        return Response(key.facts(_context(query.value.context)))
 
     @write("keys/{name}", exists="key_exists")
     async def create_key(self, name: Name, body: Given[Create]) -> Response:
@@ -167,6 +175,13 @@ class Keys(KeyStore):
             raise InvalidRequest("size must be 0 or a value greater or equal to 10")
         await save(self.storage, "config/cache", body.value)
         return body.value
+
+
+def _context(text: str) -> bytes | None:
+    try:
+        return decode64(text) if text else None
+    except InvalidRequest:
+        raise InvalidRequest("failed to base64-decode context") from None
 
 
 def check_period(seconds: int) -> None:

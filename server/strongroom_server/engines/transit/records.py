@@ -108,8 +108,8 @@ class Key:
             raise InvalidRequest("refusing to use soft-deleted key")
         return self
 
-    def facts(self) -> dict[str, Any]:
-        """Return what a read shows."""
+    def facts(self, context: bytes | None = None) -> dict[str, Any]:
+        """Return what a read shows; public keys of a derived key are those of ``context``."""
         kind = self.kind
         data: dict[str, Any] = {
             "allow_plaintext_backup": self.allow_plaintext_backup,
@@ -141,18 +141,23 @@ class Key:
         if self.type == "hmac":
             data["key_size"] = self.key_size
         data["keys"] = {
-            str(number): self._shown(version)
+            str(number): self._shown(version, context)
             for number, version in sorted(self.versions.items())
             if number >= self.minimum_decryption
         }
         return data
 
-    def _shown(self, version: Version) -> Any:
+    def _shown(self, version: Version, context: bytes | None) -> Any:
         if not self.kind.asymmetric:
             return int(version.created)
         return {
             "certificate_chain": chain_text(version.chain),
             "creation_time": rfc3339(version.created),
             "name": material.PUBLIC_NAMES.get(self.type, self.type),
-            "public_key": "" if self.derived else material.public_text(self.kind, version.secret, version.public),
+            "public_key": self._public_text(version, context),
         }
+
+    def _public_text(self, version: Version, context: bytes | None) -> str:
+        if self.derived and not context:
+            return ""
+        return material.public_text(self.kind, version.secret, version.public, context if self.derived else None)
