@@ -37,6 +37,8 @@ class Issuer:
     down: bool = False
     tls: bool = False
     fetched_keys: int = 0
+    device: dict[str, Any] = field(default_factory=dict)
+    device_says: str = ""
     asked: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
     ca: str = ""
@@ -48,6 +50,7 @@ class Issuer:
         app.router.add_get("/keys", self._jwks)
         app.router.add_get("/authorize", self._authorize)
         app.router.add_post("/token", self._token)
+        app.router.add_post("/device", self._device)
         app.router.add_get("/userinfo", self._userinfo)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
@@ -86,7 +89,7 @@ class Issuer:
     async def _discovery(self, _: web.Request) -> web.Response:
         self._ready()
         paths = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys",
-                 "userinfo_endpoint": "userinfo"}  # fmt: skip
+                 "userinfo_endpoint": "userinfo", "device_authorization_endpoint": "device"}  # fmt: skip
         facts: dict[str, Any] = {name: f"{self.url}/{path}" for name, path in paths.items()}
         return web.json_response(facts | {"issuer": self.url, "response_types_supported": ["code"]})
 
@@ -119,10 +122,21 @@ class Issuer:
         known = self._codes.pop(form.get("code", ""), None)
         if request.headers.get("Authorization") != _basic():
             return web.json_response({"error": "invalid_client"}, status=401)
+        if form.get("grant_type") == "urn:ietf:params:oauth:grant-type:device_code":
+            if form.get("device_code") != "device" or self.device_says:
+                return web.json_response({"error": self.device_says or "invalid_grant"}, status=400)
+            return web.json_response({"id_token": self.token(aud=CLIENT), "access_token": "access"})
         if known is None or form.get("redirect_uri") != known["redirect_uri"] or not _proves(form, known):
             return web.json_response({"error": "invalid_grant"}, status=400)
         token = self.token(**({"aud": CLIENT, "nonce": known["nonce"]} | self.claims))
         return web.json_response({"id_token": token, "access_token": "access", "token_type": "Bearer"})
+
+    async def _device(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        if request.headers.get("Authorization") != _basic() or form.get("client_id") != CLIENT:
+            return web.json_response({"error": "invalid_client"}, status=401)
+        return web.json_response({"device_code": "device", "user_code": "AB-12", "expires_in": 300, "interval": 2,
+                                  "verification_uri": f"{self.url}/go"} | self.device)  # fmt: skip
 
     async def _userinfo(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bearer access":

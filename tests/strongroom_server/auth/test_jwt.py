@@ -458,7 +458,8 @@ async def test_a_role_is_read_as_it_was_written(login: Login) -> None:
     data = await mounted.data("role/r")
     assert data == {
         "allowed_redirect_uris": None, "bound_audiences": ("vault",), "bound_claims": {"a": [1, "b"]},
-        "bound_claims_type": "string", "bound_subject": "", "claim_mappings": None, "clock_skew_leeway": -1,
+        "bound_claims_type": "string", "bound_subject": "", "callback_mode": "client",
+        "oidc_disable_confirmation": False, "claim_mappings": None, "clock_skew_leeway": -1,
         "expiration_leeway": 0, "groups_claim": "", "max_age": 3600, "not_before_leeway": 0, "oidc_scopes": None,
         "role_type": "jwt", "token_bound_cidrs": (), "token_explicit_max_ttl": 0, "token_max_ttl": 0,
         "token_no_default_policy": False, "token_num_uses": 0, "token_period": 0, "token_policies": ("app",),

@@ -12,7 +12,7 @@ from strongroom_server.auth.jwt.flow import allowed_redirect
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Auth
 from tests.strongroom_server.auth.issuer import CLIENT, SECRET, Issuer, pem_of, signing_key
-from tests.strongroom_server.fakes import Mounted
+from tests.strongroom_server.fakes import Mounted, client
 
 HERE = "http://localhost:8250/oidc/callback"
 
@@ -205,3 +205,141 @@ async def test_the_state_tells_the_namespace(oidc: Oidc, settings: dict[str, Any
     back = await oidc.browse(begun.data["auth_url"])
     assert back["state"].endswith(",ns=team/a") is tells
     assert (await oidc.end(**back)).display_name == "ann"
+
+
+# -- where the server hears the provider, and the client polls ------------------------------------------------------
+
+
+async def beginning(oidc: Oidc, nonce: str = "n") -> dict[str, Any]:
+    body = {"role": "app", "redirect_uri": HERE, "client_nonce": nonce}
+    response = await oidc.mounted.ask("update", "oidc/auth_url", body, connection=client("10.9.8.7"))
+    assert response.data is not None
+    return response.data
+
+
+async def page(oidc: Oidc, query: dict[str, str]) -> str:
+    response = await oidc.mounted.ask("read", "oidc/callback", query)
+    assert response.raw is not None
+    assert response.auth is None
+    return response.raw.body.decode()
+
+
+async def poll(oidc: Oidc, state: str, nonce: str = "n") -> Auth:
+    response = await oidc.mounted.ask("update", "oidc/poll", {"state": state, "client_nonce": nonce})
+    assert response.auth is not None
+    return response.auth
+
+
+async def pending(oidc: Oidc, state: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"\Aauthorization_pending\Z"):
+        await poll(oidc, state)
+
+
+async def test_a_direct_login_is_confirmed_by_the_user_and_polled_by_the_client(oidc: Oidc) -> None:
+    await oidc.configure()
+    await oidc.role(callback_mode="direct", bound_claims={"team": "blue"})
+    oidc.issuer.info = {"team": "blue"}
+    begun = await beginning(oidc)
+    state = begun["state"]
+    assert begun["poll_interval"] == "5"
+    await pending(oidc, state)
+    back = await oidc.browse(begun["auth_url"])
+    asked = await page(oidc, back)
+    assert "10.9.8.7" in asked
+    await pending(oidc, state)
+    confirmation = asked.partition('name="confirmation" value="')[2].partition('"')[0]
+    assert "Logged in" in await page(oidc, {"state": state, "confirmation": confirmation})
+    assert "Logged in" in await page(oidc, {"state": state})  # the user looks again
+    auth = await poll(oidc, state)
+    assert (auth.display_name, auth.policies) == ("ann", ("app",))
+    with pytest.raises(InvalidRequest, match="Expired or missing OAuth state"):
+        await poll(oidc, state)
+
+
+async def test_a_direct_login_needs_no_confirmation_where_the_role_says_so(oidc: Oidc) -> None:
+    await oidc.configure()
+    await oidc.role(callback_mode="direct", oidc_disable_confirmation=True, poll_interval=9)
+    begun = await beginning(oidc)
+    assert begun["poll_interval"] == "9"
+    assert "Logged in" in await page(oidc, await oidc.browse(begun["auth_url"]))
+    assert (await poll(oidc, begun["state"])).display_name == "ann"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        pytest.param({"confirmation": "guessed"}, "Wrong confirmation", id="a_guessed_confirmation"),
+        pytest.param({"error": "access_denied"}, "access_denied", id="a_provider_that_refuses"),
+    ],
+)
+async def test_a_direct_login_that_goes_wrong_is_over(oidc: Oidc, query: dict[str, str], message: str) -> None:
+    await oidc.configure()
+    await oidc.role(callback_mode="direct")
+    state = (await beginning(oidc))["state"]
+    with pytest.raises(InvalidRequest, match=message):
+        await page(oidc, {"state": state, **query})
+    with pytest.raises(InvalidRequest, match="Expired or missing OAuth state"):
+        await poll(oidc, state)
+
+
+async def test_a_direct_login_of_an_unbound_user_is_over(oidc: Oidc) -> None:
+    await oidc.configure()
+    await oidc.role(callback_mode="direct", oidc_disable_confirmation=True, bound_claims={"team": "blue"})
+    begun = await beginning(oidc)
+    with pytest.raises(InvalidRequest, match='claim "team" is missing'):
+        await page(oidc, await oidc.browse(begun["auth_url"]))
+    with pytest.raises(InvalidRequest, match="Expired or missing OAuth state"):
+        await poll(oidc, begun["state"])
+
+
+async def test_another_clients_poll_ends_a_login(oidc: Oidc) -> None:
+    await oidc.configure()
+    await oidc.role(callback_mode="direct")
+    state = (await beginning(oidc))["state"]
+    with pytest.raises(InvalidRequest, match="invalid client_nonce"):
+        await poll(oidc, state, "other")
+    with pytest.raises(InvalidRequest, match="Expired or missing OAuth state"):
+        await poll(oidc, state)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        pytest.param({}, {"user_code": "AB-12"}, id="with_a_code_to_type"),
+        pytest.param(
+            {"verification_uri_complete": "http://x/go?c=AB-12"}, {"auth_url": "http://x/go?c=AB-12"}, id="whole"
+        ),
+    ],
+)
+async def test_a_login_by_another_device(oidc: Oidc, told: dict[str, str], shown: dict[str, str]) -> None:
+    await oidc.configure()
+    await oidc.role(callback_mode="device")
+    oidc.issuer.device, oidc.issuer.device_says = told, "authorization_pending"
+    begun = await beginning(oidc)
+    assert begun.items() >= {"poll_interval": "2", **shown}.items()
+    await pending(oidc, begun["state"])
+    oidc.issuer.device_says = ""
+    assert (await poll(oidc, begun["state"])).display_name == "ann"
+    with pytest.raises(InvalidRequest, match="Expired or missing OAuth state"):
+        await poll(oidc, begun["state"])
+
+
+async def test_a_device_that_the_user_refuses_ends_a_login(oidc: Oidc) -> None:
+    await oidc.configure()
+    await oidc.role(callback_mode="device")
+    oidc.issuer.device_says = "access_denied"
+    state = (await beginning(oidc))["state"]
+    with pytest.raises(InvalidRequest, match="access_denied"):
+        await poll(oidc, state)
+    with pytest.raises(InvalidRequest, match="Expired or missing OAuth state"):
+        await poll(oidc, state)
+
+
+async def test_who_polls_must_have_a_nonce(oidc: Oidc) -> None:
+    await oidc.configure()
+    for mode in ("direct", "device"):
+        await oidc.role(callback_mode=mode)
+        with pytest.raises(InvalidRequest, match="missing client_nonce"):
+            await beginning(oidc, "")
+    with pytest.raises(InvalidRequest, match="invalid 'callback_mode': x"):
+        await oidc.role(callback_mode="x")

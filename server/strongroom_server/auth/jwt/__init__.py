@@ -1,30 +1,46 @@
 """Login with signed tokens of another issuer, or at an OpenID provider (api-docs/auth/jwt)."""
 
 import asyncio
-import html
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from secrets import compare_digest, token_urlsafe
 from typing import Any
-from urllib.parse import urlencode
 
 from strongroom_common.fields import Given
-from strongroom_server.auth.jwt import claims, flow, schemas
+from strongroom_common.secret import Secret
+from strongroom_server.auth.jwt import claims, flow, pages, schemas
+from strongroom_server.auth.jwt.answers import Answers, NotYet
 from strongroom_server.auth.jwt.flow import Logins, Pending
-from strongroom_server.auth.jwt.keys import Keys, Verified
+from strongroom_server.auth.jwt.keys import Keys
 from strongroom_server.auth.jwt.provider import Discovered, Provider
-from strongroom_server.auth.jwt.schemas import JWT, OIDC, AuthUrl, Callback, Config, Login, Role
+from strongroom_server.auth.jwt.schemas import (
+    CLIENT,
+    DEVICE,
+    DIRECT,
+    JWT,
+    OIDC,
+    AuthUrl,
+    Callback,
+    Config,
+    Login,
+    Poll,
+    Role,
+)
 from strongroom_server.lib import tokenparams
 from strongroom_server.lib.cidr import allows
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.sdk.engine import Engine as Base
 from strongroom_server.sdk.engine import delete, list_, read, write
-from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied, UpstreamError
+from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied, RequestError, UpstreamError
 from strongroom_server.sdk.request import Alias, Auth, Raw, Request, Response
 from strongroom_server.sdk.storage import load, remove, save
 
 log = logging.getLogger("auth.jwt")
 
+POLLED_EVERY = 5  # seconds
 _CONFIG = "config"
 
 
@@ -36,6 +52,7 @@ class Engine(Base):
         self._provider = Provider(self.system.clock)
         self._keys = Keys(self._provider, self.system.clock)
         self._logins = Logins(self.system.clock)
+        self._answers = Answers(self._provider, self._keys, self.system.clock)
         self._locks = KeyedLocks()
         self._loading = asyncio.Lock()
         self._config: Config | None = None
@@ -144,15 +161,38 @@ class Engine(Base):
         name, role = await self._login_role(config, sent.role)
         if role.role_type == JWT:
             raise InvalidRequest("role with jwt role_type is not allowed")
-        if not sent.redirect_uri:
+        if not sent.redirect_uri and role.callback_mode != DEVICE:
             raise InvalidRequest("missing redirect_uri")
-        if not flow.allowed_redirect(sent.redirect_uri, role.allowed_redirect_uris):
+        if role.callback_mode != DEVICE and not flow.allowed_redirect(sent.redirect_uri, role.allowed_redirect_uris):
             log.warning("role %s does not allow the redirect_uri %s", name, sent.redirect_uri)
             return {"auth_url": ""}
+        if role.callback_mode != CLIENT and not sent.client_nonce:
+            raise InvalidRequest("missing client_nonce")
         found = await self._provider.discover(config)
-        namespace = request.namespace.strip("/") if config.namespace_in_state else ""
-        state, pending = self._logins.begin(name, sent.redirect_uri, sent.client_nonce, namespace)
-        return {"auth_url": flow.auth_url(found.authorization_endpoint, config, role, state, pending)}
+        begin = partial(
+            self._logins.begin, sent, name, request.namespace.strip("/") if config.namespace_in_state else "",
+            address=request.connection.remote_address,
+        )  # fmt: skip
+        if role.callback_mode == DEVICE:
+            return await self._begin_device(config, role, found, begin)
+        state, pending = begin()
+        url = flow.auth_url(found.authorization_endpoint, config, role, state, pending)
+        if role.callback_mode == CLIENT:
+            return {"auth_url": url}
+        return {"auth_url": url, "state": state, "poll_interval": str(role.poll_interval or POLLED_EVERY)}
+
+    async def _begin_device(
+        self, config: Config, role: Role, found: Discovered, begin: Callable[..., tuple[str, Pending]]
+    ) -> dict[str, Any]:
+        try:
+            told = await self._provider.begin_device(config, found, flow.scopes(role))
+        except UpstreamError as error:
+            raise InvalidRequest(f"the provider does not begin a login by device: {error}") from error
+        state, _ = begin(device_code=Secret(str(told.get("device_code") or "")))
+        interval = role.poll_interval or told.get("interval") or POLLED_EVERY
+        complete = told.get("verification_uri_complete")
+        facts = {"auth_url": complete or told.get("verification_uri"), "state": state, "poll_interval": str(interval)}
+        return facts if complete else facts | {"user_code": told.get("user_code")}
 
     @write("oidc/callback", public=True)
     async def post_oidc(self, given: Given[Callback]) -> Response:
@@ -161,64 +201,80 @@ class Engine(Base):
         sent = given.value
         if sent.error:
             raise flow.failed(f"{sent.error} {sent.error_description}".strip())
-        self._logins.keep(sent.state.reveal(), sent.code, sent.id_token)
-        target = html.escape("callback?" + urlencode({"state": sent.state.reveal()}))
-        page = f'<!DOCTYPE html><meta http-equiv="refresh" content="0;url={target}"><a href="{target}">Go on</a>'
-        return Response(raw=Raw(page.encode(), "text/html; charset=utf-8"))
+        self._logins.keep(sent.state.reveal(), code=sent.code, id_token=sent.id_token)
+        return _page(pages.forward(sent.state.reveal()))
 
     @read("oidc/callback", public=True)
     async def end_oidc(self, given: Given[Callback], request: Request) -> Response:
         """End a login at the provider."""
         config = await self._oidc_config()
         sent = given.value
-        pending = self._logins.finish(sent.state.reveal(), sent.client_nonce)
+        state = sent.state.reveal()
+        pending = self._logins.under_way(state)
+        role = await self._role(pending.role)
+        if role is not None and role.callback_mode == DIRECT:
+            return await self._end_direct(config, role, pending, sent)
+        pending = self._logins.finish(state, sent.client_nonce)
         if sent.error:
             raise flow.failed(f"{sent.error} {sent.error_description}".strip())
-        role = await self._role(pending.role)
         if role is None:
             raise flow.failed("Role could not be found")
         _check_address(role, request)
-        told = await self._told(config, role, pending, sent)
+        told = await self._answers.by_callback(config, role, pending, sent)
         if role.verbose_oidc_logging:
             log.debug("OIDC login with the claims %s", told)
         return Response(auth=_auth(pending.role, role, told, request))
 
-    async def _told(self, config: Config, role: Role, pending: Pending, sent: Callback) -> dict[str, Any]:
-        """Return the claims about the user: of the id token, and of the user info where there is an access token."""
-        code = (sent.code or pending.code).reveal()
-        token, access, found = (sent.id_token or pending.id_token).reveal(), "", None
-        if code and config.wants_code:
-            found = await self._provider.discover(config)
-            tokens = await self._redeem(config, found, pending, code)
-            token, access = str(tokens.get("id_token") or ""), str(tokens.get("access_token") or "")
-        if not token:
-            raise flow.failed("No code or id_token received.")
-        verified = await self._verify(config, token)
-        flow.check_id_token(config, role, verified, pending, self.system.clock.now())
-        info = await self._user_info(config, found, access) if found and access else {}
-        # Security 1: what is told about another user is not used (OpenID Connect Core 1.0, 5.3.2).
-        same = info.get("sub") == verified.claims.get("sub")
-        return {**verified.claims, **(info if same else {})}
+    async def _end_direct(self, config: Config, role: Role, pending: Pending, sent: Callback) -> Response:
+        """Hear the provider's answer ourselves, and keep what it tells for the client that polls.
 
-    async def _redeem(self, config: Config, found: Discovered, pending: Pending, code: str) -> dict[str, Any]:
+        Security 1: whoever is sent an address that somebody else has asked for would log in for that somebody. So the
+        user is asked first (RFC 8628, 5.4), by a page whose link nobody else can make up.
+        """
+        state = sent.state.reveal()
+        if sent.error:
+            self._logins.end(state)
+            raise flow.failed(f"{sent.error} {sent.error_description}".strip())
+        if pending.told is not None:  # the user comes back to the page
+            return _page(pages.done())
+        if not role.oidc_disable_confirmation and not sent.confirmation:
+            confirmation = Secret(token_urlsafe(24))
+            kept = {"code": sent.code or pending.code, "id_token": sent.id_token or pending.id_token}
+            self._logins.keep(state, confirmation=confirmation, **kept)
+            return _page(pages.confirm(state, confirmation.reveal(), pending.role, pending.address))
+        if not compare_digest(pending.confirmation.reveal().encode(), sent.confirmation.reveal().encode()):
+            self._logins.end(state)
+            raise flow.failed("Wrong confirmation.")
         try:
-            return await self._provider.redeem(config, found, flow.redemption(pending, code))
-        except UpstreamError as error:
-            raise flow.failed(f'Error exchanging oidc code: "{error}".') from error
+            told = await self._answers.by_callback(config, role, pending, sent)
+            claims.check_bound_claims(role, told)
+        except RequestError:
+            self._logins.end(state)
+            raise
+        self._logins.keep(state, told=told, code=Secret(""), id_token=Secret(""))
+        return _page(pages.done())
 
-    async def _verify(self, config: Config, token: str) -> Verified:
-        try:
-            return await self._keys.verify(config, token)
-        except InvalidRequest as error:
-            raise flow.failed(f'Error exchanging oidc code: "{error}".') from None
-
-    async def _user_info(self, config: Config, found: Discovered, access: str) -> dict[str, Any]:
-        if not found.userinfo_endpoint:
-            return {}
-        try:
-            return await self._provider.user_info(config, found, access)
-        except UpstreamError:  # logged there; claims that are missing then are missed by the checks
-            return {}
+    @write("oidc/poll", public=True)
+    async def poll_oidc(self, given: Given[Poll], request: Request) -> Response:
+        """Ask after a login whose answer the client does not hear itself."""
+        config = await self._oidc_config()
+        state = given.value.state.reveal()
+        pending = self._logins.polled(state, given.value.client_nonce)
+        role = await self._role(pending.role)
+        if role is None or role.callback_mode == CLIENT:
+            raise flow.failed("Role could not be found")
+        _check_address(role, request)
+        told = pending.told
+        if pending.device_code:
+            try:
+                told = await self._answers.by_device(config, role, pending)
+            except flow.Failed:
+                self._logins.end(state)
+                raise
+        if told is None:
+            raise NotYet("authorization_pending")
+        self._logins.end(state)
+        return Response(auth=_auth(pending.role, role, told, request))
 
     # -- what several share -------------------------------------------------------------------------------------
 
@@ -272,6 +328,10 @@ class Engine(Base):
 
 def _key(name: str) -> str:
     return "role/" + name.lower()
+
+
+def _page(text: str) -> Response:
+    return Response(raw=Raw(text.encode(), "text/html; charset=utf-8"))
 
 
 def _check_address(role: Role, request: Request) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from strongroom_common.clock import Clock
@@ -18,7 +18,7 @@ from strongroom_server.sdk.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
     from strongroom_server.auth.jwt.keys import Verified
-    from strongroom_server.auth.jwt.schemas import Config, Role
+    from strongroom_server.auth.jwt.schemas import AuthUrl, Config, Role
 
 LASTS = 600  # seconds that a user has at the provider
 MOST = 10_000  # logins under way at a time
@@ -28,7 +28,11 @@ _FAILED = "Vault login failed."
 
 @dataclass(frozen=True)
 class Pending:
-    """A login under way. ``code`` and ``id_token`` are there once the provider has posted them."""
+    """A login under way.
+
+    ``code`` and ``id_token`` are there once the provider has posted them, ``told`` once they are redeemed for a client
+    that polls. ``address`` is where that client is. A login by another device has a ``device_code``, and no ``nonce``.
+    """
 
     role: str
     redirect_uri: str
@@ -38,6 +42,14 @@ class Pending:
     ends: float
     code: Secret[str] = Secret("")
     id_token: Secret[str] = Secret("")
+    device_code: Secret[str] = Secret("")
+    address: str = ""
+    confirmation: Secret[str] = Secret("")
+    told: dict[str, Any] | None = None
+
+
+class Failed(InvalidRequest):
+    """A login that came back from the provider is no good."""
 
 
 class Logins:
@@ -47,29 +59,42 @@ class Logins:
         self._clock = clock
         self._pending: dict[str, Pending] = {}
 
-    def begin(
-        self, role: str, redirect_uri: str, client_nonce: Secret[str], namespace: str = ""
-    ) -> tuple[str, Pending]:
+    def begin(self, wanted: "AuthUrl", role: str, namespace: str = "", **more: Any) -> tuple[str, Pending]:
         """Return a new login and its state, which tells the namespace to whoever gets the answer.
 
-        Raises Unavailable where too many are under way.
+        ``more`` are further fields of Pending. Raises Unavailable where too many are under way.
         """
         now = self._clock.now()
         if len(self._pending) >= MOST:
             self._pending = {state: one for state, one in self._pending.items() if one.ends > now}
         if len(self._pending) >= MOST:
             raise Unavailable("too many OIDC logins are under way")
-        state = "st_" + secrets.token_urlsafe(24)
+        state = _random("st_")
         pending = Pending(
-            role, redirect_uri, client_nonce, "n_" + secrets.token_urlsafe(24), Secret(secrets.token_urlsafe(48)),
-            now + LASTS,
+            role, wanted.redirect_uri, wanted.client_nonce, "" if "device_code" in more else _random("n_"),
+            Secret(secrets.token_urlsafe(48)), now + LASTS, **more,
         )  # fmt: skip
         self._pending[state] = pending
         return state + (f",ns={namespace}" if namespace else ""), pending
 
-    def keep(self, state: str, code: Secret[str], id_token: Secret[str]) -> None:
-        """Keep what the provider has posted until the client fetches it; raises InvalidRequest for no such login."""
-        self._pending[state.partition(",")[0]] = replace(self._take(state), code=code, id_token=id_token)
+    def keep(self, state: str, **changes: Any) -> None:
+        """Keep what has become known until the client fetches it; raises InvalidRequest for no such login."""
+        self._pending[state.partition(",")[0]] = replace(self._take(state), **changes)
+
+    def under_way(self, state: str) -> Pending:
+        """Return a login; raises InvalidRequest for no such login."""
+        self.keep(state)
+        return self._pending[state.partition(",")[0]]
+
+    def polled(self, state: str, client_nonce: Secret[str]) -> Pending:
+        """Return a login of the client that began it, which goes on; another client's ends it."""
+        pending = self.finish(state, client_nonce)
+        self._pending[state.partition(",")[0]] = pending
+        return pending
+
+    def end(self, state: str) -> None:
+        """Forget a login."""
+        self._pending.pop(state.partition(",")[0], None)
 
     def finish(self, state: str, client_nonce: Secret[str]) -> Pending:
         """Return a login, which is no longer under way then.
@@ -85,13 +110,22 @@ class Logins:
     def _take(self, state: str) -> Pending:
         pending = self._pending.pop(state.partition(",")[0], None)
         if pending is None or pending.ends <= self._clock.now():
-            raise InvalidRequest(f"{_FAILED} Expired or missing OAuth state.")
+            raise Failed(f"{_FAILED} Expired or missing OAuth state.")
         return pending
 
 
-def failed(why: str) -> InvalidRequest:
+def failed(why: str) -> Failed:
     """Return the refusal of a login that came back from the provider."""
-    return InvalidRequest(f"{_FAILED} {why}")
+    return Failed(f"{_FAILED} {why}")
+
+
+def _random(prefix: str) -> str:
+    return prefix + secrets.token_urlsafe(24)
+
+
+def scopes(role: "Role") -> str:
+    """Return what is asked for, as one text."""
+    return " ".join(dict.fromkeys(("openid", *role.oidc_scopes)))
 
 
 def allowed_redirect(uri: str, allowed: Sequence[str]) -> bool:
@@ -118,13 +152,12 @@ def _without_port(uri: str) -> tuple[str, ...] | None:
 
 def auth_url(endpoint: str, config: "Config", role: "Role", state: str, pending: Pending) -> str:
     """Return where the user logs in (OpenID Connect Core 1.0, 3.1.2.1; RFC 7636, 4.3)."""
-    scopes = dict.fromkeys(("openid", *role.oidc_scopes))
     query = {
         "client_id": config.oidc_client_id,
         "nonce": pending.nonce,
         "redirect_uri": pending.redirect_uri,
         "response_type": " ".join(config.oidc_response_types or ("code",)),
-        "scope": " ".join(scopes),
+        "scope": scopes(role),
         "state": state,
     }
     if config.wants_code:
@@ -151,6 +184,15 @@ def redemption(pending: Pending, code: str) -> dict[str, str]:
     }
 
 
+def device_redemption(config: "Config", pending: Pending) -> dict[str, str]:
+    """Return the form that asks whether the user has logged in with another device (RFC 8628, 3.4)."""
+    return {
+        "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+        "device_code": pending.device_code.reveal(),
+        "client_id": config.oidc_client_id,
+    }
+
+
 def check_id_token(config: "Config", role: "Role", token: "Verified", pending: Pending, now: float) -> None:
     """Refuse an id token that is not the answer to our question (OpenID Connect Core 1.0, 3.1.3.7)."""
     claims = token.claims
@@ -172,8 +214,8 @@ def check_id_token(config: "Config", role: "Role", token: "Verified", pending: P
     if claims.get("exp") is None:
         raise failed("Error exchanging oidc code: no expiration time (exp) claim.")
     claims_of.check_times(role, claims, now)
-    # Security 8 (point 11): it was made for this very login.
-    if claims.get("nonce") != pending.nonce:
+    # Security 8 (point 11): it was made for this very login. What a device code is worth goes to us alone.
+    if claims.get("nonce") != pending.nonce and not pending.device_code:
         raise failed("Error exchanging oidc code: invalid nonce.")
     # Security 9 (point 13): the user has been there as lately as the role asks for.
     logged_in = claims.get("auth_time")

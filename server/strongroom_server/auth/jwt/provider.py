@@ -33,6 +33,15 @@ class Discovered:
     authorization_endpoint: str = ""
     token_endpoint: str = ""
     userinfo_endpoint: str = ""
+    device_authorization_endpoint: str = ""
+
+
+class Refused(UpstreamError):
+    """The provider answers with an error; ``reason`` is its code (RFC 6749, 5.2)."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Provider:
@@ -82,6 +91,13 @@ class Provider:
     async def redeem(self, config: "Config", found: Discovered, form: Mapping[str, str]) -> dict[str, Any]:
         """Return the tokens that a code is worth (RFC 6749, 4.1.3)."""
         return await self._ask(config, "POST", found.token_endpoint, _basic(config), form)
+
+    async def begin_device(self, config: "Config", found: Discovered, scope: str) -> dict[str, Any]:
+        """Return what a device of the user's needs to log in for us (RFC 8628, 3.2)."""
+        if not found.device_authorization_endpoint:
+            raise UpstreamError("the provider's metadata has no device_authorization_endpoint")
+        form = {"client_id": config.oidc_client_id, "scope": scope}
+        return await self._ask(config, "POST", found.device_authorization_endpoint, _basic(config), form)
 
     async def user_info(self, config: "Config", found: Discovered, access_token: str) -> dict[str, Any]:
         """Return what the provider tells of the user (OpenID Connect Core 1.0, 5.3)."""
@@ -146,5 +162,5 @@ def _object(url: str, status: int, raw: bytes) -> dict[str, Any]:
     if status != 200 or not isinstance(parsed, dict):
         reason = parsed.get("error") if isinstance(parsed, dict) else None
         log.warning("the issuer answers %s with status %d: %s", url, status, reason)
-        raise UpstreamError(f"{url} answered with status {status}" + (f": {reason}" if reason else ""))
+        raise Refused(f"{url} answered with status {status}" + (f": {reason}" if reason else ""), str(reason or ""))
     return parsed

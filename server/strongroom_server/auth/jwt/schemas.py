@@ -16,6 +16,7 @@ JWT, OIDC = "jwt", "oidc"
 STRING, GLOB = "string", "glob"
 QUERY, FORM_POST = "query", "form_post"
 CODE, ID_TOKEN = "code", "id_token"
+CLIENT, DIRECT, DEVICE = "client", "direct", "device"
 _PROVIDERS = ("azure", "gsuite", "ibmisam", "kubernetes", "secureauth")
 
 
@@ -131,6 +132,9 @@ class Role(TokenParams):
         SignedSeconds(0)
     )
     clock_skew_leeway: Annotated[SignedSeconds, "How far clocks may differ; 0 is 60, less is none."] = SignedSeconds(0)
+    callback_mode: Annotated[str, 'Who hears the provider: "client", "direct" (we do), "device" (we ask it).'] = CLIENT
+    poll_interval: Annotated[Seconds, "How often a client asks after a login that we hear of; 0 is 5."] = Seconds(0)
+    oidc_disable_confirmation: Annotated[bool, "Whether a direct login is not confirmed in the browser."] = False
     max_age: Annotated[Seconds, "How long ago the user may have logged in at the provider."] = Seconds(0)
 
 
@@ -149,6 +153,8 @@ def changed_role(given: Given[Role], stored: Role | None, request: Request) -> R
 def _check_role(role: Role) -> None:
     if role.role_type not in {JWT, OIDC}:
         raise InvalidRequest(f"invalid 'role_type': {role.role_type}")
+    if role.callback_mode not in {CLIENT, DIRECT, DEVICE}:
+        raise InvalidRequest(f"invalid 'callback_mode': {role.callback_mode}")
     if role.role_type == OIDC and not role.allowed_redirect_uris:
         raise InvalidRequest("'allowed_redirect_uris' must be set if 'role_type' is 'oidc' or unspecified.")
     if not role.user_claim:
@@ -193,6 +199,8 @@ _NONE_IF_EMPTY = ("allowed_redirect_uris", "bound_audiences", "bound_claims", "c
 def role_facts(role: Role) -> dict[str, Any]:
     """Return what a read of a role shows."""
     facts = tokenparams.shown(role)
+    if not role.poll_interval:
+        del facts["poll_interval"]
     return facts | {name: facts[name] or None for name in _NONE_IF_EMPTY}
 
 
@@ -223,3 +231,12 @@ class Callback:
     client_nonce: Annotated[Secret[str], "The client's nonce of the first call."] = Secret("")
     error: Annotated[str, "Why the provider refuses."] = ""
     error_description: Annotated[str, "The same in more words."] = ""
+    confirmation: Annotated[Secret[str], "What the page that asks the user sends on."] = Secret("")
+
+
+@dataclass(frozen=True)
+class Poll:
+    """What a client asks after its login with."""
+
+    state: Annotated[Secret[str], "Names the login under way."] = Secret("")
+    client_nonce: Annotated[Secret[str], "The client's nonce of the first call."] = Secret("")
