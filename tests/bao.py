@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,13 @@ class Peer:
 
     address: str
 
-    def call(self, method: str, path: str, body: Any = None, token: str = "root") -> tuple[int, Any]:
+    def call(
+        self, method: str, path: str, body: Any = None, token: str = "root", headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
         """Send one request; returns the status and the parsed body. Status 0: the server dropped the connection."""
         data = None if body is None else dumps(body).encode()
-        request = urllib.request.Request(f"{self.address}/v1/{path}", data, {"X-Vault-Token": token}, method=method)
+        lines = {"X-Vault-Token": token, **(headers or {})}
+        request = urllib.request.Request(f"{self.address}/v1/{path}", data, lines, method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, _parsed(answer.read())

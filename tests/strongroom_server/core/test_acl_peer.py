@@ -19,6 +19,8 @@ def bao():
     with dev_server() as peer:
         for name in ("p", "q"):
             assert peer.call("PUT", f"sys/policies/acl/{name}", {"policy": "name = 1"})[0] == 204
+        assert peer.call("POST", "sys/mounts/kv", {"type": "kv"})[0] == 204
+        assert peer.call("POST", "kv/x", {"here": "already"})[0] == 204
         yield peer
 
 
@@ -66,6 +68,42 @@ _paths = st.builds(
 @given(first=_rules, second=_rules, paths=st.lists(_paths, min_size=1, max_size=8, unique=True))
 def test_both_agree_on_any_rules(bao, token, first, second, paths):
     _compare(bao, token, [_text(first), _text(second)], paths)
+
+
+_names = st.sampled_from(["p", "q", "P", '"*"', '"p q"'])
+_values = st.sampled_from(['"a"', '"a*"', '"*a"', '"*"', '""', "true", "false", "[]", '["a"]', "{ x = \"y\" }", "{}"])
+_maps = st.dictionaries(_names, st.lists(_values, max_size=2), min_size=1, max_size=2).map(
+    lambda found: "{ " + " ".join(f"{name} = [{', '.join(values)}]" for name, values in found.items()) + " }"
+)
+_conditions = st.lists(
+    st.one_of(
+        _maps.map("allowed_parameters = {}".format), _maps.map("denied_parameters = {}".format),
+        st.lists(st.sampled_from(['"p"', '"q"', '"P"']), max_size=2).map(
+            lambda names: f"required_parameters = [{', '.join(names)}]"
+        ),
+        st.sampled_from(["min_wrapping_ttl = 5", 'max_wrapping_ttl = "1m"', "max_wrapping_ttl = 0"]),
+    ),
+    max_size=3,
+).map(" ".join)  # fmt: skip
+_bodies = st.dictionaries(
+    st.sampled_from(["p", "q", "P", "z", "p q", "*"]),
+    st.sampled_from(["a", "ab", "ba", "", "*", True, False, None, [], ["a"], {"x": "y"}, {}]), max_size=3,
+)  # fmt: skip
+_requests = st.lists(st.tuples(_bodies, st.sampled_from([0, 4, 5, 60, 61])), min_size=1, max_size=4)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(first=_conditions, second=_conditions, requests=_requests)
+def test_both_agree_on_parameters(bao, token, first, second, requests):
+    """Of numbers we think otherwise: see ``grants._same``."""
+    texts = [f'path "kv/x" {{ capabilities = ["create", "update"] {inside} }}' for inside in (first, second)]
+    for name, text in zip(("p", "q"), texts, strict=True):
+        assert bao.call("PUT", f"sys/policies/acl/{name}", {"policy": text})[0] == 204
+    acl = compile_acl([parse_policy("p", texts[0]), parse_policy("q", texts[1])], 0)
+    for body, wrap_ttl in requests:
+        status, _ = bao.call("POST", "kv/x", body, token, {"X-Vault-Wrap-TTL": str(wrap_ttl)} if wrap_ttl else {})
+        allowed = acl.decide("update", "kv/x", body, wrap_ttl).allowed
+        assert allowed is (status != 403), (texts, body, wrap_ttl)
 
 
 @pytest.mark.parametrize("text", [pytest.param(case.values[0], id=case.id) for case in REFUSED])
