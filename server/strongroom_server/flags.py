@@ -25,6 +25,10 @@ def parse(argv: Sequence[str], env: Mapping[str, str]) -> argparse.Namespace:
     flag("dev-no-kv", action="store_true", help="Mount no KV engine at secret/ in -dev.")
     flag("dev-kv-v1", action="store_true", help="Mount KV version 1 at secret/ in -dev.")
     flag("dev-no-store-token", action="store_true", help="Do not put the root token of -dev into ~/.vault-token.")
+    flag("dev-tls", action="store_true", help="As -dev, with TLS and a certificate made on the spot.")
+    flag("dev-tls-cert-dir", default="", metavar="PATH", help="Folder for the files of -dev-tls; made up if not given.")
+    flag("dev-tls-san", action="append", default=[], metavar="NAME", help="A further name for that certificate; may be "
+         "repeated.")  # fmt: skip
     flag("log-level", default=default("LOG_LEVEL"), metavar="LEVEL", help="trace, debug, info, warn or error.")
     flag("log-format", default=default("LOG_FORMAT"), metavar="FORMAT", help="standard or json.")
     flag("log-file", default="", metavar="PATH", help="File for the log, beside standard error.")
@@ -33,6 +37,7 @@ def parse(argv: Sequence[str], env: Mapping[str, str]) -> argparse.Namespace:
     flag("log-rotate-max-files", default="", metavar="NUMBER", help="How many old log files are kept.")
     flag("exit-on-core-shutdown", action="store_true", help="Accepted for compatibility; has no effect.")
     options = parser.parse_args(argv)
+    options.dev = options.dev or options.dev_tls
     options.config = options.config or [path for path in (default("CONFIG_PATH"),) if path and not options.dev]
     return options
 

@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 
 from strongroom_common import logs
-from strongroom_common.clock import SystemClock
+from strongroom_common.clock import Clock, SystemClock
 from strongroom_common.logfile import LogFile, RotatingFile
 from strongroom_common.settings import SettingsError
-from strongroom_server import flags
+from strongroom_server import dev_certificates, flags
 from strongroom_server.barrier.cache import ENTRIES
 from strongroom_server.config import Config, Listener, Stanza
 from strongroom_server.config_files import read_paths
@@ -218,27 +218,44 @@ def _write_pid(path: str) -> None:
 # -- dev mode --------------------------------------------------------------------------------------------------------
 
 
-def _dev_options(config: Config, address: str) -> Options:
+def _dev_options(config: Config, url: str) -> Options:
     """Return what the server file says, but that the store is in memory and what helps to look inside is on."""
     core = _core_options(config, Stanza("inmem"))
-    api_addr = config.api_addr or f"http://{address}"
-    return replace(core, api_addr=api_addr, raw_storage_endpoint=True, introspection_endpoint=True)
+    return replace(core, api_addr=config.api_addr or url, raw_storage_endpoint=True, introspection_endpoint=True)
+
+
+def _dev_files(options: argparse.Namespace, clock: Clock) -> dev_certificates.Files:
+    names = dev_certificates.names_here(options.dev_listen_address, options.dev_tls_san)
+    try:
+        return dev_certificates.make(options.dev_tls_cert_dir, names, clock.now())
+    except OSError as error:
+        raise StartError(f"-dev-tls-cert-dir={options.dev_tls_cert_dir}: {error.strerror or error}") from error
+
+
+def _dev_listener(address: str, files: dev_certificates.Files | None) -> Listener:
+    if files is None:
+        return Listener(address=address, tls_disable=True)
+    return Listener(address=address, tls_cert_file=str(files.certificate), tls_key_file=str(files.key))
+
+
+def _scheme(options: argparse.Namespace) -> str:
+    return "https" if options.dev_tls else "http"
 
 
 async def _serve_dev(options: argparse.Namespace, config: Config, reread: Reread) -> int:
     clock = SystemClock()
     address = options.dev_listen_address
-    server = Server(await open_backend("inmem", {}, clock), clock, _dev_options(config, address))
+    url = f"{_scheme(options)}://{address}"
+    server = Server(await open_backend("inmem", {}, clock), clock, _dev_options(config, url))
     await server.start()
     kv_version = "" if options.dev_no_kv else "1" if options.dev_kv_v1 else "2"
     secrets = await dev.prepare(server, options.dev_root_token_id, kv_version)
-    host, _, port = address.rpartition(":")
-    try:
-        bound = [await bind_tcp(make_app(server, Listener(), {}, config), host.strip("[]"), int(port))]
-    except OSError as error:
-        raise StartError(f"-dev-listen-address={address}: {error.strerror or error}") from error
-    bound += [await _bind(server, one, _context(one), config) for one in config.listeners]
-    print(dev.banner(secrets, f"http://{host}:{bound[0].port}", VERSION, PRODUCT_VERSION), flush=True)
+    files = _dev_files(options, clock) if options.dev_tls else None
+    listeners = (_dev_listener(address, files), *config.listeners)
+    bound = [await _bind(server, one, _context(one), config) for one in listeners]
+    shown = f"{_scheme(options)}://{address.rpartition(':')[0]}:{bound[0].port}"
+    authority = str(files.authority) if files else ""
+    print(dev.banner(secrets, shown, VERSION, PRODUCT_VERSION, authority), flush=True)
     await _until_told(server, bound, reread)
     await close_all(bound)
     await server.stop()

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.ours import Ours, dev_server
+from tests.ours import Ours, dev_server, free_port
 
 _DECLARED = 'audit "file" "{name}" {{ options {{ file_path = "{folder}/{name}.log" }} }}\n'
 
@@ -78,3 +80,24 @@ def test_two_seals_need_one_to_be_left(tmp_path: Path) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 1
     assert "two seals, shamir and static: set disabled = true in the one to leave" in ended.stderr
+
+
+def test_dev_mode_speaks_tls_where_asked(tmp_path: Path) -> None:
+    folder, address = tmp_path / "tls", f"127.0.0.1:{free_port()}"
+    folder.mkdir()
+    flags = ["-dev-tls", f"-dev-tls-cert-dir={folder}", "-dev-tls-san=vault.test", f"-dev-listen-address={address}"]
+    command = [sys.executable, "-m", "strongroom_server.main", *flags, "-dev-no-store-token", "-dev-root-token-id=root"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines = iter(process.stdout.readline, "")
+            assert any(f"VAULT_CACERT='{folder}/vault-ca.pem'" in line for line in lines)
+            trust = ssl.create_default_context(cafile=str(folder / "vault-ca.pem"))
+            with urllib.request.urlopen(f"https://{address}/v1/sys/health", context=trust, timeout=30) as answer:
+                assert json.load(answer)["sealed"] is False
+            host, _, port = address.partition(":")
+            with socket.create_connection((host, int(port))) as plain:
+                trust.wrap_socket(plain, server_hostname="vault.test").close()
+        finally:
+            process.terminate()
+    assert (folder / "vault-key.pem").stat().st_mode & 0o077 == 0

@@ -31,8 +31,9 @@ async def prepare(server: "Server", root_token: str, kv_version: str = "2") -> D
     return DevSecrets(share, answer["root_token"])
 
 
-def banner(secrets: DevSecrets, address: str, api_version: str, product_version: str) -> str:
-    """Return what dev mode prints once it serves."""
+def banner(secrets: DevSecrets, address: str, api_version: str, product_version: str, authority: str = "") -> str:
+    """Return what dev mode prints once it serves; ``authority`` is the file of the CA where it speaks TLS."""
+    trusted = f"\n    $ export VAULT_CACERT='{authority}'" if authority else ""
     return f"""\
 ==> Strongroom {product_version} (Vault API {api_version}), dev mode
 
@@ -44,7 +45,7 @@ never run dev mode with real secrets.
 
 Set the address for clients:
 
-    $ export VAULT_ADDR='{address}'
+    $ export VAULT_ADDR='{address}'{trusted}
 
 Unseal Key: {secrets.unseal_key}
 Root Token: {secrets.root_token}
