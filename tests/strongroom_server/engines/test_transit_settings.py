@@ -193,6 +193,14 @@ async def test_a_key_tells_when_it_was_backed_up_and_restored(transit: Mounted) 
     assert (await read(transit, "keys/copy"))["restore_info"]["version"] == 1
 
 
+async def test_a_key_is_restored_under_the_name_of_the_path_or_of_the_body(transit: Mounted) -> None:
+    await write(transit, "keys/k", exportable=True, allow_plaintext_backup=True)
+    backup = (await read(transit, "backup/k"))["backup"]
+    await write(transit, "restore", backup=backup, name="a")
+    await write(transit, "restore/b", backup=backup, name="c")
+    assert (await transit.ask("list", "keys")).data == {"keys": ["a", "b", "k"]}
+
+
 # -- keys from elsewhere ---------------------------------------------------------------------------------------------
 
 OWN, OTHER = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())

@@ -22,6 +22,8 @@ def items_of(batch: Any) -> list[dict[str, Any]]:
         raise InvalidRequest("missing batch input to process")
     if set(map(type, batch)) != {dict}:
         raise InvalidRequest("failed to parse batch input: expected a list of objects")
+    for item in batch:
+        reference_of(item)
     return batch
 
 
@@ -45,9 +47,13 @@ def run(
 
 
 def reference_of(item: Item) -> str:
-    """Return what an item's result shall be known by."""
+    """Return what an item's result shall be known by: a text, or a number as text; raises InvalidRequest."""
     reference = item.get("reference")
-    return reference if isinstance(reference, str) else ""
+    if reference is None or isinstance(reference, bool):
+        return "" if reference is None else str(int(reference))
+    if isinstance(reference, str | int):
+        return str(reference)
+    raise InvalidRequest("failed to parse batch input: expected a text as 'reference'")
 
 
 def answer(

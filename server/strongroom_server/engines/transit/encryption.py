@@ -61,8 +61,6 @@ class Encryption(Keys):
         if key is None:
             key = await self._upsert(name, body.value, items, request)
         usable = key.usable()
-        if not usable.kind.encrypts:
-            raise InvalidRequest(f"message encryption not supported for key type {usable.type}")
         return _answer(items, lambda item: encrypt(usable, item), body, single=single)
 
     def _at_once(self, results: Callable[[Key, Any], Raw | None], name: str, body: Given[Body]) -> Response | None:
@@ -74,10 +72,7 @@ class Encryption(Keys):
     async def _upsert(self, name: str, asked: Body, items: list[dict[str, Any]], request: Request) -> Key:
         if request.operation is not Operation.CREATE or (await self.settings()).disable_upsert:
             raise InvalidRequest("encryption key not found")
-        contexts = [bool(item.get("context")) for item in items]
-        derived = any(contexts)
-        if derived and not all(contexts):
-            raise InvalidRequest("context should be set either in all the request blocks or in none")
+        derived = any(item.get("context") for item in items)
         if asked.convergent_encryption and not derived:
             raise InvalidRequest("convergent encryption requires derivation to be enabled, so context is required")
         kind = key_type(asked.type)
@@ -110,8 +105,6 @@ class Encryption(Keys):
         key = (await self.key(name)).usable()
 
         def one(item: Item) -> dict[str, Any]:
-            if not item.get("ciphertext"):
-                raise InvalidRequest("missing ciphertext to decrypt")
             return encrypt(key, {**item, "plaintext": encode64(decrypt(key, item))})
 
         return Response(one(items[0]) if single else {"batch_results": batches.run(items, one)[0]})
@@ -138,6 +131,8 @@ def encrypt(key: Key, item: Item) -> dict[str, Any]:
     """Return ciphertext and key version of one item; raises InvalidRequest."""
     plaintext = decode64(item["plaintext"])
     kind = key.kind
+    if not kind.encrypts:
+        raise InvalidRequest(f"message encryption not supported for key type {key.type}")
     number = key.for_new(integer(item, "key_version"))
     version = key.versions.get(number)
     if version is None:
@@ -156,6 +151,8 @@ def decrypt(key: Key, item: Item) -> bytes:
     kind = key.kind
     if not kind.encrypts:
         raise InvalidRequest(f"message decryption not supported for key type {key.type}")
+    if not item.get("ciphertext"):
+        raise InvalidRequest("missing ciphertext to decrypt")
     number, text = split_version(item["ciphertext"], "ciphertext")
     version = key.versions[key.for_old(number, "ciphertext")]
     sealed = _sealed(text)
@@ -203,6 +200,8 @@ def _items(body: Given[Body], wanted: str, missing: str) -> tuple[list[dict[str,
         items = batches.items_of(asked.batch_input)
         if missing and not all(wanted in item for item in items):
             raise InvalidRequest(missing)
+        if missing and len({bool(item.get("context")) for item in items}) > 1:
+            raise InvalidRequest("context should be set either in all the request blocks or in none")
         return items, False
     value = getattr(asked, wanted)
     if missing and (wanted not in body.sent or (wanted == "ciphertext" and not value)):

@@ -197,10 +197,10 @@ def _mac_algorithm(asked: Body, path_algorithm: str | None) -> str:
 
 
 def _message(item: Item, missing: str = "missing input") -> bytes:
-    if item.get("input") is None:
+    if "input" not in item:
         raise InvalidRequest(missing)
     try:
-        return decode64(item["input"])
+        return decode64(item["input"] or "")  # null is the empty message
     except InvalidRequest as error:
         raise InvalidRequest(f"unable to decode input as base64: {error}") from None
 

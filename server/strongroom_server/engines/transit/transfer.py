@@ -42,6 +42,7 @@ class Restore:
 
     backup: Annotated[str, "What backup returned."] = field(default="", repr=False)
     force: Annotated[bool, "Replace a key of the same name."] = False
+    name: Annotated[str, "Name of the restored key; empty is its own."] = ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Transfer(Signing):
         if not body.value.backup:
             raise InvalidRequest("'backup' must be supplied")
         key = backups.load(decode64(body.value.backup))
-        key = replace(key, name=name or key.name, restored=Moment(self.system.clock.now(), key.latest))
+        key = replace(key, name=name or body.value.name or key.name, restored=Moment(self.system.clock.now(), key.latest))
         async with self.locked(key.name):
             if not body.value.force and await self.look_up(key.name) is not None:
                 raise Internal(f"key {key.name!r} already exists")
