@@ -661,3 +661,33 @@ async def test_a_token_with_rights_in_one_namespace_names_nothing_elsewhere(live
         ):  # fmt: skip
             assert (await live.post(path, body, token=token, namespace="one")).status == 403
         assert (await live.get("auth/token/lookup-self", token=victim, namespace=namespace)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("operation", "path", "body", "status", "message"),
+    [
+        pytest.param(Operation.UPDATE, "one/seal", {}, 400, "namespace is not sealable", id="sealing"),
+        pytest.param(Operation.READ, "one/seal-status", {}, 400, "namespace is not sealable", id="seal_status"),
+        pytest.param(Operation.UPDATE, "one/unseal", {"key": "x"}, 400, "namespace is not sealable", id="unsealing"),
+        pytest.param(Operation.DELETE, "one/delete-sealed", {}, 400, "namespace is not sealed", id="deleting_sealed"),
+        pytest.param(Operation.UPDATE, "nope/seal", {}, 400, "namespace doesn't exist", id="sealing_what_is_not_there"),
+        pytest.param(
+            Operation.UPDATE, "new", {"seal": 'seal "shamir" {}'}, 400,
+            "seal: expected nothing, as no namespace has a seal of its own here", id="making_one_with_a_seal",
+        ),
+    ],
+)  # fmt: skip
+async def test_no_namespace_has_a_seal_of_its_own(
+    live: Live, operation: Operation, path: str, body: dict[str, Any], status: int, message: str
+) -> None:
+    answer = await live.ask(operation, f"sys/namespaces/{path}", body)
+    assert (answer.status, answer.errors) == (status, [message])
+    assert (await live.get("sys/namespaces/new")).status == 404
+
+
+async def test_scanning_needs_its_own_capability(live: Live) -> None:
+    for capability, status in (("list", 403), ("scan", 200)):
+        rules = f'path "sys/namespaces/" {{ capabilities = ["{capability}"] }}'
+        await live.post(f"sys/policies/acl/can-{capability}", {"policy": rules})
+        token = await live.make_token(policies=[f"can-{capability}"])
+        assert (await live.ask(Operation.SCAN, "sys/namespaces/", token=token)).status == status

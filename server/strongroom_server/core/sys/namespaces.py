@@ -26,6 +26,12 @@ class Described:
     """What people say about a namespace."""
 
     custom_metadata: Annotated[Object, "Texts by name."] = field(default_factory=lambda: Object({}))
+    seal: Annotated[str, "A seal of its own, which no namespace can have here: refused."] = ""
+
+    def check(self) -> None:
+        """Raise InvalidRequest for what is asked for and would not be had."""
+        if self.seal:
+            raise InvalidRequest("seal: expected nothing, as no namespace has a seal of its own here")
 
 
 @dataclass(frozen=True)
@@ -55,35 +61,37 @@ class NamespaceArea(Area):
         rows = {below.path.removeprefix(here): below.entry.facts() for below in found}
         return {"key_info": rows, "keys": list(rows)} if rows else {}
 
-    @read("namespaces/{name:rest}")
-    async def read_namespace(self, name: Name) -> dict[str, Any]:
+    @read("namespaces/{path:rest}")
+    async def read_namespace(self, path: Name) -> dict[str, Any]:
         """Read a namespace."""
-        child = self._child(name)
+        child = self._child(path)
         if child is None:
             raise NotFound
         return child.entry.facts()
 
-    @write("namespaces/{name:rest}")
-    async def write_namespace(self, name: Name, body: Given[Described], request: Request) -> dict[str, Any]:
+    @write("namespaces/{path:rest}")
+    async def write_namespace(self, path: Name, body: Given[Described], request: Request) -> dict[str, Any]:
         """Create a namespace, or replace its metadata."""
         if request.path.endswith("/"):
             raise InvalidRequest("cannot write to a path ending in '/'")
+        body.value.check()
         metadata = _texts(body.value.custom_metadata, "custom_metadata values must be strings")
-        child = self._child(name)
+        child = self._child(path)
         if child is None:
-            child = await self.server.namespaces.create(self.server, name, metadata)
+            child = await self.server.namespaces.create(self.server, path, metadata)
         if child.entry.tainted:
             raise InvalidRequest("namespace with that name exists and is currently tainted")
         if metadata != child.entry.custom_metadata:
             await self.server.namespaces.change(child, lambda entry: replace(entry, custom_metadata=metadata))
         return child.entry.facts()
 
-    @patch("namespaces/{name:rest}")
-    async def patch_namespace(self, name: Name, body: Given[Described]) -> dict[str, Any]:
+    @patch("namespaces/{path:rest}")
+    async def patch_namespace(self, path: Name, body: Given[Described]) -> dict[str, Any]:
         """Change a namespace's metadata by a JSON merge patch (RFC 7396)."""
-        child = self._child(name)
+        child = self._child(path)
         if child is None or child.entry.tainted:
             raise InvalidRequest("namespace not found")
+        body.value.check()
         changes = body.value.custom_metadata
         _texts({key: value for key, value in changes.items() if value is not None},
                "metadata patch can only have string or null values")  # fmt: skip
@@ -92,14 +100,41 @@ class NamespaceArea(Area):
         )
         return child.entry.facts()
 
-    @delete("namespaces/{name:rest}")
-    async def delete_namespace(self, name: Name) -> Response:
+    @delete("namespaces/{path:rest}")
+    async def delete_namespace(self, path: Name) -> Response:
         """Delete a namespace and all that it holds, behind the answer."""
-        child = self._child(name)
+        child = self._child(path)
         if child is None:
             return Response(warnings=["requested namespace does not exist"])
         await self.server.namespaces.delete(child)
         return Response({"status": "in-progress"})
+
+    # -- seals ------------------------------------------------------------------------------------------------------
+
+    @write("namespaces/{path:segment}/seal")
+    async def seal(self, path: Name) -> None:
+        """Seal a namespace that has a seal of its own: none has."""
+        self._refuse_seal(path)
+
+    @read("namespaces/{path:segment}/seal-status")
+    async def seal_status(self, path: Name) -> None:
+        """Describe the seal of a namespace that has its own: none has."""
+        self._refuse_seal(path)
+
+    @write("namespaces/{path:segment}/unseal")
+    async def unseal(self, path: Name) -> None:
+        """Unseal a namespace that has a seal of its own: none has."""
+        self._refuse_seal(path)
+
+    @delete("namespaces/{path:segment}/delete-sealed")
+    async def delete_sealed(self, path: Name) -> Response:
+        """Delete a namespace whose seal is closed: none has a seal of its own."""
+        if self._child(path) is None:
+            return Response(warnings=["requested namespace does not exist"])
+        raise InvalidRequest("namespace is not sealed")
+
+    def _refuse_seal(self, path: str) -> None:
+        raise InvalidRequest("namespace is not sealable" if self._child(path) else "namespace doesn't exist")
 
     def _child(self, name: str) -> "Namespace | None":
         name = name.removesuffix("/")
