@@ -102,6 +102,11 @@ async def test_associated_data_must_be_the_same(transit: Mounted) -> None:
         pytest.param("encrypt/k", {"batch_input": []}, id="an_empty_batch"),
         pytest.param("encrypt/k", {"batch_input": "x"}, id="a_batch_that_is_none"),
         pytest.param("encrypt/k", {"batch_input": [{}]}, id="an_item_without_plaintext"),
+        pytest.param(
+            "encrypt/k",
+            {"batch_input": [{"plaintext": HELLO, "context": HELLO}, {"plaintext": HELLO}]},
+            id="a_context_in_some_items_only",
+        ),
         pytest.param("decrypt/k", {"ciphertext": "hello"}, id="no_prefix"),
         pytest.param("decrypt/k", {"ciphertext": "vault:v1:AAAA"}, id="too_short"),
         pytest.param("decrypt/k", {"ciphertext": "vault:vx:AAAA"}, id="no_version"),
@@ -119,6 +124,28 @@ async def test_bad_requests(transit: Mounted, path: str, body: dict[str, Any]) -
     await write(transit, "keys/k")
     with pytest.raises(InvalidRequest):
         await write(transit, path, **body)
+
+
+@pytest.mark.parametrize(
+    ("path", "item", "error"),
+    [
+        pytest.param("decrypt/k", {"ciphertext": ""}, "missing ciphertext to decrypt", id="an_empty_ciphertext"),
+        pytest.param("decrypt/k", {"ciphertext": None}, "missing ciphertext to decrypt", id="null_as_ciphertext"),
+        pytest.param("rewrap/k", {"ciphertext": ""}, "missing ciphertext to decrypt", id="nothing_to_rewrap"),
+        pytest.param("encrypt/s", {"plaintext": HELLO}, "not supported for key type ed25519", id="a_key_that_signs"),
+        pytest.param("encrypt/s", {"plaintext": "!"}, "illegal base64", id="no_base64_for_a_key_that_signs"),
+        pytest.param("hmac/k", {"input": None}, None, id="null_is_the_empty_message"),
+        pytest.param("sign/s", {"input": None}, None, id="null_is_signed_as_the_empty_message"),
+    ],
+)
+async def test_items_tell_what_is_wrong_with_them(
+    transit: Mounted, path: str, item: dict[str, Any], error: str | None
+) -> None:
+    await write(transit, "keys/k")
+    await write(transit, "keys/s", type="ed25519")
+    [result] = (await write(transit, path, batch_input=[item]))["batch_results"]
+    assert ("error" in result) is (error is not None), result
+    assert (error or "") in result.get("error", "")
 
 
 async def test_rotation_and_trimming(transit: Mounted) -> None:

@@ -8,6 +8,7 @@ import pytest
 from strongroom_server.engines.transit import Engine, columns
 from strongroom_server.engines.transit.store import KeyStore
 from strongroom_server.sdk import codec
+from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Response
 from tests.strongroom_server.fakes import Mounted
 
@@ -128,7 +129,7 @@ async def test_versions_below_the_minimum_are_barred_both_ways(transit: Mounted)
 
 
 async def test_references_come_back_both_ways(transit: Mounted) -> None:
-    references: list[Any] = ["", "x", 'a "quote" and \\', "é\u0000", 5, None, ["x"]]
+    references: list[Any] = ["", "x", 'a "quote" and \\', "é\u0000", 5, 2**70, True, None]
     items = [{"input": A, "reference": reference} for reference in references]
     assert columns.make_hmac(key_of(transit, "ed25519"), [*items, {"input": B}], "sha2-256") is not None
     for batch in (items, [*items, {"input": B}], [{"input": B}, *items]):
@@ -136,6 +137,13 @@ async def test_references_come_back_both_ways(transit: Mounted) -> None:
     for batch in ([{"plaintext": A, "reference": "x"}], [{"plaintext": A}, {"plaintext": B, "reference": "y"}]):
         (_, short), (_, long) = [await way(transit, "encrypt/aes256-gcm96", batch) for way in (plain, by_item)]
         assert await opened(transit, "aes256-gcm96", short) == await opened(transit, "aes256-gcm96", long)
+
+
+@pytest.mark.parametrize("path", ["encrypt/aes256-gcm96", "hmac/aes256-gcm96", "sign/ed25519"])
+async def test_a_reference_that_cannot_come_back_is_refused(transit: Mounted, path: str) -> None:
+    item = {"plaintext": A, "input": A}
+    with pytest.raises(InvalidRequest, match="reference"):
+        await plain(transit, path, [item, {**item, "reference": ["x"]}])
 
 
 async def test_no_nonce_is_used_twice(transit: Mounted) -> None:

@@ -119,8 +119,6 @@ class Encryption(Keys):
         if asked.bits not in {128, 256, 512}:
             raise InvalidRequest("invalid bit length: expected 128, 256 or 512")
         key = (await self.key(name)).usable()
-        if not key.kind.encrypts:
-            raise InvalidRequest(f"message encryption not supported for key type {key.type}")
         fresh = encode64(os.urandom(asked.bits // 8))
         made = encrypt(key, {"plaintext": fresh, "context": asked.context, "key_version": asked.key_version,
                              "associated_data": asked.associated_data})  # fmt: skip
