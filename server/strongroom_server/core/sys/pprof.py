@@ -17,8 +17,8 @@ from strongroom_common.fields import Given
 from strongroom_server.core import stacks
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import read
-from strongroom_server.sdk.errors import InvalidRequest, UnsupportedPath
-from strongroom_server.sdk.request import Raw, Response
+from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.request import Raw, Request, Response
 
 _LONGEST = 60
 _TYPES = 100
@@ -64,14 +64,19 @@ class Pprof(Area):
         )
         return found
 
-    @read("pprof/{name}", sudo=True)
-    async def snapshot(self, name: Annotated[str, "Name of the profile."], query: Given[Span]) -> Response:
-        """Show one profile: goroutine, heap, allocs, threadcreate, block, mutex, cmdline or symbol."""
-        if name not in _SNAPSHOTS:
-            raise UnsupportedPath
+    @read("pprof/allocs", sudo=True)
+    @read("pprof/block", sudo=True)
+    @read("pprof/cmdline", sudo=True)
+    @read("pprof/goroutine", sudo=True)
+    @read("pprof/heap", sudo=True)
+    @read("pprof/mutex", sudo=True)
+    @read("pprof/symbol", sudo=True)
+    @read("pprof/threadcreate", sudo=True)
+    async def snapshot(self, query: Given[Span], request: Request) -> Response:
+        """Show one profile: tasks, objects, allocations, threads, what waits, or the command line."""
         if query.value.gc:
             gc.collect()
-        return _text(_SNAPSHOTS[name]())
+        return _text(_SNAPSHOTS[request.path.strip("/").rpartition("/")[2]]())
 
 
 def _text(text: str) -> Response:
