@@ -43,8 +43,18 @@ class Namespace(Server):
         await self._stop_parts()
 
     async def end(self) -> None:
-        """End what has effects elsewhere: leases at their sources, what engines keep. The storage is the caller's."""
-        await self.leases.revoke_many(await self.leases.ids(""))
+        """End what has effects elsewhere: leases at their sources, what engines keep. The storage is the caller's.
+
+        Raises what the first source says that refuses; each refusal counts, and a lease that was given up is let go.
+        """
+        leases = self.leases
+        await leases.revoke_many(list(leases.irrevocable()), force=True)
+        try:
+            await leases.revoke_many(await leases.ids(""))
+        except Exception:
+            for lease_id in await leases.ids(""):
+                await leases.revoke_or_retry(lease_id)
+            raise
         for mount in list(self.mounts):
             if mount.engine is not None:
                 await mount.engine.on_removed()

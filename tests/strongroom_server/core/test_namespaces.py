@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from strongroom_server.core.leases import ATTEMPTS
 from strongroom_server.core.sealing import decode_share
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Operation, Request
@@ -365,12 +366,9 @@ async def test_a_deletion_goes_on_after_a_crash(live: Live) -> None:
     await other.server.sealing.seal()
 
 
-async def test_a_deletion_that_fails_can_be_asked_for_again(live: Live) -> None:
+async def test_a_deletion_whose_leases_cannot_be_taken_back_goes_on_later(live: Live) -> None:
     namespace = live.server.children["two"]
     token = await admin(live, "two")
-    mount = namespace.mounts.at("auth/approle/")
-    assert mount is not None
-    engine, mount.engine = mount.engine, None  # its leases cannot be taken back while it is broken
 
     async def refuse(_: object) -> None:
         raise InvalidRequest("the source is away")
@@ -380,10 +378,27 @@ async def test_a_deletion_that_fails_can_be_asked_for_again(live: Live) -> None:
     await live.server.namespaces.settled()
     assert (await live.get("sys/namespaces/two")).data["tainted"] is True
     assert (await live.get("kv/a", token=token, namespace="two")).status == 404
-    mount.engine, namespace.leases._take_back = engine, take_back
+    namespace.leases._take_back = take_back
     await live.delete("sys/namespaces/two")
     await live.server.namespaces.settled()
     assert (await live.get("sys/namespaces/two")).status == 404
+
+
+async def test_leases_that_were_given_up_do_not_hold_a_deletion_up(live: Live) -> None:
+    namespace = live.server.children["two"]
+    await login(live, "two")
+
+    async def refuse(_: object) -> None:
+        raise InvalidRequest("the source is away for good")
+
+    namespace.leases._take_back = refuse
+    await live.delete("sys/namespaces/two")
+    for _ in range(ATTEMPTS + 1):
+        await live.server.namespaces.settled()
+        live.server.namespaces.go_on()
+    await live.server.namespaces.settled()
+    assert (await live.get("sys/namespaces/two")).status == 404
+    assert await live.server.barrier.view(namespace.prefix).list() == []
 
 
 async def test_locking_refuses_all_below_until_it_is_unlocked(live: Live) -> None:
