@@ -148,7 +148,8 @@ class Transfer(Signing):
         if not body.value.backup:
             raise InvalidRequest("'backup' must be supplied")
         key = backups.load(decode64(body.value.backup))
-        key = replace(key, name=name or body.value.name or key.name, restored=Moment(self.system.clock.now(), key.latest))
+        restored = Moment(self.system.clock.now(), key.latest)
+        key = replace(key, name=name or body.value.name or key.name, restored=restored)
         async with self.locked(key.name):
             if not body.value.force and await self.look_up(key.name) is not None:
                 raise Internal(f"key {key.name!r} already exists")
