@@ -72,7 +72,7 @@ def remove_users(database: PostgreSQL) -> None:
 
 
 def test_every_page_is_followed_and_listed() -> None:
-    assert sorted(FIRST + WITH_DATABASE) == sorted(file.name for file in FOLDER.glob("0*.md"))
+    assert sorted(FIRST + WITH_DATABASE) == sorted(file.name for file in FOLDER.glob("[0-9]*.md"))
     index = (FOLDER / "README.md").read_text()
     assert all(f"({name})" in index for name in FIRST + WITH_DATABASE)
     for name in FIRST + WITH_DATABASE:
