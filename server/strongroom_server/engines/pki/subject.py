@@ -104,13 +104,15 @@ def split_names(text: str) -> list[str]:
 
 
 def parse_ips(texts: Iterable[str]) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
-    """Return addresses; raises InvalidRequest."""
+    """Return addresses, ::ffff:10.0.0.1 as 10.0.0.1; raises InvalidRequest."""
     addresses = []
     for text in texts:
         try:
-            addresses.append(ipaddress.ip_address(text))
+            address = ipaddress.ip_address(text)
         except ValueError:
             raise InvalidRequest(f'the value "{text}" is not a valid IP address') from None
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        addresses.append(mapped or address)
     return tuple(addresses)
 
 

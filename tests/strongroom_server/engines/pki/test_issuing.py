@@ -45,7 +45,7 @@ async def test_an_issued_certificate_is_what_was_asked_for_and_its_key_fits() ->
                basic_constraints_valid_for_non_ca=True)  # fmt: skip
     await pki("update", "config/urls", issuing_certificates="http://h/ca", ocsp_servers="http://h/ocsp",
               crl_distribution_points="http://h/crl")  # fmt: skip
-    data = await issue(pki, common_name="a.test", alt_names="b.test,me@b.test", ip_sans="10.0.0.1,::1",
+    data = await issue(pki, common_name="a.test", alt_names="b.test,me@b.test", ip_sans="10.0.0.1,::1,::ffff:10.0.0.2",
                        uri_sans="spiffe://td/x", other_sans="1.3.6.1.4.1.311.20.2.3;utf8:dev@x", user_ids="u1,u2",
                        serial_number="123", ttl="30m")  # fmt: skip
     found, root = certificate(data), x509.load_pem_x509_certificate(data["issuing_ca"].encode())
@@ -53,7 +53,9 @@ async def test_an_issued_certificate_is_what_was_asked_for_and_its_key_fits() ->
     assert found.subject.rfc4514_string() == "UID=u2,UID=u1,2.5.4.5=123,CN=a.test,O=Org,C=DE"
     assert names(found).get_values_for_type(x509.DNSName) == ["a.test", "b.test"]
     assert names(found).get_values_for_type(x509.RFC822Name) == ["me@b.test"]
-    assert names(found).get_values_for_type(x509.IPAddress) == [ipaddress.ip_address(ip) for ip in ("10.0.0.1", "::1")]
+    assert names(found).get_values_for_type(x509.IPAddress) == [
+        ipaddress.ip_address(ip) for ip in ("10.0.0.1", "::1", "10.0.0.2")
+    ]
     assert names(found).get_values_for_type(x509.UniformResourceIdentifier) == ["spiffe://td/x"]
     assert names(found).get_values_for_type(x509.OtherName)[0].value == b"\x0c\x05dev@x"
     assert found.not_valid_after_utc.timestamp() == pki.clock.now() + 1800 == data["expiration"]
