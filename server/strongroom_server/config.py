@@ -112,6 +112,7 @@ class Listener:
     redact_cluster_name: Annotated[bool, "Leave the cluster's name out of public answers."] = False
     redact_version: Annotated[bool, "Leave the version out of public answers."] = False
     disable_unauthed_rekey_endpoints: Annotated[bool, "Ask for a token at sys/rekey."] = False
+    disable_unauthed_generate_root_endpoints: Annotated[bool, "Ask for a token at sys/generate-root."] = False
     disable_replication_status_endpoints: Annotated[bool, "Do not answer sys/replication.", NoEffect()] = False
     telemetry: ListenerTelemetry = ListenerTelemetry()
     profiling: Profiling = Profiling()

@@ -4,6 +4,8 @@ from strongroom_server.config import Listener
 from strongroom_server.core.sys.pprof import PROFILES
 from strongroom_server.sdk.request import Access
 
+_REKEY = ("sys/rekey/", "sys/rekey-recovery-key/")
+_GENERATE_ROOT = ("sys/generate-root",)
 _PPROF = ("sys/pprof", *(f"sys/pprof/{name}" for name in PROFILES))
 
 
@@ -20,9 +22,11 @@ def access_of(listener: Listener) -> Access:
     closed = {}
     if listener.telemetry.disallow_metrics:
         closed["sys/metrics"] = "metrics endpoint is disabled for this listener"
+    guarded: tuple[str, ...] = _REKEY if listener.disable_unauthed_rekey_endpoints else ()
+    guarded += _GENERATE_ROOT if listener.disable_unauthed_generate_root_endpoints else ()
     return Access(
         public=frozenset(path for path, given in public.items() if given),
         closed=closed,
-        guarded=("sys/rekey/", "sys/rekey-recovery-key/") if listener.disable_unauthed_rekey_endpoints else (),
+        guarded=guarded,
         redacted=frozenset(name for name, hidden in redacted.items() if hidden),
     )

@@ -268,7 +268,11 @@ async def test_strangers_are_not_told_what_is_redacted(listen: Open) -> None:
 
 async def test_some_paths_are_closed_or_guarded(listen: Open) -> None:
     telemetry = ListenerTelemetry(disallow_metrics=True)
-    wire = await listen(Listener(telemetry=telemetry, disable_unauthed_rekey_endpoints=True))
+    wire = await listen(Listener(telemetry=telemetry, disable_unauthed_rekey_endpoints=True,
+                                 disable_unauthed_generate_root_endpoints=True))  # fmt: skip
+    for path in ("generate-root", "generate-root/attempt"):
+        assert (await wire.ask("GET", f"sys/{path}"))[0] == 403
+        assert (await wire.ask("GET", f"sys/{path}", X_Vault_Token="root"))[0] == 200
     assert (await wire.ask("GET", "sys/metrics", X_Vault_Token="root"))[0] == 403
     assert (await wire.ask("GET", "sys/rekey/init"))[0] == 403
     assert (await wire.ask("GET", "sys/rekey/init", X_Vault_Token="root"))[0] == 200
