@@ -1,17 +1,11 @@
-"""transit import, import-version: bring a key of one's own into a transit engine, wrapped so that only it can read it.
-
-The way is PKCS#11's CKM_RSA_AES_KEY_WRAP, as the engine's documentation has it: the key under an ephemeral AES key
-(RFC 5649), that one under the engine's RSA wrapping key (RSA-OAEP).
-https://developer.hashicorp.com/vault/docs/secrets/transit/key-wrapping-guide
-"""
+"""transit import, import-version: bring a key of one's own into a transit engine, wrapped so that only it can read it."""
 
 import base64
-import os
 from typing import Any
 
-from strongroom_cli import data
+from strongroom_cli import data, keywrap
 from strongroom_cli.command import Command
-from strongroom_cli.errors import CommandError, UsageError, trouble
+from strongroom_cli.errors import UsageError, trouble
 from strongroom_cli.session import Session
 
 
@@ -37,7 +31,7 @@ def _import(session: Session, verb: str) -> int:
     with trouble("failed to fetch wrapping key", code=3):
         found = session.call("read", f"{mount}/wrapping_key").data or {}
     session.say("Wrapping source key with ephemeral key.\nEncrypting ephemeral key with wrapping key.")
-    body: dict[str, Any] = {**settings, "ciphertext": _wrapped(material, str(found.get("public_key") or ""))}
+    body: dict[str, Any] = {**settings, "ciphertext": keywrap.wrapped(material, str(found.get("public_key") or ""))}
     session.say("Submitting wrapped key.")
     with trouble("failed to call import", code=3):
         session.call("write", f"{mount}/keys/{name}/{verb}", body)
@@ -65,25 +59,6 @@ def _material(text: str) -> bytes:
         return base64.b64decode("".join(text.split()), validate=True)
     except ValueError as error:
         raise UsageError(f"error base64 decoding source key material: {error}") from error
-
-
-def _wrapped(material: bytes, public_key: str) -> str:
-    try:
-        from cryptography.hazmat.primitives import hashes, keywrap, serialization
-        from cryptography.hazmat.primitives.asymmetric import padding, rsa
-    except ModuleNotFoundError as error:
-        what = "this command wraps keys and needs the module cryptography, which is not installed"
-        raise CommandError(what, 1, "Install it with: pip install 'strongroom[server]'") from error
-    ephemeral = os.urandom(32)
-    try:
-        wrapping = serialization.load_pem_public_key(public_key.encode())
-    except ValueError as error:
-        raise CommandError(f"failed to fetch wrapping key: {error}", 3) from error
-    if not isinstance(wrapping, rsa.RSAPublicKey):
-        raise CommandError("failed to fetch wrapping key: expected an RSA key", 3)
-    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-    whole = wrapping.encrypt(ephemeral, oaep) + keywrap.aes_key_wrap_with_padding(ephemeral, material)
-    return base64.b64encode(whole).decode()
 
 
 _HOW = (
