@@ -10,7 +10,7 @@ from strongroom_server.core.revocation import lease_of
 from strongroom_server.core.tokens import BATCH, Token
 from strongroom_server.core.ttl import Limits, grant
 from strongroom_server.sdk.errors import InvalidRequest
-from strongroom_server.sdk.request import Alias, Auth, Operation, Request, Response
+from strongroom_server.sdk.request import Alias, Auth, Connection, Operation, Request, Response
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
@@ -26,8 +26,11 @@ class Renewal:
     def __init__(self, server: "Server") -> None:
         self._server = server
 
-    async def renew_token(self, token: Token, increment: int) -> tuple[Auth, list[str]]:
-        """Return the renewed login and warnings; raises InvalidRequest where it cannot be renewed."""
+    async def renew_token(self, token: Token, increment: int, connection: Connection) -> tuple[Auth, list[str]]:
+        """Return the renewed login and warnings; raises InvalidRequest where it cannot be renewed.
+
+        ``connection`` is whose asks: a login by certificate is renewed for who shows it again.
+        """
         server = self._server
         if token.type == BATCH:
             raise InvalidRequest("batch tokens cannot be renewed")
@@ -37,7 +40,9 @@ class Renewal:
         if found is None:
             raise InvalidRequest("the auth method that made this token is gone")
         mount, path = found
-        request = Request(Operation.RENEW, path, mount_point=mount.point, mount_accessor=mount.entry.accessor)
+        request = Request(
+            Operation.RENEW, path, mount_point=mount.point, mount_accessor=mount.entry.accessor, connection=connection
+        )
         auth = await mount.running().renew_login(self._auth(token), request)
         now = server.clock.now()
         general = mount_limits(server, mount)

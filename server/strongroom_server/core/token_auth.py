@@ -264,7 +264,7 @@ class TokenAuth(Engine):
     @write("renew-self")
     async def renew_self(self, body: Given[Renew], request: Request) -> Response:
         """Renew the caller's own token."""
-        return await self._renew(await self._caller(request), request.token, body.value.increment)
+        return await self._renew(await self._caller(request), request.token, body.value.increment, request)
 
     @write("renew")
     async def renew_token(self, body: Given[Renew], request: Request) -> Response:
@@ -275,16 +275,16 @@ class TokenAuth(Engine):
         holder = await self._named(text, request)
         if holder is None:
             raise InvalidRequest("token not found")
-        return await self._renew(holder, text, body.value.increment)
+        return await self._renew(holder, text, body.value.increment, request)
 
     @write("renew-accessor")
-    async def renew_accessor(self, body: Given[Renew]) -> Response:
+    async def renew_accessor(self, body: Given[Renew], request: Request) -> Response:
         """Renew the token of an accessor."""
         token = await self._by_accessor(body.value.accessor)
-        return await self._renew(Holder(token, self.server, self.server), "", body.value.increment)
+        return await self._renew(Holder(token, self.server, self.server), "", body.value.increment, request)
 
-    async def _renew(self, holder: Holder, text: str, increment: int) -> Response:
-        auth, warnings = await holder.home.renewal.renew_token(holder.token, increment)
+    async def _renew(self, holder: Holder, text: str, increment: int, request: Request) -> Response:
+        auth, warnings = await holder.home.renewal.renew_token(holder.token, increment, request.connection)
         auth.client_token = text
         return Response(auth=auth, warnings=warnings)
 

@@ -24,7 +24,7 @@ class Wire:
     def __init__(self, live: Live, folder: Path, bound: Bound) -> None:
         self.live, self.folder, self.bound = live, folder, bound
 
-    async def ask(self, path: str, holder: Holder | None = None, **body: Any) -> tuple[int, Any]:
+    async def ask(self, path: str, holder: Holder | None = None, by: str = "", **body: Any) -> tuple[int, Any]:
         if holder:
             context = holder.context(self.folder)
         else:
@@ -32,8 +32,9 @@ class Wire:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         reader, writer = await asyncio.open_connection("127.0.0.1", self.bound.port, ssl=context)
         raw = json.dumps(body).encode()
-        head = f"POST /v1/{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(raw)}\r\n\r\n"
-        writer.write(head.encode() + raw)
+        head = [f"POST /v1/{path} HTTP/1.1", "Host: x", "Connection: close", f"Content-Length: {len(raw)}"]
+        head += [f"X-Vault-Token: {by}"] if by else []
+        writer.write("\r\n".join([*head, "", ""]).encode() + raw)
         try:
             answer = (await reader.read()).decode()
         finally:
@@ -92,9 +93,12 @@ async def test_a_token_is_renewed_with_its_certificate_alone(wire: Wire) -> None
     root = issue("root", now, authority=True)
     await live.post("sys/auth/cert", {"type": "cert"})
     await live.post("auth/cert/certs/ca", {"certificate": root.pem, "token_policies": "default"})
-    client = root.issue("client", now)
-    token = (await wire.ask("auth/cert/login", client))[1]["auth"]["client_token"]
-    live.token = token
-    refused = await live.post("auth/token/renew-self", {})
-    assert refused.status == 400
-    assert "no client certificate found" in refused.errors[0]
+    client, other = root.issue("client", now), root.issue("other", now)
+    auth = (await wire.ask("auth/cert/login", client))[1]["auth"]
+    token, accessor = auth["client_token"], auth["accessor"]
+    assert (await wire.ask("auth/token/renew-self", client, token))[0] == 200
+    assert (await wire.ask("auth/token/renew", client, live.token, token=token))[0] == 200
+    assert (await wire.ask("auth/token/renew-accessor", client, live.token, accessor=accessor))[0] == 200
+    for holder, message in ((None, "no client certificate found"), (other, "not matching client identity")):
+        status, answer = await wire.ask("auth/token/renew-self", holder, token)
+        assert (status, message in answer["errors"][0]) == (400, True)

@@ -63,16 +63,16 @@ def raw_extension(certificate: x509.Certificate, oid: str) -> bytes | None:
     return next((one.value.public_bytes() for one in certificate.extensions if one.oid.dotted_string == oid), None)
 
 
-def text_of(raw: bytes) -> str | None:
-    """Return the text of an ASN.1 string, or None for anything else."""
+def text_of(raw: bytes) -> str:
+    """Return the text of an ASN.1 string, and "" for anything else."""
     if len(raw) < 2 or raw[0] not in _TEXTS:
-        return None
+        return ""
     length, start = raw[1], 2
     if length & 0x80:
         start += length & 0x7F
         length = int.from_bytes(raw[2:start])
     if length != len(raw) - start:
-        return None
+        return ""
     return raw[start:].decode(_TEXTS[raw[0]], errors="replace")
 
 
@@ -109,8 +109,7 @@ def _has(certificate: x509.Certificate, rule: ExtensionRule) -> bool:
         return False
     if rule.as_hex:
         return fits([rule.glob.lower()], raw.hex())
-    text = text_of(raw)
-    return text is not None and fits([rule.glob], text)
+    return fits([rule.glob], text_of(raw))
 
 
 def metadata(name: str, role: "Role", certificate: x509.Certificate) -> dict[str, str]:
@@ -126,6 +125,6 @@ def metadata(name: str, role: "Role", certificate: x509.Certificate) -> dict[str
     }
     for oid in role.allowed_metadata_extensions:
         raw = raw_extension(certificate, oid)
-        if raw is not None and (text := text_of(raw)) is not None:
-            facts[oid.replace(".", "-")] = text
+        if raw is not None:
+            facts[oid.replace(".", "-")] = text_of(raw)
     return facts
