@@ -26,6 +26,7 @@ from strongroom_server.http.answer_headers import AnswerHeaders
 from strongroom_server.http.errors import answer
 from strongroom_server.http.forwarded import Forwarding
 from strongroom_server.http.limits import JsonLimits, TooComplex
+from strongroom_server.http.login_page import is_login, page
 from strongroom_server.http.messages import Answer, Message
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import (
@@ -181,6 +182,9 @@ class App:
     def _outside(self, path: str) -> Answer:
         if path == "/":
             return self._headers.answer(307, b"", {"Location": "/ui/"})
+        if path.startswith("/ui/") and is_login(path):
+            body, headers = page()
+            return self._headers.answer(200, body, headers)
         return self._headers.answer(404, b'{"errors":[]}')
 
     def _redirect(self, path: str, query: str) -> Answer:
