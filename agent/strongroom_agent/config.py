@@ -29,7 +29,10 @@ class Server(NamedTuple):
 
 
 class Method(NamedTuple):
-    """``auto_auth { method { } }``: how to log in. ``config`` is the method's own; times are seconds."""
+    """``auto_auth { method { } }``: how to log in. ``config`` is the method's own; times are seconds.
+
+    ``namespace`` is that of the login where other requests go to another one.
+    """
 
     kind: str
     mount_path: str
@@ -125,8 +128,10 @@ def build(bodies: list[Body]) -> Config:
     proxy_token, cache = _proxy(top)
     section = top.section("vault") or top.section("strongroom")
     server = _server(section) if section else Server()
+    if method and not server.namespace:  # then it is for all requests
+        server, method = server._replace(namespace=method.namespace), method._replace(namespace="")
     config = Config(
-        server=server._replace(namespace=server.namespace or (method.namespace if method else "")),
+        server=server,
         method=method,
         sinks=sinks,
         templates=tuple(_template(section) for section in top.sections("template")),
@@ -182,7 +187,7 @@ def _method(section: Section) -> Method:
         kind=kind.lower(),
         mount_path=section.text("mount_path", f"auth/{kind.lower()}").strip("/"),
         config=section.table("config"),
-        namespace=section.text("namespace"),
+        namespace=section.text("namespace").strip("/"),
         wrap_ttl=section.seconds("wrap_ttl"),
         min_backoff=section.seconds("min_backoff", 1) or 1,
         max_backoff=section.seconds("max_backoff", 300) or 300,

@@ -47,7 +47,10 @@ class Login:
         if self.method.kind == "token_file":
             return self._from_file()
         body = self._approle() if self.method.kind == "approle" else self._jwt()
-        answer = self._client.write(f"{self.method.mount_path}/login", body)
+        request = self._client.prepare("write", f"{self.method.mount_path}/login", body)
+        if self.method.namespace:
+            request = request._replace(headers={**request.headers, "X-Vault-Namespace": self.method.namespace})
+        answer = self._client.send(request)
         if answer.auth is None:
             raise LoginFailed(f"{self.method.mount_path}/login: the server answered without a token")
         self._client.token = str(answer.auth["client_token"])

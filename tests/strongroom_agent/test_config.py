@@ -152,3 +152,9 @@ def test_where_the_server_is(given, environment, address):
 def test_a_namespace_of_the_method_is_the_servers():
     text = SINK.replace('"token_file" {', '"token_file" { namespace = "team/"')
     assert settings_for(read(text).server, {}, None, {}).namespace == "team"
+
+
+def test_a_login_may_be_in_another_namespace_than_the_rest():
+    text = 'vault { namespace = "team/app" }\n' + SINK.replace('"token_file" {', '"token_file" { namespace = "team/"')
+    config = read(text)
+    assert (config.server.namespace, config.method and config.method.namespace) == ("team/app", "team")

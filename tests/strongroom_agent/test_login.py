@@ -25,6 +25,16 @@ def test_kubernetes_reads_its_token_at_every_login(vault, login_by, tmp_path):
     assert vault.count("auth/other/login") == 2
 
 
+def test_a_login_goes_to_the_methods_namespace(vault, tmp_path):
+    (tmp_path / "jwt").write_text("one")
+    config = {"role": "app", "token_path": str(tmp_path / "jwt")}
+    with Client(Settings(vault.address, namespace="team/app", retries=0)) as client:
+        Login(Method("kubernetes", "auth/kubernetes", config, namespace="team"), client).log_in()
+        Login(Method("kubernetes", "auth/kubernetes", config), client).log_in()
+        client.read("auth/token/lookup-self")
+    assert vault.namespaces == ["team", "team/app", "team/app"]
+
+
 def test_approle_removes_its_secret_id_and_remembers_it(vault, login_by, tmp_path):
     (tmp_path / "role").write_text("r\n")
     (tmp_path / "secret").write_text("s")

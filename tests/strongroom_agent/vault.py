@@ -22,7 +22,7 @@ class Refused(Exception):
 class Vault:
     """``secrets`` maps full paths to data; ``leases`` to lease seconds; ``denied`` are paths that answer 403.
 
-    ``requests`` lists what came: method, path, token. Tokens live ``ttl`` seconds, 0 for ever.
+    ``requests`` lists what came: method, path, token; ``namespaces`` in which. Tokens live ``ttl`` seconds, 0 for ever.
     """
 
     def __init__(self) -> None:
@@ -37,6 +37,7 @@ class Vault:
         self.logins: list[dict[str, Any]] = []
         self.login_denied = False
         self.requests: list[tuple[str, str, str]] = []
+        self.namespaces: list[str] = []
 
     def count(self, path: str) -> int:
         return sum(1 for _, seen, _ in self.requests if seen == path)
@@ -108,6 +109,7 @@ def serving(certificate: Path | None = None) -> Iterator[Vault]:
             try:
                 path = unquote(url.path).removeprefix("/v1/")
                 token = self.headers.get("X-Vault-Token", "")
+                vault.namespaces.append(self.headers.get("X-Vault-Namespace", ""))
                 document = vault.answer(method, path, token, json.loads(raw) if raw else None)
             except Refused as refused:
                 status, document = refused.status, {"errors": [str(refused)] if str(refused) else []}
