@@ -7,7 +7,7 @@ of the other parts, and signs. Only the frames around the parts are made here.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
@@ -29,11 +29,12 @@ _FIRST_LONG_YEAR = 2050
 
 @dataclass(frozen=True)
 class Signed:
-    """A certificate as it is stored and sent; taken apart where that is asked for."""
+    """A certificate as it is stored and sent, and its serial number; taken apart where that is asked for."""
 
     der: bytes
+    serial: int
 
-    @cached_property
+    @property
     def x509(self) -> x509.Certificate:
         """Return the certificate itself."""
         return x509.load_der_x509_certificate(self.der)
@@ -57,14 +58,15 @@ def pattern_of(example: x509.Certificate, key: PrivateKey, signing: Signing) -> 
 
 def assemble(draft: Draft, pattern: Pattern) -> Signed:
     """Return the signed certificate; raises InvalidRequest for what cannot be."""
+    serial = draft.serial or x509.random_serial_number()
     try:
         content = framed(
             SEQUENCE,
             _VERSION_3,
-            asn1.encode_der(draft.serial or x509.random_serial_number()),
+            asn1.encode_der(serial),
             pattern.algorithm,
             pattern.issuer,
-            framed(SEQUENCE, _time(draft.start), _time(draft.end)),
+            framed(SEQUENCE, _time(int(draft.start)), _time(int(draft.end))),
             draft.subject.public_bytes(),
             draft.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
             framed(_EXTENSIONS, framed(SEQUENCE, *map(_extension, draft.extensions))),
@@ -72,7 +74,7 @@ def assemble(draft: Draft, pattern: Pattern) -> Signed:
         signature = pattern.sign(content)
     except (ValueError, OverflowError) as error:
         raise InvalidRequest(f"unable to create certificate: {error}") from None
-    return Signed(framed(SEQUENCE, content, pattern.algorithm, _signature(signature)))
+    return Signed(framed(SEQUENCE, content, pattern.algorithm, _signature(signature)), serial)
 
 
 def _signature(raw: bytes) -> bytes:
@@ -89,7 +91,8 @@ def _oid(oid: x509.ObjectIdentifier) -> bytes:
     return asn1.encode_der(oid)
 
 
-def _time(seconds: float) -> bytes:
+@lru_cache(maxsize=256)
+def _time(seconds: int) -> bytes:
     """Return a moment in the form that its year asks for (RFC 5280, section 4.1.2.5)."""
     when = moment(seconds)
     if when.year < _FIRST_LONG_YEAR:

@@ -43,7 +43,7 @@ class Signer:
             return assemble(draft, pattern)
         certificate = building.sign(draft, self.issuer.x509.subject, self.key, signing)
         self.patterns[signing] = pattern_of(certificate, self.key, signing)
-        return Signed(der(certificate))
+        return Signed(der(certificate), certificate.serial_number)
 
 
 class Signers:

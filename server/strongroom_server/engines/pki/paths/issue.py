@@ -3,11 +3,8 @@
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import ceil
 from typing import Any
-
-from cryptography import x509
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.pki import answers, leaves
@@ -15,7 +12,7 @@ from strongroom_server.engines.pki.assembly import Signed
 from strongroom_server.engines.pki.building import Draft, Signing
 from strongroom_server.engines.pki.certs import Metadata
 from strongroom_server.engines.pki.leaves import Allowed
-from strongroom_server.engines.pki.lifetimes import Behavior, Frame
+from strongroom_server.engines.pki.lifetimes import Behavior, Frame, Lifetime
 from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.role import Role
 from strongroom_server.engines.pki.schemas import IssueInput, LeafInput, SignInput, VerbatimInput
@@ -39,6 +36,7 @@ class Made:
     """A fresh certificate and what it was made for; with its key where that is fresh too."""
 
     signed: Signed
+    span: Lifetime
     signer: Signer
     role_name: str
     role: Role
@@ -46,19 +44,14 @@ class Made:
     key: PrivateKey | None = None
 
     @property
-    def certificate(self) -> x509.Certificate:
-        """Return the certificate itself."""
-        return self.signed.x509
-
-    @cached_property
     def serial(self) -> str:
         """Return the serial number as text."""
-        return serial_text(self.certificate.serial_number)
+        return serial_text(self.signed.serial)
 
-    @cached_property
-    def end(self) -> float:
+    @property
+    def end(self) -> int:
         """Return when it ends."""
-        return self.certificate.not_valid_after_utc.timestamp()
+        return int(self.span.end)
 
 
 class IssuePaths(Mount):
@@ -125,7 +118,7 @@ class IssuePaths(Mount):
         key = await self.make_key(kind, bits, ahead=True)
         draft = leaves.draft(names, key.public_key(), span, role, signer)
         signed = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
-        made = Made(signed, signer, name, role, body, key)
+        made = Made(signed, span, signer, name, role, body, key)
         return await self._kept(made, [*warnings, *span.warnings])
 
     async def _sign(self, name: str, role: Role, issuer_ref: str, body: SignInput, request: Request) -> Response:
@@ -138,7 +131,7 @@ class IssuePaths(Mount):
         draft = leaves.draft(names, key, span, role, signer)
         signed = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
         warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
-        return await self._kept(Made(signed, signer, name, role, body), warnings)
+        return await self._kept(Made(signed, span, signer, name, role, body), warnings)
 
     async def _sign_verbatim(self, name: str, issuer_ref: str, body: VerbatimInput) -> Response:
         answers.check_format(body.format)
@@ -150,7 +143,7 @@ class IssuePaths(Mount):
         draft = leaves.verbatim_draft(csr, key, span, body, signer)
         signed = await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))
         warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
-        return await self._kept(Made(signed, signer, name, role, body), warnings)
+        return await self._kept(Made(signed, span, signer, name, role, body), warnings)
 
     async def allowed(self, role: Role, request: Request) -> Allowed:
         """Return the role's domains and URIs for the caller."""
@@ -207,9 +200,9 @@ def _shown(made: Made) -> dict[str, Any]:
     signer, body = made.signer, made.body
     data: dict[str, Any] = {
         "certificate": answers.shown_der(made.signed.der, body.format),
-        "expiration": int(made.end),
+        "expiration": made.end,
         "issuing_ca": answers.shown_issuer(signer.issuer, body.format),
-        "not_before": int(made.certificate.not_valid_before_utc.timestamp()),
+        "not_before": int(made.span.start),
         "serial_number": made.serial,
     }
     data |= answers.chain_facts(signer.chain, body.format, without_roots=body.remove_roots_from_chain)
