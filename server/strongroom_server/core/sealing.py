@@ -182,6 +182,8 @@ class Sealing:
                 )
             count, threshold = asked.recovery_shares, asked.recovery_threshold
         else:
+            if asked.recovery_shares or asked.recovery_threshold:
+                raise InvalidRequest("parameters recovery_shares,recovery_threshold not applicable to seal type shamir")
             count, threshold = asked.secret_shares, asked.secret_threshold
         check_numbers(count, threshold)
         return count, threshold
@@ -322,6 +324,8 @@ def combine(shares: list[bytes]) -> bytes:
 def decode_share(text: str) -> bytes:
     """Read a share as people paste it, hex or base64; raises InvalidRequest."""
     text = text.strip()
+    if not text:
+        raise InvalidRequest("'key' must be specified in request body as JSON")
     try:
         return bytes.fromhex(text)
     except ValueError:

@@ -14,12 +14,13 @@ from strongroom_server.core.sys.area import Area
 from strongroom_server.lib import pgp
 from strongroom_server.sdk.engine import delete, read, write
 from strongroom_server.sdk.errors import InvalidRequest
-from strongroom_server.sdk.request import Response
+from strongroom_server.sdk.request import Request, Response
 from strongroom_server.sdk.storage import Storage, load, remove, save
 from strongroom_server.sdk.system import System
 
 _WHAT = "rekey"
 _BACKUP = "rekey-backup"
+_RECOVERY = ("rekey-recovery-key/", "rotate/recovery/")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Verification:
     config: SealConfig
     nonce: str
     shares: list[bytes]
+    begun: str
+    """The nonce of the operation that made them."""
 
 
 class Rekey(Area):
@@ -75,8 +78,10 @@ class Rekey(Area):
 
     @write("rekey/init", public=True)
     @write("rekey-recovery-key/init", public=True)
-    async def start_rekey(self, body: Given[Start]) -> Response:
+    async def start_rekey(self, body: Given[Start], request: Request) -> Response:
         """Begin an operation."""
+        if request.path.startswith(_RECOVERY) and not self.server.sealing.stored:
+            raise InvalidRequest("recovery keys not supported: the seal is Shamir's")
         asked = body.value
         check_numbers(asked.secret_shares, asked.secret_threshold)
         if asked.pgp_keys and len(asked.pgp_keys) != asked.secret_shares:
@@ -108,7 +113,7 @@ class Rekey(Area):
         config = SealConfig(asked.secret_shares, asked.secret_threshold, self.server.sealing.kind)
         answer = await self._handed_out(key, config, asked)
         if asked.require_verification:
-            self._trial = Verification(key, config, fresh_nonce(), [])
+            self._trial = Verification(key, config, fresh_nonce(), [], nonce)
             answer["verification_nonce"] = self._trial.nonce
         else:
             await self.server.sealing.replace_key(key, config)
@@ -143,7 +148,7 @@ class Rekey(Area):
                       "pgp_fingerprints": fingerprints or None}  # fmt: skip
         if trial is not None:
             state |= {"t": trial.config.threshold, "n": trial.config.shares, "verification_required": True,
-                      "verification_nonce": trial.nonce}  # fmt: skip
+                      "nonce": trial.begun, "verification_nonce": trial.nonce}  # fmt: skip
         return Response(state, bare=True)
 
     # -- verification -----------------------------------------------------------------------------------------------
@@ -162,13 +167,13 @@ class Rekey(Area):
         """Hand in a new share; the last one needed makes the new ones valid and the old ones not."""
         trial = self._on_trial()
         if not secrets.compare_digest(body.value.nonce.encode(), trial.nonce.encode()):
-            raise InvalidRequest("invalid nonce supplied")
+            raise InvalidRequest(f'incorrect nonce supplied; nonce for this verify operation is "{trial.nonce}"')
         share = decode_share(body.value.key.reveal())
         if any(secrets.compare_digest(share, given) for given in trial.shares):
-            raise InvalidRequest("given key has already been provided during this verification operation")
+            raise InvalidRequest("given key has already been provided during this verify operation")
         trial.shares.append(share)
         if len(trial.shares) < trial.config.threshold:
-            return Response({"nonce": trial.nonce, "complete": False, "progress": len(trial.shares)}, bare=True)
+            return await self.read_verification()
         shares, trial.shares = trial.shares, []
         if not secrets.compare_digest(_combined(shares), trial.key):
             raise InvalidRequest("rekey verification failed; incorrect shares supplied")

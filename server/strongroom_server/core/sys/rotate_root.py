@@ -28,8 +28,7 @@ class RotateRoot(Rekey):
     @write("rotate/recovery/init")
     async def start_rotation(self, request: Request, body: Given[Start]) -> dict[str, Any]:
         """Begin an operation."""
-        self._check(request)
-        await self.start_rekey(body)
+        await self.start_rekey(body, request)
         return self._progress()
 
     @delete("rotate/root/init")
@@ -56,8 +55,7 @@ class RotateRoot(Rekey):
     @write("rotate/recovery/verify")
     async def verify_by_share(self, body: Given[Share]) -> dict[str, Any]:
         """Hand in a new share; the last one needed makes the new ones valid and the old ones not."""
-        answer = _data(await self.give_new_share(body))
-        return answer if answer.get("complete") else _data(await self.read_verification())
+        return _data(await self.give_new_share(body))
 
     @delete("rotate/root/verify")
     @delete("rotate/recovery/verify")

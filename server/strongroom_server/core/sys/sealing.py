@@ -41,6 +41,8 @@ class Sealing(Area):
         given = share.value
         if given.reset and not self.server.sealed:
             raise InvalidRequest("vault is unsealed")
+        if given.migrate:
+            raise InvalidRequest("can't perform a seal migration, no migration seal found")
         if given.reset:
             self.server.sealing.reset()
         elif not given.key:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.strongroom_server.live import Live
+from tests.strongroom_server.live import Live, start_live
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,37 @@ async def test_the_nodes_are_shown_at_both_levels(live: Live) -> None:
     answer = await live.get("sys/ha-status")
     assert answer.body["nodes"] == answer.data["nodes"]
     assert answer.data["nodes"][0]["active_node"] is True
+
+
+async def test_a_trial_of_new_shares_names_its_operation(live: Live) -> None:
+    body = {"secret_shares": 2, "secret_threshold": 2, "require_verification": True}
+    nonce = (await live.post("sys/rekey/init", body)).body["nonce"]
+    done = (await live.post("sys/rekey/update", {"key": live.unseal_key, "nonce": nonce})).body
+    state = (await live.get("sys/rekey/init")).body
+    assert (state["nonce"], state["verification_nonce"]) == (nonce, done["verification_nonce"])
+    share = {"key": done["keys"][0], "nonce": done["verification_nonce"]}
+    wrong = await live.post("sys/rekey/verify", {**share, "nonce": nonce})
+    assert f'nonce for this verify operation is "{done["verification_nonce"]}"' in wrong.errors[0]
+    given = (await live.post("sys/rekey/verify", share)).body
+    assert given == {"nonce": share["nonce"], "started": True, "t": 2, "n": 2, "progress": 1}
+    assert "already been provided" in (await live.post("sys/rekey/verify", share)).errors[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "error"),
+    [
+        pytest.param("rekey-recovery-key/init", {"secret_shares": 1, "secret_threshold": 1}, "recovery keys",
+                     id="recovery_keys_of_a_shamir_seal"),
+        pytest.param("generate-root/update", {"nonce": "x"}, "'key' must be specified", id="no_share"),
+        pytest.param("unseal", {"key": "00", "migrate": True}, "no migration seal found", id="no_seal_to_leave"),
+    ],
+)  # fmt: skip
+async def test_refusals_to_holders_of_shares(live: Live, path: str, body: dict[str, Any], error: str) -> None:
+    answer = await live.post(f"sys/{path}", body)
+    assert (answer.status, error in answer.errors[0]) == (400, True), answer
+
+
+async def test_a_shamir_seal_has_no_recovery_shares() -> None:
+    live = await start_live(dev_mode=False)
+    answer = await live.post("sys/init", {"recovery_shares": 1, "recovery_threshold": 1})
+    assert answer.errors == ["parameters recovery_shares,recovery_threshold not applicable to seal type shamir"]
