@@ -62,7 +62,7 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def banner(title: str, width: int) -> str:
-    """Print ``title`` between equals signs, about ``width`` wide."""
+    """Print ``title`` between equals signs, about ``width`` wide (in bytes, as the peer counts)."""
     signs = width - len(title) - 2
     signs = 4 if signs <= 0 else signs + signs % 2
     return f"{'=' * (signs // 2)} {title} {'=' * (signs // 2)}"

@@ -37,7 +37,7 @@ def _token(session: Session, client: Client, _: str, given: dict[str, str]) -> R
     if given.get("lookup", "true") != "true":
         return Response(200, auth={"client_token": client.token})
     client.wrap_ttl = ""  # the answer is for this program, which asks no one for a new token
-    data: dict[str, Any] = client.read("auth/token/lookup-self").data
+    data: dict[str, Any] = session.call("read", "auth/token/lookup-self").data
     auth = {
         "client_token": client.token,
         "accessor": data.get("accessor"),
@@ -52,21 +52,21 @@ def _token(session: Session, client: Client, _: str, given: dict[str, str]) -> R
     return Response(200, auth=auth)
 
 
-def _password(session: Session, client: Client, mount: str, given: dict[str, str]) -> Response:
+def _password(session: Session, _: Client, mount: str, given: dict[str, str]) -> Response:
     import os
 
     environ = session.terminal.environ
     user = given.pop("username", "") or environ.get("LOGNAME", "") or environ.get("USER", "") or str(os.getuid())
     password = given.pop("password", "") or session.ask_secret("Password (will be hidden): ")
-    return client.write(f"auth/{mount}/login/{user}", {**given, "password": password})
+    return session.call("write", f"auth/{mount}/login/{user}", {**given, "password": password})
 
 
-def _approle(_: Session, client: Client, mount: str, given: dict[str, str]) -> Response:
+def _approle(session: Session, _: Client, mount: str, given: dict[str, str]) -> Response:
     _need(given, "role_id", "approle")
-    return client.write(f"auth/{mount}/login", given)
+    return session.call("write", f"auth/{mount}/login", given)
 
 
-def _kubernetes(_: Session, client: Client, mount: str, given: dict[str, str]) -> Response:
+def _kubernetes(session: Session, _: Client, mount: str, given: dict[str, str]) -> Response:
     _need(given, "role", "kubernetes")
     if not given.get("jwt"):
         try:
@@ -76,12 +76,12 @@ def _kubernetes(_: Session, client: Client, mount: str, given: dict[str, str]) -
             raise UsageError(
                 f"'jwt' must be specified outside of a pod: {SERVICE_ACCOUNT_TOKEN}: {error.strerror}"
             ) from error
-    return client.write(f"auth/{mount}/login", given)
+    return session.call("write", f"auth/{mount}/login", given)
 
 
-def _jwt(_: Session, client: Client, mount: str, given: dict[str, str]) -> Response:
+def _jwt(session: Session, _: Client, mount: str, given: dict[str, str]) -> Response:
     _need(given, "jwt", "jwt")
-    return client.write(f"auth/{mount}/login", given)
+    return session.call("write", f"auth/{mount}/login", given)
 
 
 def _oidc(session: Session, client: Client, mount: str, given: dict[str, str]) -> Response:
@@ -90,8 +90,8 @@ def _oidc(session: Session, client: Client, mount: str, given: dict[str, str]) -
     return oidclogin.login(session, client, mount, given)
 
 
-def _certificate(_: Session, client: Client, mount: str, given: dict[str, str]) -> Response:
-    return client.write(f"auth/{mount}/login", given)
+def _certificate(session: Session, _: Client, mount: str, given: dict[str, str]) -> Response:
+    return session.call("write", f"auth/{mount}/login", given)
 
 
 _USERNAME = ("username", "Name of the user; yours on this machine if not given.")

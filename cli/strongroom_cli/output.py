@@ -100,13 +100,13 @@ def table(response: Response) -> str:
 
 def titled(title: str, content: dict[str, Any]) -> str:
     """Return an object as a table under a banner."""
-    width = max(map(len, content), default=0) + 9  # the longest key, the gap, and "Value"
+    width = max((len(key.encode()) for key in content), default=0) + 9  # the longest key, the gap, and "Value"
     return gotext.banner(title, width) + "\n" + pairs(data_rows(content))
 
 
 def heading(title: str, path: str) -> str:
     """Return ``path`` under a banner."""
-    return f"{gotext.banner(title, len(path))}\n{path}\n"
+    return f"{gotext.banner(title, len(path.encode()))}\n{path}\n"
 
 
 def pairs(entries: Sequence[tuple[str, str]]) -> str:

@@ -170,5 +170,9 @@ def _curl(program: str, request: Prepared, url: str) -> str:
 
 
 def _policy(operation: str, path: str) -> str:
-    capabilities = {"write": '"create", "update"', "post": '"create", "update"'}.get(operation, f'"{operation}"')
-    return f'path "{path.strip("/")}" {{\n  capabilities = [{capabilities}]\n}}'
+    from strongroom_cli.sudopaths import needs_sudo
+
+    path = path.strip("/")
+    words = ["create", "update"] if operation in ("write", "post") else [operation]
+    capabilities = ", ".join(f'"{word}"' for word in [*words, *(["sudo"] if needs_sudo(path) else [])])
+    return f'path "{path}" {{\n  capabilities = [{capabilities}]\n}}'

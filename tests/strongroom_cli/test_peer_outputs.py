@@ -87,6 +87,19 @@ kv put {m}/forms b=@f.txt c=\\@lit d= e=b=c n=5 l=1 l=2
 kv get -format=json {m}/forms
 kv put {m}/forms a=@nofile
 kv put {m}/forms @nofile
+kv put {m}/ключ "ключ=знач"
+kv get {m}/ключ
+kv put "{m}/a b" x=1
+kv get "{m}/a b"
+kv put "{m}/p%2Fq" x=1
+kv get -format=json "{m}/p%2Fq"
+kv put "{m}/h#h" x=1
+kv get "{m}/h#h"
+kv put "{m}/q?q=1" x=1
+kv get "{m}/q?q=1"
+kv put "{m}/e&e=e+e" x=1
+kv get "{m}/e&e=e+e"
+kv get -output-curl-string "{m}/a b"
 kv put {m}/forms x
 kv put {m}/forms =1
 kv put {m}/forms
@@ -261,6 +274,15 @@ read -output-policy secret/data/{m}
 write -output-policy secret/data/{m} a=b
 delete -output-policy secret/data/{m}
 list -output-policy secret/metadata
+auth enable -output-policy userpass
+read -output-policy sys/raw/x
+write -output-policy sys/mounts/x a=1
+patch -output-policy x/y a=1
+token create -output-policy
+login -output-curl-string root
+operator unseal -output-curl-string abc
+list -output-curl-string secret/metadata
+write -output-curl-string auth/x/login password=y
 read -header=X-Foo=1 -field=name sys/policies/acl/default
 """
 

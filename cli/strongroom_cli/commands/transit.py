@@ -1,4 +1,4 @@
-"""transit import, import-version: bring a key of one's own into a transit engine, wrapped so that only it can read it."""
+"""transit import, import-version: bring a key of one's own into a transit engine, wrapped so that it alone reads it."""
 
 import base64
 from typing import Any
