@@ -56,6 +56,13 @@ def test_approle_leaves_its_secret_id_when_told_so(vault, login_by, tmp_path):
     assert (tmp_path / "secret").exists()
 
 
+def test_a_second_factor_is_no_token(vault, login_by, tmp_path):
+    (tmp_path / "role").write_text("r")
+    vault.second_factor = True
+    with pytest.raises(LoginFailed, match=r"second factor \(MFA\)"):
+        login_by("approle", {"role_id_file_path": str(tmp_path / "role")}).log_in()
+
+
 def test_a_token_file_gives_the_tokens_own_life(vault, login_by, tmp_path):
     (tmp_path / "token").write_text("root\n")
     login = login_by("token_file", {"token_file_path": str(tmp_path / "token")})

@@ -36,6 +36,7 @@ class Vault:
         self.tokens: set[str] = {"root"}
         self.logins: list[dict[str, Any]] = []
         self.login_denied = False
+        self.second_factor = False
         self.requests: list[tuple[str, str, str]] = []
         self.namespaces: list[str] = []
 
@@ -70,6 +71,8 @@ class Vault:
         self.logins.append(body)
         if self.login_denied:
             raise Refused(403, "permission denied")
+        if self.second_factor:
+            return {"auth": {"client_token": "", "mfa_requirement": {"mfa_request_id": "r", "mfa_constraints": {}}}}
         token = f"token-{len(self.logins)}"
         self.tokens.add(token)
         return self.auth(token)
