@@ -54,8 +54,8 @@ class Login:
         if answer.auth is None:
             raise LoginFailed(f"{self.method.mount_path}/login: the server answered without a token")
         if answer.auth.get("mfa_requirement"):
-            raise LoginFailed(f"{self.method.mount_path}/login: a second factor (MFA) is asked for; no agent has one, so "
-                              "leave this mount out of the login enforcement")  # fmt: skip
+            raise LoginFailed(f"{self.method.mount_path}/login: a second factor (MFA) is asked for, and no agent has "
+                              "one: leave this mount out of the login enforcement")  # fmt: skip
         self._client.token = str(answer.auth["client_token"])
         return _token(answer.auth)
 
