@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _REPEATABLE = ("GET", "HEAD", "DELETE")
 _PORTS = {"http": 80, "https": 443}
+_WRONG_TIME, _UNKNOWN_AUTHORITY, _WRONG_NAME = (9, 10), (2, 18, 19, 20, 21), (62, 64)
 
 
 class Answer(NamedTuple):
@@ -189,5 +190,19 @@ def _explain(error: Exception, url: SplitResult, settings: Settings) -> tuple[st
     if isinstance(error, ConnectionResetError) and url.scheme == "http":
         return text, "If the server speaks HTTPS, begin VAULT_ADDR with https://."
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        return text, "VAULT_CACERT names the CA to trust; VAULT_TLS_SERVER_NAME the name on the certificate."
+        name = settings.tls.server_name or url.hostname or ""
+        hint = "VAULT_CACERT names the CA to trust; VAULT_TLS_SERVER_NAME the name on the certificate."
+        return f"tls: failed to verify certificate: x509: {_distrust(error, name)}", hint
     return text, ""
+
+
+def _distrust(error: Exception, name: str) -> str:
+    """Return why a certificate is not trusted, in the words that those who look into logs know from Vault's."""
+    code = getattr(error, "verify_code", 0)  # X509_V_ERR_…
+    if code in _UNKNOWN_AUTHORITY:
+        return "certificate signed by unknown authority"
+    if code in _WRONG_TIME:
+        return "certificate has expired or is not yet valid"
+    if code in _WRONG_NAME:
+        return f"certificate is not valid for {name}"
+    return str(getattr(error, "verify_message", "") or error)

@@ -69,11 +69,14 @@ def _trust(context: "ssl.SSLContext", tls: Tls) -> None:
 
 
 def _trust_folder(context: "ssl.SSLContext", folder: str) -> None:
-    """Load every file below ``folder``; OpenSSL itself would find only those with hashed names."""
+    """Load the certificates of every file below ``folder``; OpenSSL itself would find only those with hashed names."""
     import os
+    import ssl
+    from contextlib import suppress
 
     for place, _, names in os.walk(folder):
         for name in sorted(names):
-            context.load_verify_locations(cafile=os.path.join(place, name))  # noqa: PTH118 pathlib costs start-up time
+            with suppress(ssl.SSLError):  # keys and notes beside certificates
+                context.load_verify_locations(cafile=os.path.join(place, name))  # noqa: PTH118 pathlib costs start-up time
     if not context.cert_store_stats()["x509_ca"]:
         raise ValueError("no CA certificate found")

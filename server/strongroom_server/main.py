@@ -19,6 +19,7 @@ from strongroom_common.clock import Clock, SystemClock
 from strongroom_common.logfile import LogFile, RotatingFile
 from strongroom_common.settings import SettingsError
 from strongroom_server import dev_certificates, flags
+from strongroom_server.addresses import with_addresses
 from strongroom_server.barrier.cache import ENTRIES
 from strongroom_server.config import Config, Listener, Stanza
 from strongroom_server.config_files import read_paths
@@ -91,7 +92,7 @@ def _settings(options: argparse.Namespace) -> tuple[Config, tuple[str, ...]]:
         raise SettingsError("no server file: give -config=PATH, or -dev for a trial")
     flagged = {f"STRONGROOM_{name.upper()}": value for name in _LOG_FLAGS if (value := getattr(options, name))}
     loaded = load(sources, os.environ | flagged)
-    return loaded.config, loaded.warnings
+    return with_addresses(loaded.config), loaded.warnings
 
 
 def _log_file(config: Config) -> RotatingFile | None:
