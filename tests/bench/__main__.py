@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -74,7 +75,7 @@ def report(row: Row, ours: Running, theirs: Running, rounds: int) -> bool:
     """Measure one row in turn on both servers and print it; says whether the needed ratio was reached."""
     pairs = [(row.measure(ours), row.measure(theirs)) for _ in range(rounds)]
     mine, other = (sorted(column)[len(column) // 2] for column in zip(*pairs, strict=True))
-    ratio = sorted(a / b for a, b in pairs if b)[len(pairs) // 2]
+    ratio = sorted(a / b if b else inf for a, b in pairs)[len(pairs) // 2]
     reached = not row.needed or (ratio <= row.needed if row.less_is_better else ratio >= row.needed)
     wanted = "" if not row.needed else f"{'at most' if row.less_is_better else 'at least'} {row.needed:g}"
     print(f"{row.name:34}{_figure(mine, row.unit):>12}{_figure(other, row.unit):>12}{ratio:8.2f}   {wanted}"
