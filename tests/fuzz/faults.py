@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.fuzz.client import Call, Reply
 from tests.fuzz.values import MARK
 
+_INSIDE = "sys/pprof/"  # whose task that is
 _STATUSES = {
     200,
     202,
@@ -48,7 +49,7 @@ class Faults:
             kind = _raised(log)
         elif reply.status not in _STATUSES and not call.path.endswith("sys/health"):  # whose status the client chooses
             kind = f"status {reply.status}"
-        elif "Traceback" in reply.text or ".py" in reply.text:
+        elif ("Traceback" in reply.text or ".py" in reply.text) and not call.path.startswith(_INSIDE):
             kind = f"tells of its inside: {call.path}"
         if kind:
             self.found.setdefault(kind, f"{call!r:.1500} -> {reply!r:.300}")
