@@ -8,6 +8,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.x509.name import _ASN1Type as Asn1Type
 from cryptography.x509.oid import NameOID
 
 from strongroom_server.lib.der import UTF8_STRING, framed
@@ -25,6 +26,7 @@ _FIELDS = {  # in the order that a name has them
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 HOSTNAME = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*{_LABEL}\.?", re.ASCII)
 """A host name (RFC 1123, section 2.1), also with a wildcard for its left-most label."""
+_PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,./:=?-]*")
 _LONGEST_LABEL = 63
 _LONGEST_NAME = 253
 
@@ -166,8 +168,18 @@ def subject_of(names: Names) -> x509.Name:
 def _relative(oid: x509.ObjectIdentifier, values: tuple[str, ...]) -> x509.RelativeDistinguishedName:
     # Lengths are the caller's concern, as with the peer: a country of three letters is issued.
     return x509.RelativeDistinguishedName([
-        x509.NameAttribute(oid, value, _validate=False) for value in dict.fromkeys(values) if value
+        x509.NameAttribute(oid, value, _string_type(value), _validate=False)
+        for value in dict.fromkeys(values) if value
     ])  # fmt: skip
+
+
+def _string_type(value: str) -> Asn1Type:
+    """Return the type that the peer writes a value in.
+
+    A certificate made anew for an authority that comes from there has to bear the same bytes for a name: clients
+    written in Go look for the issuer of a certificate by them.
+    """
+    return Asn1Type.PrintableString if _PRINTABLE.fullmatch(value) else Asn1Type.UTF8String
 
 
 def alternatives_of(names: Names) -> x509.SubjectAlternativeName:

@@ -213,8 +213,7 @@ def alpn_context(tmp_path: Path, proof: str) -> ssl.SSLContext:
     draft = building.Draft(name, key.public_key(), time.time() - 60, time.time() + 600, extensions=extensions)
     certificate = building.sign(draft, name, key, building.Signing())
     (tmp_path / "c.pem").write_bytes(
-        certificate.public_bytes(Encoding.PEM)
-        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        certificate.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "c.pem")

@@ -129,12 +129,16 @@ async def test_cas_that_point_nowhere_come_with_a_warning(path: str, body: dict[
     assert not (await pki("update", path, **body)).warnings
 
 
-@pytest.mark.parametrize("path", [
-    "root/generate/existing", "intermediate/generate/existing", "intermediate/cross-sign",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "root/generate/existing",
+        "intermediate/generate/existing",
+        "intermediate/cross-sign",
+    ],
+)
 @pytest.mark.parametrize("body", [{"key_type": "ec"}, {"key_bits": 0}])
 async def test_the_kind_of_an_existing_key_is_not_to_choose(path: str, body: dict[str, Any]) -> None:
     pki = await mounted()
     with pytest.raises(InvalidRequest, match="key_type nor key_bits"):
         await pki("update", path, common_name="x", **body)
-

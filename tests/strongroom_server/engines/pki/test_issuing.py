@@ -68,6 +68,20 @@ async def test_an_issued_certificate_is_what_was_asked_for_and_its_key_fits() ->
     assert (await pki.data(f"cert/{data['serial_number']}"))["certificate"] == data["certificate"]
 
 
+@pytest.mark.parametrize(("unit", "tag"), [
+    pytest.param("Unit 7 (a'b), c+d-e./:=?", 0x13, id="printable"),
+    pytest.param("Tom & Jerry", 0x0C, id="an_ampersand"),
+    pytest.param("a_b", 0x0C, id="an_underscore"),
+    pytest.param("*", 0x0C, id="an_asterisk"),
+    pytest.param("B\u00e9", 0x0C, id="not_ascii"),
+])  # fmt: skip
+async def test_a_subject_has_the_bytes_of_the_peers(unit: str, tag: int) -> None:
+    pki = await mounted()
+    await role(pki, ou=[unit], allowed_serial_numbers="*")
+    data = await issue(pki, common_name="a.test", serial_number=unit)
+    assert certificate(data).subject.public_bytes().count(bytes((tag, len(unit.encode()))) + unit.encode()) == 2
+
+
 @pytest.mark.parametrize(("fields", "usages"), [
     pytest.param({}, [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH], id="server_and_client"),
     pytest.param({"server_flag": False, "client_flag": False, "ext_key_usage": "CodeSigning",
