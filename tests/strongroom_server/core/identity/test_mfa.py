@@ -136,6 +136,22 @@ async def test_one_method_of_each_enforcement_is_enough(live: Live, world: World
     assert (await world.end(request_id, both)).auth["client_token"]
 
 
+async def test_one_code_is_enough_for_all_enforcements_of_its_method(live: Live, world: World) -> None:
+    method_id = await method(live)
+    phone = await world.phone(method_id)
+    await enforce(live, method_id)
+    await enforce(live, await method(live), method_id, name="more", identity_entity_ids=[world.alice])
+    assert (await world.end(await world.begin(), {method_id: [phone.code()]})).auth["client_token"]
+
+
+async def test_a_merge_lets_nobody_off(live: Live, world: World) -> None:
+    await enforce(live, await method(live), identity_entity_ids=[world.alice])
+    target = await entity(live, "alice")
+    both = {"to_entity_id": target, "from_entity_ids": [world.alice]}
+    assert (await live.post("identity/entity/merge", both)).status == 204
+    assert await world.begin()
+
+
 async def test_a_code_is_good_once(live: Live, world: World) -> None:
     method_id = await method(live)
     phone = await world.phone(method_id)

@@ -25,18 +25,22 @@ class _Failed(Exception):
 
 
 async def due(identity: Identity, auth: Auth, mount: Mount) -> dict[str, Enforcement]:
-    """Return the enforcements that a login is subject to, by name."""
+    """Return the enforcements that a login is subject to, by name.
+
+    Security 1: who was merged into another entity is subject as before, as that other one.
+    """
     known = await identity.mfa.enforcements()
     if not known:
         return {}
     entity = identity.index.entity(auth.entity_id)
+    ids = {entity.id, *entity.merged_ids} if entity else set()
     groups = {group_id for group_ids in identity.index.groups_of(entity) for group_id in group_ids} if entity else set()
     return {
         name: enforcement
         for name, enforcement in sorted(known.items())
         if mount.entry.accessor in enforcement.auth_method_accessors
         or mount.entry.type in enforcement.auth_method_types
-        or (entity is not None and entity.id in enforcement.identity_entity_ids)
+        or ids & set(enforcement.identity_entity_ids)
         or groups & set(enforcement.identity_group_ids)
     }
 
@@ -72,7 +76,10 @@ def from_headers(lines: Iterable[str]) -> dict[str, list[str]]:
 async def validate(store: MfaStore, entity_id: str, enforcements: Mapping[str, Enforcement], shown: Shown) -> None:
     """Raise PermissionDenied unless each enforcement is met by one of its methods."""
     methods = await store.methods()
+    passed: set[str] = set()  # a code is good once, and for all enforcements that its method is one of
     for name, enforcement in enforcements.items():
+        if passed & set(enforcement.mfa_method_ids):
+            continue
         wanted = [methods[method_id] for method_id in enforcement.mfa_method_ids if method_id in methods]
         given = [(method, _typed(method, shown)) for method in wanted]
         answered = [(method, typed) for method, typed in given if typed is not None]
@@ -83,16 +90,19 @@ async def validate(store: MfaStore, entity_id: str, enforcements: Mapping[str, E
                 "failed to find MFA credentials associated with an MFA method ID "
                 f"{first.id if first else ''}, method name {first.settings.method_name if first else ''}\n\n"
             )
-        await _one_of(store, entity_id, name, answered)
+        passed.add(await _one_of(store, entity_id, name, answered))
 
 
-async def _one_of(store: MfaStore, entity_id: str, name: str, answered: list[tuple[Method, list[str]]]) -> None:
+async def _one_of(store: MfaStore, entity_id: str, name: str, answered: list[tuple[Method, list[str]]]) -> str:
+    """Return the id of the first method whose answer is right."""
     reasons = []
     for method, typed in answered:
         try:
-            return await _check(store, method, entity_id, typed)
+            await _check(store, method, entity_id, typed)
         except _Failed as failed:
             reasons.append(str(failed))
+        else:
+            return method.id
     reasons.append(f"login MFA validation failed for methodID: [{' '.join(method.id for method, _ in answered)}]")
     lines = "".join(f"\t* {reason}\n" for reason in reasons)
     raise PermissionDenied(f"failed to satisfy enforcement {name}. error: {len(reasons)} errors occurred:\n{lines}\n")
