@@ -87,6 +87,9 @@ class Namespaces:
         Raises NotFound for a namespace that is not there, Unavailable for a locked one, InvalidRequest for what only
         the root serves. None of them falls through to the root.
         """
+        path, below = request.path, self._root.children
+        if not request.namespace and path.partition("/")[0] not in below and path not in OWN:
+            return self._root  # as most requests are
         names = [name for name in request.namespace.strip().split("/") if name]
         names = [] if names == ["root"] else names
         if names and (message := closed_to_all(request.path)):

@@ -706,3 +706,27 @@ async def test_scanning_needs_its_own_capability(live: Live) -> None:
         await live.post(f"sys/policies/acl/can-{capability}", {"policy": rules})
         token = await live.make_token(policies=[f"can-{capability}"])
         assert (await live.ask(Operation.SCAN, "sys/namespaces/", token=token)).status == status
+
+
+@pytest.mark.parametrize("restarted", [pytest.param(False, id="at_once"), pytest.param(True, id="after_a_restart")])
+@pytest.mark.parametrize("kind", ["service", "batch"])
+async def test_a_secret_that_a_token_from_above_took_ends_with_it(live: Live, kind: str, restarted: bool) -> None:
+    await live.post("sys/mounts/pki", {"type": "pki"}, namespace="one")
+    root = {"common_name": "x.test", "key_type": "ec", "key_bits": 256, "ttl": "700h"}
+    await live.post("pki/root/generate/internal", root, namespace="one")
+    role = {"allow_any_name": True, "generate_lease": True, "key_type": "ec", "key_bits": 256, "ttl": "1h"}
+    await live.post("pki/roles/r", role, namespace="one")
+    await live.post("sys/policies/acl/above", {"policy": 'path "one/pki/*" { capabilities = ["create", "update"] }'})
+    parent = await live.make_token(policies=["above", "admin"])
+    holder = parent if kind == "service" else await live.make_token(by=parent, type="batch", policies=["above"])
+    issued = await live.post("pki/issue/r", {"common_name": "a.x.test"}, token=holder, namespace="one")
+    lease = {"lease_id": issued.body["lease_id"]}
+    assert lease["lease_id"].startswith("pki/issue/r/")
+    assert (await live.post("sys/leases/lookup", lease)).data["namespace_path"] == "one/"
+    if restarted:
+        live = await _restarted(live)
+    assert (await live.post("auth/token/revoke", {"token": parent})).status == 204
+    assert (await live.post("sys/leases/lookup", lease)).status == 400
+    serial = issued.data["serial_number"]
+    assert (await live.get(f"pki/cert/{serial}", namespace="one")).data["revocation_time"] > 0
+    await live.server.sealing.seal()
