@@ -6,6 +6,7 @@ Python's own number parsing is laxer (``int(" 1_0 ")`` is 10), so the texts are 
 """
 
 import re
+from functools import lru_cache
 
 _UNITS = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3,  # both signs for micro, as Go has them
@@ -33,11 +34,15 @@ def _seconds(raw: object) -> float:
         raise ValueError('expected a duration such as 90, "90s" or "1h30m"')
     if isinstance(raw, int | float):
         return raw
-    text = raw
+    if len(raw) > 100:
+        raise ValueError("duration is too long")
+    return _read(raw)
+
+
+@lru_cache(maxsize=256)  # the same few come again and again
+def _read(text: str) -> float:
     if not text:
         return 0
-    if len(text) > 100:
-        raise ValueError("duration is too long")
     if number := _NUMBER.match(text):
         return int(text.removesuffix("d")) * (86400 if number[1] else 1)
     if not _WHOLE.match(text):

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from strongroom_server.core.identity.logins import refresh
 from strongroom_server.core.leases import TOKEN, LeaseEntry
 from strongroom_server.core.registration import mount_limits, within
@@ -55,7 +57,7 @@ class Renewal:
             raise InvalidRequest("the token has reached its maximum lifetime and cannot be renewed")
         await refresh(server.identity, auth, mount)
         auth.identity_policies = tuple(sorted(server.identity.policies(auth.entity_id)))
-        renewed = replace(
+        renewed = structs.replace(
             token, expires=now + auth.ttl, renewed=now, period=token.period if token.role else auth.period,
             internal=auth.internal | {GRANTED: auth.ttl},
             group_aliases=tuple(alias.name for alias in auth.group_aliases),

@@ -4,8 +4,9 @@ An ended token is unusable first (its stored record expires), then its children,
 record last. A crash in between leaves a lease that is due, so the work is taken up again after the restart.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from strongroom_server.core.leases import TOKEN, LeaseEntry
 from strongroom_server.core.tokens import Token
@@ -43,7 +44,7 @@ class Revocation:
         server = self._server
         if not token.lease_id:  # it has no end of its own: give it one, so that a crash cannot leave it half ended
             now = server.clock.now()
-            token = replace(token, lease_id=server.tokens.lease_id(token.path, token.hash), expires=now)
+            token = structs.replace(token, lease_id=server.tokens.lease_id(token.path, token.hash), expires=now)
             await server.store_token(token)
         await server.leases.revoke(token.lease_id)
 
@@ -55,7 +56,7 @@ class Revocation:
             order.append((home, token))
             if not token.expired(home.clock.now()):
                 lease_id = token.lease_id or home.tokens.lease_id(token.path, token.hash)
-                await home.tokens.save(replace(token, expires=1.0, lease_id=lease_id))
+                await home.tokens.save(structs.replace(token, expires=1.0, lease_id=lease_id))
             for below in home.tree():
                 children = [await below.tokens.by_hash(hashed) for hashed in await below.tokens.children(token.hash)]
                 waiting.extend((below, child) for child in children if child is not None)

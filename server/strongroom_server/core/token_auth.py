@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
 
+from msgspec import structs
+
 from strongroom_common.fields import Given, Names, Pairs, Seconds
 from strongroom_common.secret import Secret
 from strongroom_server.core import token_roles
@@ -173,7 +175,7 @@ class TokenAuth(Engine):
             # Security 2: policies are those of this namespace. A parent from above has none here, so it passes none on.
             if "root" in normal_policies(wanted, default=False):
                 raise InvalidRequest("root tokens may not be created from a parent namespace")
-            parent = replace(parent, policies=("default",))
+            parent = structs.replace(parent, policies=("default",))
         if role is not None:
             default = default and not role.token_no_default_policy
         if role is not None and role.rules_policies:

@@ -16,8 +16,11 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar
+
+import msgspec
+from msgspec import structs
 
 from strongroom_common.clock import Clock, rfc3339
 from strongroom_server.sdk import codec
@@ -39,8 +42,7 @@ _LETTERS = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 _UNEVEN = bytes(range(_EVEN, 256))  # would make the first letters likelier: left out
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of a token. Times are epoch seconds; ``expires`` 0 is never; ``uses`` 0 is without limit."""
 
     hash: str
@@ -65,7 +67,7 @@ class Token:
     renewable: bool = False
     lease_id: str = ""
     max_ttl: int = 0
-    internal: dict[str, Any] = field(default_factory=dict)
+    internal: dict[str, Any] = msgspec.field(default_factory=dict)
     group_aliases: tuple[str, ...] = ()
 
     @property
@@ -169,11 +171,11 @@ class TokenStore:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         _, record = self.issue(replace(auth, renewable=False, num_uses=0), path, parent=parent, role=role)
-        record = replace(record, type=BATCH, accessor="", lease_id="", hash="")
+        record = structs.replace(record, type=BATCH, accessor="", lease_id="", hash="")
         nonce = secrets.token_bytes(12)
         sealed = AESGCM(self._batch_key).encrypt(nonce, codec.encode(record), b"batch")
         text = _PREFIXES[BATCH] + base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode() + self._suffix
-        return text, replace(record, hash=self.hash(text))
+        return text, structs.replace(record, hash=self.hash(text))
 
     def _open_batch(self, text: str) -> Token | None:
         from cryptography.exceptions import InvalidTag
@@ -185,7 +187,7 @@ class TokenStore:
             record = codec.decode(Token, AESGCM(self._batch_key).decrypt(raw[:12], raw[12:], b"batch"))
         except (InvalidTag, ValueError):
             return None
-        return replace(record, hash=self.hash(text))
+        return structs.replace(record, hash=self.hash(text))
 
     def _put(self, token: Token) -> Change:
         return put(f"id/{token.accessor}", token)
@@ -223,7 +225,7 @@ class TokenStore:
         token = self._tokens.get(token.hash, token)
         if token.uses < 0:
             return None
-        used = replace(token, uses=token.uses - 1 or -1)
+        used = structs.replace(token, uses=token.uses - 1 or -1)
         await self.save(used)
         return used
 
@@ -306,7 +308,7 @@ class TokenStore:
     async def adopt_out(self, parent: str) -> None:
         """Make the children of ``parent`` orphans."""
         found = [await self.by_hash(hashed) for hashed in await self.children(parent)]
-        orphans = [replace(child, parent="") for child in found if child is not None]
+        orphans = [structs.replace(child, parent="") for child in found if child is not None]
         await self._storage.commit([self._put(child) for child in orphans])
         for child in orphans:
             self.keep(child)
