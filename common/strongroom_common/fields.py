@@ -156,6 +156,8 @@ def _list(raw: Any) -> list[Any]:
 
 
 def _names(raw: Any) -> Names:
+    if raw == {}:  # as Go's decoder has it
+        return Names(())
     parts = _string(raw).split(",") if not isinstance(raw, list | tuple) else [_string(item) for item in raw]
     return Names(tuple(part.strip() for part in parts if part.strip()))
 
