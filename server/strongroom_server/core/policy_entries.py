@@ -24,12 +24,16 @@ class Terms:
 
 @dataclass(frozen=True)
 class PolicyEntry:
-    """``version`` counts the writes from 1; ``modified`` is the last one's moment. Those of root are 0."""
+    """``version`` counts the writes from 1; ``modified`` is the last one's moment. Those of root are 0.
+
+    ``checked`` says whether the last write named the version before it.
+    """
 
     text: str
     version: int = 0
     modified: float = 0
     terms: Terms = Terms()
+    checked: bool = False
 
     def expired(self, now: float) -> bool:
         """Whether its end has come."""
@@ -61,8 +65,13 @@ class PolicyEntry:
             rules.append(replace(rule, unsafe=unsafe, expiration=None if last == inf else last))
         return replace(parsed, rules=tuple(rules))
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing was said but the text: clients of Vault compare a read with what they wrote (hvac)."""
+        return not self.checked and self.terms == Terms()
+
     def facts(self) -> dict[str, Any]:
-        """Return what a read shows beside name and text."""
+        """Return what there is to tell beside name and text."""
         terms = self.terms
         facts: dict[str, Any] = {
             "allow_slashes_in_identity_templates": terms.allow_slashes_in_identity_templates,

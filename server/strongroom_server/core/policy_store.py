@@ -95,7 +95,7 @@ class PolicyStore:
         async with self._writing:
             before = await self.entry(name) or PolicyEntry("")
             before.check_cas(cas, terms)
-            entry = PolicyEntry(text, before.version + 1, self._clock.now(), terms)
+            entry = PolicyEntry(text, before.version + 1, self._clock.now(), terms, cas is not None)
             if entry.expired(entry.modified):
                 raise InvalidRequest("refusing to update policy as expiration time has already elapsed")
             with self._metrics.timed("vault.policy.set_policy", self._clock):

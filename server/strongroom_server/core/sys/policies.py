@@ -52,7 +52,9 @@ class Policies(Area):
     async def list_detailed(self, name: Folder = "") -> dict[str, Any]:
         """List the ACL policies, or those below a name, with their texts."""
         names = (await self._names(name))["keys"]
-        return {"keys": names, "key_info": {each: await self._shown(each, "policy") for each in names}}
+        entries = [(each, await self._found(each)) for each in names]
+        rows = {each: {"name": each, "policy": entry.text, **entry.facts()} for each, entry in entries}
+        return {"keys": names, "key_info": rows}
 
     async def _names(self, folder: str) -> dict[str, Any]:
         names = await self.server.policies.names(f"{folder.strip('/').lower()}/" if folder else "")
@@ -72,7 +74,7 @@ class Policies(Area):
 
     async def _shown(self, name: str, word: str) -> dict[str, Any]:
         entry = await self._found(name)
-        return {"name": name.lower(), word: entry.text, **entry.facts()}
+        return {"name": name.lower(), word: entry.text, **({} if entry.plain else entry.facts())}
 
     async def _found(self, name: str) -> PolicyEntry:
         entry = await self.server.policies.entry(name.lower())

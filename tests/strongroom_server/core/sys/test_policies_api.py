@@ -20,6 +20,7 @@ async def _patch(live: Live, name: str, **body: Any) -> Answer:
 
 async def test_a_policy_shows_its_version_and_terms(live: Live) -> None:
     await _write(live)
+    assert (await live.get("sys/policies/acl/p")).data == {"name": "p", "policy": RULES}  # nothing else was said
     await _write(live, allow_slashes_in_identity_templates=True)
     data = (await live.get("sys/policies/acl/p")).data
     assert data.pop("modified").endswith("Z")
@@ -28,7 +29,8 @@ async def test_a_policy_shows_its_version_and_terms(live: Live) -> None:
         "allow_slashes_in_identity_templates": True, "allow_wildcards_in_identity_templates": False,
     }  # fmt: skip
     assert (await live.get("sys/policy/p")).data["rules"] == RULES
-    assert (await live.get("sys/policies/acl/root")).data["version"] == 0
+    detailed = (await live.list("sys/policies/detailed/acl")).data["key_info"]
+    assert {name: row["version"] for name, row in detailed.items()} == {"default": 1, "p": 2, "root": 0}
 
 
 @pytest.mark.parametrize(
@@ -140,3 +142,10 @@ async def test_a_slash_in_the_value_of_a_template(live: Live, flags: dict[str, b
     token = (await live.post("auth/userpass/login/ann", {"password": "pw"})).auth["client_token"]
     answer = await live.post("sys/capabilities", {"token": token, "path": "s/a/b/x"})
     assert answer.data["capabilities"] == capabilities
+
+
+async def test_who_names_versions_sees_them(live: Live) -> None:
+    await _write(live)
+    assert "version" not in (await live.get("sys/policies/acl/p")).data
+    await _write(live, cas=1)
+    assert (await live.get("sys/policies/acl/p")).data["version"] == 2
