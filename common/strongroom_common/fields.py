@@ -71,11 +71,15 @@ class Kept:
 
 @dataclass(frozen=True)
 class Kind:
-    """How one type is read (``parse`` raises ValueError or TypeError) and described in OpenAPI."""
+    """How one type is read (``parse`` raises ValueError or TypeError) and described in OpenAPI.
+
+    ``null_is_unsaid``: a null is as if the field had not been sent, where elsewhere it stands for the default.
+    """
 
     parse: Callable[[Any], Any]
     expected: str
     openapi: Mapping[str, Any]
+    null_is_unsaid: bool = False
 
 
 _INTEGER = re.compile(r"[+-]?(?:0[xX](?:_?[0-9a-fA-F])+|0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0(?:_?[0-7])*|"
@@ -216,9 +220,10 @@ KINDS: Mapping[Any, Kind] = types.MappingProxyType({
     int: Kind(_integer, "an integer", {"type": "integer"}),
     float: Kind(_float, "a number", {"type": "number"}),
     bool: Kind(_boolean, "true or false", {"type": "boolean"}),
-    Seconds: Kind(_seconds, 'a duration such as 90, "90s" or "1h30m"', {"type": "integer", "format": "seconds"}),
+    Seconds: Kind(_seconds, 'a duration such as 90, "90s" or "1h30m"',
+                  {"type": "integer", "format": "seconds"}, null_is_unsaid=True),
     SignedSeconds: Kind(_signed_seconds, 'a duration such as 90 or "90s", or -1',
-                        {"type": "integer", "format": "seconds"}),
+                        {"type": "integer", "format": "seconds"}, null_is_unsaid=True),
     Names: Kind(_names, "a list of strings, or one with commas", _LIST),
     Strings: Kind(_strings, "a list of strings", _LIST),
     Ints: Kind(_ints, "a list of integers", {"type": "array", "items": {"type": "integer"}}),
@@ -348,7 +353,7 @@ def parse(schema: Callable[..., T], raw: Mapping[str, Any]) -> Given[T]:
         field = known.get(name)
         if field is None:
             ignored.append(name)
-        elif name == field.name or field.name not in raw:
+        elif (name == field.name or field.name not in raw) and not (value is None and field.kind.null_is_unsaid):
             sent[field.name] = field.parse(value)
     for field in required:
         if sent.get(field.name) is None:

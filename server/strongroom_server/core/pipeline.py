@@ -32,7 +32,7 @@ from strongroom_server.sdk.errors import (
     UnsupportedOperation,
     UnsupportedPath,
 )
-from strongroom_server.sdk.request import Caller, Operation, Request, Response
+from strongroom_server.sdk.request import LISTING, Caller, Operation, Request, Response
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
@@ -102,6 +102,8 @@ def resolve_mount(exchange: Exchange) -> None:
     if server.sealed:
         _resolve_sealed(exchange)
         return
+    if request.operation is Operation.UPDATE and request.path.endswith("/"):
+        raise InvalidRequest("cannot write to a path ending in '/'")
     found = server.mounts.find(request.path)
     if found is None:
         return
@@ -309,6 +311,8 @@ async def call_engine(exchange: Exchange) -> None:
         exchange.response = help_of_path(engine, exchange.path, request.path, mount.entry.type if mount else "")
         return
     if exchange.route is None:
+        if request.operation in LISTING and not exchange.path.open_ended:
+            raise UnsupportedPath  # a folder is another path than what it is listed for
         raise UnsupportedOperation
     if mount is not None and mount.table == "auth" and (user := engine.login_name(request)):
         await _call_login(exchange, mount, engine, exchange.route, user)

@@ -37,7 +37,7 @@ from strongroom_server.sdk.errors import (
     TooLarge,
     UnsupportedOperation,
 )
-from strongroom_server.sdk.request import Connection, Operation, Request, Response
+from strongroom_server.sdk.request import LISTING, Connection, Operation, Request, Response
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
@@ -46,7 +46,6 @@ _OPERATIONS: Mapping[str, Operation] = {
     "GET": Operation.READ, "HEAD": Operation.READ, "LIST": Operation.LIST, "SCAN": Operation.SCAN,
     "POST": Operation.UPDATE, "PUT": Operation.UPDATE, "DELETE": Operation.DELETE, "PATCH": Operation.PATCH,
 }  # fmt: skip
-_LISTING = (Operation.LIST, Operation.SCAN)
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MERGE_PATCH = "application/merge-patch+json"
 _AUTHORITY = re.compile(r"\Ahttps?://[^/]*", re.IGNORECASE)
@@ -209,7 +208,7 @@ class App:
             data = dict(parameters)
         if operation is Operation.READ and parameters:
             operation = _meant(data)
-        if operation in _LISTING and not path.endswith("/"):
+        if operation in LISTING and not path.endswith("/"):
             path += "/"
         token = _printable(headers.get("X-Vault-Token", "").strip() or _bearer(headers))
         if self.listener.require_request_header and headers.get("X-Vault-Request") != "true":
@@ -284,7 +283,7 @@ def _meant(parameters: dict[str, Any]) -> Operation:
     """Return what a GET with these parameters asks for, and take the one that says so out."""
     if parameters.get("help"):
         return Operation.HELP
-    for operation in _LISTING:
+    for operation in LISTING:
         if (given := parameters.get(operation.value)) and _truth(operation.value, given):
             del parameters[operation.value]
             return operation

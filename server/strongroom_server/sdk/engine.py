@@ -86,6 +86,11 @@ class Path:
         return compile_template(self.template)
 
     @property
+    def open_ended(self) -> bool:
+        """Say whether it matches however many segments follow."""
+        return self.template.endswith((":rest}", ":any}"))
+
+    @property
     def specificity(self) -> tuple[int, int, int, str]:
         """Order of matching: literal text before captures, one segment before many, long before short."""
         kinds = [kind for _, kind in _VARIABLE.findall(self.template)]

@@ -24,6 +24,10 @@ class Operation(StrEnum):
     ROLLBACK = "rollback"
 
 
+LISTING = (Operation.LIST, Operation.SCAN)
+"""What addresses a folder: its path ends in a slash."""
+
+
 @dataclass(slots=True)
 class Caller:
     """Who asks, as engines may know it: never the token itself. ``token_hash`` names the token where one must.

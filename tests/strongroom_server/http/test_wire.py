@@ -266,3 +266,19 @@ async def test_a_fault_is_answered_without_its_cause(wire: Wire, live: Live) -> 
     code, _, body = await wire.answer()
     assert code == 500
     assert "a secret cause" not in json.dumps(body)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "error"),
+    [
+        pytest.param("POST", "secret/data/a/", 400, "cannot write to a path ending in '/'", id="no_write_to_a_folder"),
+        pytest.param("PUT", "sys/mounts/x/", 400, "cannot write to a path ending in '/'", id="nor_to_one_of_sys"),
+        pytest.param("LIST", "auth/token/create", 404, "unsupported path", id="what_is_no_folder_is_not_found_as_one"),
+        pytest.param("LIST", "secret/data/a", 405, "unsupported operation", id="what_may_be_one_cannot_be_listed"),
+    ],
+)
+async def test_folders(wire: Wire, method: str, path: str, status: int, error: str) -> None:
+    await wire.send(message(method, path, b"{}" if method != "LIST" else b""))
+    code, _, body = await wire.answer()
+    assert code == status
+    assert error in body["errors"][0]
