@@ -255,6 +255,7 @@ class Mounts(Area):
             raise NotFound
         return {"migration_id": migration, "migration_info": self._migrations[migration]}
 
+
 _UNSAID = (("default_lease_ttl", ""), ("max_lease_ttl", ""))
 
 
