@@ -21,6 +21,7 @@ LEFT_OUT = {
     "sys/audit/{path:rest}": "writes to files and addresses that come with the request; a device that fails stops all",
     "auth/token/revoke-self": "ends the root token",
     "sys/monitor": "has an answer without an end",
+    "sys/pprof/profile": "looks for half a minute", "sys/pprof/trace": "looks for a second",
 }  # fmt: skip
 _METHODS = {
     Operation.READ: ("GET",), Operation.LIST: ("LIST",), Operation.CREATE: ("POST", "PUT"),
