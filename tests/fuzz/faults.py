@@ -49,7 +49,7 @@ class Faults:
             kind = _raised(log)
         elif reply.status not in _STATUSES and not call.path.endswith("sys/health"):  # whose status the client chooses
             kind = f"status {reply.status}"
-        elif ("Traceback" in reply.text or ".py" in reply.text) and not call.path.startswith(_INSIDE):
+        elif ("Traceback" in reply.text or ".py" in reply.text) and not call.path.lstrip("/").startswith(_INSIDE):
             kind = f"tells of its inside: {call.path}"
         if kind:
             self.found.setdefault(kind, f"{call!r:.1500} -> {reply!r:.300}")
