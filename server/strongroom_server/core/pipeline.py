@@ -291,7 +291,8 @@ def enforce(exchange: Exchange) -> None:
     if exchange.token is None and exchange.request.token and exchange.full_path in OPENING:
         raise InvalidRequest("wrapping token is not valid or does not exist")
     if exchange.decision is None or not exchange.decision.allowed:
-        raise PermissionDenied(rule=exchange.decision.reason if exchange.decision else "")
+        rule = exchange.decision.reason if exchange.decision else ""
+        raise PermissionDenied(rule=rule, counted=exchange.token is not None)
 
 
 async def call_engine(exchange: Exchange) -> None:

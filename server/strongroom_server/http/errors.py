@@ -8,6 +8,8 @@ from strongroom_server.sdk.errors import BackendError, RequestError, SealError
 
 log = logging.getLogger("http")
 
+_COUNTED = "1 error occurred:\n\t* %s\n\n"
+
 
 def answer(error: BaseException, request_id: str) -> tuple[int, bytes]:
     """Return status and body for whatever was raised while a request was served."""
@@ -16,7 +18,7 @@ def answer(error: BaseException, request_id: str) -> tuple[int, bytes]:
             if error.__cause__ is not None:
                 log.info("a request failed", extra={"fields": {"request_id": request_id, "status": error.status}},
                          exc_info=error.__cause__ if error.status >= 500 else None)  # fmt: skip
-            body: dict[str, Any] = {"errors": list(error.messages)}
+            body: dict[str, Any] = {"errors": [_COUNTED % m if error.counted else m for m in error.messages]}
             if error.data is not None:
                 body["data"] = error.data
             if error.warnings:

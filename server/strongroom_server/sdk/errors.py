@@ -10,9 +10,13 @@ from typing import Any, ClassVar
 
 
 class RequestError(Exception):
-    """The client gets ``status`` and ``messages``; ``data`` goes along where an API page says so."""
+    """The client gets ``status`` and ``messages``; ``data`` goes along where an API page says so.
+
+    ``counted``: each message comes in the frame that Vault puts around errors of its core ("1 error occurred: …").
+    """
 
     status: ClassVar[int] = 500
+    counted: bool = False
     headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, *messages: str, data: Any = None, warnings: tuple[str, ...] = ()) -> None:
@@ -37,9 +41,10 @@ class PermissionDenied(RequestError):
 
     status = 403
 
-    def __init__(self, *messages: str, rule: str = "") -> None:
+    def __init__(self, *messages: str, rule: str = "", counted: bool = False) -> None:
         super().__init__(*(messages or ("permission denied",)))
         self.rule = rule
+        self.counted = counted
 
 
 class NotFound(RequestError):
@@ -52,6 +57,7 @@ class UnsupportedPath(RequestError):
     """The engine has no such path."""
 
     status = 404
+    counted = True
 
     def __init__(self, message: str = "unsupported path") -> None:
         super().__init__(message)
@@ -61,6 +67,7 @@ class UnsupportedOperation(RequestError):
     """The path is there, but not for this operation."""
 
     status = 405
+    counted = True
 
     def __init__(self, message: str = "unsupported operation") -> None:
         super().__init__(message)

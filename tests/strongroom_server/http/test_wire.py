@@ -282,3 +282,13 @@ async def test_folders(wire: Wire, method: str, path: str, status: int, error: s
     code, _, body = await wire.answer()
     assert code == status
     assert error in body["errors"][0]
+
+
+async def test_errors_of_the_core_are_counted_as_vaults_are(wire: Wire, live: Live) -> None:
+    token = await live.make_token(policies=["default"])
+    for who, error in ((token, "1 error occurred:\n\t* permission denied\n\n"), ("unknown", "permission denied")):
+        asked = message("GET", "secret/data/a").replace(b"X-Vault-Token: root", f"X-Vault-Token: {who}".encode())
+        await wire.send(asked)
+        assert (await wire.answer())[2]["errors"] == [error]
+    await wire.send(message("GET", "sys/nothing"))
+    assert (await wire.answer())[2]["errors"] == ["1 error occurred:\n\t* unsupported path\n\n"]
