@@ -220,7 +220,6 @@ def enable_versioning(session: Session) -> int:
 
 
 _PATHS = "KEY is the secret's path: MOUNT/NAME, or NAME with -mount=MOUNT."
-_RAW = ("table", "json", "yaml")
 
 COMMANDS = {
     "kv get": Command(

@@ -70,10 +70,6 @@ class Barrier:
             await self._store(keyring, root_key, beside)
             keyring.wipe()
 
-    async def verify_root(self, root_key: bytes) -> None:
-        """Raise SealError unless ``root_key`` opens the keyring; works sealed or not and changes nothing."""
-        (await self._load(root_key)).wipe()
-
     async def unseal(self, root_key: bytes) -> None:
         """Open the barrier; raises SealError where ``root_key`` does not open the keyring."""
         keyring = await self._load(root_key)

@@ -73,12 +73,6 @@ class UnsupportedOperation(RequestError):
         super().__init__(message)
 
 
-class Conflict(RequestError):
-    """The state has moved on since the client looked."""
-
-    status = 409
-
-
 class TooLarge(RequestError):
     """The request is larger than the listener allows."""
 

@@ -1,9 +1,8 @@
-"""What is put around a store: the error boundary, a metrics hook, and faults for tests. Each layer is a Backend."""
+"""What is put around a store: the error boundary, and faults for tests. Each layer is a Backend."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
-from strongroom_common.clock import Clock
 from strongroom_server.sdk.backend import Backend, Change
 from strongroom_server.sdk.errors import BackendError
 
@@ -49,23 +48,6 @@ class Boundary(Layer):
             raise
         except Exception as error:
             raise BackendError(f"storage could not {operation}: {error}") from error
-
-
-class Measured(Layer):
-    """Tells ``observe`` the operation and how many seconds it took, failures included."""
-
-    def __init__(self, inner: Backend, observe: Callable[[str, float], None], clock: Clock) -> None:
-        super().__init__(inner)
-        self._observe = observe
-        self._clock = clock
-
-    async def around(self, operation: str, call: Awaitable[T]) -> T:
-        """Await ``call`` and measure it."""
-        start = self._clock.now()
-        try:
-            return await call
-        finally:
-            self._observe(operation, self._clock.now() - start)
 
 
 class Faults(Layer):

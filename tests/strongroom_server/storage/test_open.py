@@ -1,11 +1,10 @@
 import pytest
 
-from strongroom_common.clock import FakeClock
 from strongroom_server.sdk.backend import Backend, Change, Lockable
 from strongroom_server.sdk.errors import BackendError
 from strongroom_server.sdk.parts import UnknownPart, known_parts, load_part
 from strongroom_server.storage import open_backend
-from strongroom_server.storage.layers import Boundary, Faults, Measured, power
+from strongroom_server.storage.layers import Boundary, Faults, power
 from strongroom_server.storage.memory import MemoryStore
 
 
@@ -30,15 +29,6 @@ async def test_the_boundary_lets_only_backend_errors_out():
     with pytest.raises(BackendError, match=r"could not get: .*Input/output error") as caught:
         await Boundary(Broken()).get("a")
     assert isinstance(caught.value.__cause__, OSError)
-
-
-async def test_operations_are_measured_failures_too():
-    seen: list[str] = []
-    store = Measured(Faults(MemoryStore(), "commit"), lambda operation, _: seen.append(operation), FakeClock())
-    await store.get("a")
-    with pytest.raises(BackendError):
-        await store.commit([Change("a", b"1")])
-    assert seen == ["get", "commit"]
 
 
 @pytest.mark.parametrize("late", [pytest.param(False, id="before"), pytest.param(True, id="after")])

@@ -69,11 +69,6 @@ class Key:
         """Return the key's type."""
         return key_type(self.type)
 
-    @property
-    def has_secret(self) -> bool:
-        """Whether the private half is here."""
-        return self.versions[self.latest].secret is not None
-
     def with_version(self, version: Version) -> "Key":
         """Return the key with one more version, the latest."""
         number = self.latest + 1
