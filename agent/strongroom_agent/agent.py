@@ -163,7 +163,7 @@ class Agent:
         if outcome.error:
             log.error("%s: %s", work.renderer.settings.destination, outcome.error)
             self._ready.trouble(f"{work.renderer.settings.destination}: {outcome.error}")
-            work.failed = self._quits
+            work.failed = self._quits and not self._bears(outcome.error)
         work.rendered = work.rendered or not outcome.error or isinstance(outcome.error, CommandFailed)
         if not outcome.error:
             work.back_off.reset()
@@ -173,6 +173,10 @@ class Agent:
             work.again = False
             self._render(work)
         self._finish()
+
+    def _bears(self, error: Exception) -> bool:
+        """Whether the agent goes on: a command that fails while the pod's containers wait has nobody to tell yet."""
+        return isinstance(error, CommandFailed) and (self._config.exit_after_auth or self._ready.awaited())
 
     def _finish(self) -> None:
         """See whether all is there: say so, and end if that was all."""

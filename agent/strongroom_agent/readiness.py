@@ -27,6 +27,10 @@ class Readiness:
         if self._path and not os.path.exists(self._path):
             files.write(self._path + _SUFFIX, f"{reason}\n".encode())
 
+    def awaited(self) -> bool:
+        """Whether somebody waits for the first rendering."""
+        return bool(self._path) and not os.path.exists(self._path)
+
     def done(self) -> None:
         """Say that all is there."""
         if self._path:

@@ -30,4 +30,3 @@ def install(loop: Loop, agent: Agent, given: Flags, environment: Mapping[str, st
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, lambda *_: loop.post(reload))
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-

@@ -63,4 +63,3 @@ def _decoded(variable: str, text: str) -> str:
         return base64.b64decode("".join(text.split()), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return text
-

@@ -172,7 +172,6 @@ class Watcher:
             self._plan(dependency, renewed.seconds * self._rendering.threshold * self._spread(), self._fetch)
 
 
-
 def spread(random: float) -> float:
     """Return a factor from 0.9 to 1 for a random number from 0 to 1."""
     return 1 - _SPREAD * random

@@ -152,7 +152,4 @@ def _database(server: Running) -> Iterator[PostgreSQL]:
 
 
 def _posting(path: str, body: str) -> str:
-    return (
-        f"n = 0\nrequest = function()\n  n = n + 1\n"
-        f"  return wrk.format('POST', '{path}', nil, [[{body}]])\nend\n"
-    )
+    return f"n = 0\nrequest = function()\n  n = n + 1\n  return wrk.format('POST', '{path}', nil, [[{body}]])\nend\n"

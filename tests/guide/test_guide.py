@@ -99,5 +99,3 @@ def test_every_page_is_followed_and_listed() -> None:
 )
 def test_patterns(pattern: str, output: str, fits: bool) -> None:
     assert pages.matches(output, pattern) is fits
-
-

@@ -109,7 +109,7 @@ def test_mistakes_name_the_line(text, line, message):
 
 
 def test_unknown_keys_are_warnings():
-    config = read('vault { adress = "x" }\n' + SINK + 'cahce { }\ntelemetry { disable_hostname = true }')
+    config = read('vault { adress = "x" }\n' + SINK + "cahce { }\ntelemetry { disable_hostname = true }")
     assert config.warnings == ("unknown key 'cahce' (line 3)", "unknown key 'vault.adress' (line 1)")
 
 
@@ -120,12 +120,15 @@ def test_one_file_of_two_writers_is_a_warning():
 
 
 def test_listeners_and_proxy():
-    config = read(SINK + """
+    config = read(
+        SINK
+        + """
         cache { use_auto_auth_token = "force" }
         listener "tcp" { address = "127.0.0.1:8200" tls_disable = true require_request_header = true
                          agent_api { enable_quit = true } }
         listener "unix" { address = "/s" socket_mode = "0600" tls_disable = true }
-    """)
+    """
+    )
     assert (config.cache, config.proxy_token) == (True, "force")
     assert config.listeners == (
         Listener("tcp", "127.0.0.1:8200", need_header=True, may_quit=True), Listener("unix", "/s", mode=0o600),

@@ -101,8 +101,11 @@ def test_verification_can_be_left_out(server):
     [
         pytest.param({"ca_file": "ca.pem"}, "not valid for 127.0.0.1", id="the_address_is_not_on_the_certificate"),
         pytest.param({"ca_file": "ca.pem", "server_name": "other"}, "not valid for other", id="another_name"),
-        pytest.param({"ca_file": "stranger.pem", "server_name": "vault.internal"},
-                     "certificate signed by unknown authority", id="another_ca"),
+        pytest.param(
+            {"ca_file": "stranger.pem", "server_name": "vault.internal"},
+            "certificate signed by unknown authority",
+            id="another_ca",
+        ),
     ],
 )
 def test_a_wrong_certificate_is_refused_with_advice(server, files, tls, message):

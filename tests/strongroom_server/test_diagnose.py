@@ -9,9 +9,9 @@ import pytest
 from strongroom_server.diagnose import diagnose, exit_code, validate
 from tests.strongroom_cli.running import ran
 
-GOOD = '''storage "inmem" {}
+GOOD = """storage "inmem" {}
 listener "unix" { address = "/tmp/never-bound.sock" }
-'''
+"""
 
 
 @pytest.fixture

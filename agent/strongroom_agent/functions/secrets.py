@@ -70,10 +70,14 @@ class Pem(Struct):
     go_type = "dependency.PemEncoded"
     go_pointer = False
     go_fields = {"Cert": "cert", "Key": "key", "CA": "ca", "CAChain": "ca_chain"}  # noqa: RUF012 -- as above
+    go_methods = frozenset({"Data"})
 
     def __init__(self, cert: str, key: str, ca: str, ca_chain: tuple[str, ...] = ()) -> None:
         self.cert, self.key, self.ca = cert, key, ca
         self.ca_chain = StringList(ca_chain)
+
+    def go_Data(self) -> Function:  # noqa: N802 -- templates spell it so, as with ``secret``
+        return Function(lambda: self, "")
 
 
 def functions(context: Context) -> dict[str, Function]:

@@ -78,4 +78,3 @@ def _split_to_map(items: str, pair: str, text: str) -> Any:
         if present:
             found[key] = value
     return found
-

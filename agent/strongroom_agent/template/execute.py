@@ -310,7 +310,6 @@ class Execution:
             self.fail(node.at, str(error))
 
 
-
 def _computed(arguments: tuple[Any, ...], values: list[Any]) -> list[Any]:
     """Return the values that are not written in the template itself: they may be secret."""
     pairs = zip(arguments, values, strict=False)

@@ -71,7 +71,7 @@ def test_both_agree_on_any_rules(bao, token, first, second, paths):
 
 
 _names = st.sampled_from(["p", "q", "P", '"*"', '"p q"'])
-_values = st.sampled_from(['"a"', '"a*"', '"*a"', '"*"', '""', "true", "false", "[]", '["a"]', "{ x = \"y\" }", "{}"])
+_values = st.sampled_from(['"a"', '"a*"', '"*a"', '"*"', '""', "true", "false", "[]", '["a"]', '{ x = "y" }', "{}"])
 _maps = st.dictionaries(_names, st.lists(_values, max_size=2), min_size=1, max_size=2).map(
     lambda found: "{ " + " ".join(f"{name} = [{', '.join(values)}]" for name, values in found.items()) + " }"
 )

@@ -129,8 +129,6 @@ def test_an_exposition_is_well_formed() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("seconds", "name"), [(0, "+Inf"), (30, "1m"), (3600, "1h"), (3601, "2h"), (2764800, "+Inf")]
-)
+@pytest.mark.parametrize(("seconds", "name"), [(0, "+Inf"), (30, "1m"), (3600, "1h"), (3601, "2h"), (2764800, "+Inf")])
 def test_lifetimes_have_buckets(seconds: int, name: Any) -> None:
     assert lifetime(seconds) == name

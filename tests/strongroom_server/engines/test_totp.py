@@ -231,9 +231,7 @@ async def test_a_used_code_stays_used_after_a_restart_and_a_rewritten_key(totp: 
         pytest.param(0, -30, False, id="early_without_skew"),
     ],
 )
-async def test_neighbouring_periods_are_accepted_by_skew(
-    totp: Mounted, skew: int, later: int, passes: bool
-) -> None:
+async def test_neighbouring_periods_are_accepted_by_skew(totp: Mounted, skew: int, later: int, passes: bool) -> None:
     await totp("update", "keys/k", key="JBSWY3DPEHPK3PXP", skew=skew)
     totp.clock.time = 3_000_000_000
     code = await code_of(totp, "k")

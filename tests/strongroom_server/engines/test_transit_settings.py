@@ -65,9 +65,7 @@ async def test_a_batch_of_rewraps_is_answered_by_200_whatever_fails(transit: Mou
         pytest.param(100, 400, True, id="one_that_is_no_answer"),
     ],
 )
-async def test_the_status_of_batches_that_fail_in_part(
-    transit: Mounted, code: int, status: int, warned: bool
-) -> None:
+async def test_the_status_of_batches_that_fail_in_part(transit: Mounted, code: int, status: int, warned: bool) -> None:
     await write(transit, "keys/k")
     batch = [{"plaintext": HELLO}, {"plaintext": "!"}]
     body = {"batch_input": batch, "partial_failure_response_code": code}

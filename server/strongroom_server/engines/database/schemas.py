@@ -81,17 +81,19 @@ class Role:
 
     def facts(self) -> dict[str, Any]:
         """Return what a read shows."""
-        return _without_empty_config({
-            "creation_statements": self.creation_statements,
-            "credential_config": credential_facts(self.credential_config),
-            "credential_type": self.credential_type,
-            "db_name": self.db_name,
-            "default_ttl": self.default_ttl,
-            "max_ttl": self.max_ttl,
-            "renew_statements": self.renew_statements,
-            "revocation_statements": self.revocation_statements,
-            "rollback_statements": self.rollback_statements,
-        })
+        return _without_empty_config(
+            {
+                "creation_statements": self.creation_statements,
+                "credential_config": credential_facts(self.credential_config),
+                "credential_type": self.credential_type,
+                "db_name": self.db_name,
+                "default_ttl": self.default_ttl,
+                "max_ttl": self.max_ttl,
+                "renew_statements": self.renew_statements,
+                "revocation_statements": self.revocation_statements,
+                "rollback_statements": self.rollback_statements,
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -128,12 +130,14 @@ def _without_empty_config(facts: dict[str, Any]) -> dict[str, Any]:
 
 def static_facts(role: StaticRole, rotated: str | None) -> dict[str, Any]:
     """Return what a read of a static role shows; ``rotated`` is the time of the last change."""
-    return _without_empty_config({
-        "credential_config": credential_facts(role.credential_config),
-        "credential_type": role.credential_type,
-        "db_name": role.db_name,
-        "last_vault_rotation": rotated,
-        "rotation_statements": role.rotation_statements,
-        "username": role.username,
-        **role.when(),
-    })
+    return _without_empty_config(
+        {
+            "credential_config": credential_facts(role.credential_config),
+            "credential_type": role.credential_type,
+            "db_name": role.db_name,
+            "last_vault_rotation": rotated,
+            "rotation_statements": role.rotation_statements,
+            "username": role.username,
+            **role.when(),
+        }
+    )

@@ -15,7 +15,7 @@ from tests.strongroom_server.test_killed import call, started
 
 KILLS = int(os.environ.get("STRONGROOM_KILLS", "5"))
 CLIENTS = 6
-LOGIN = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}'; GRANT SELECT ON shared TO \"{{name}}\""
+LOGIN = 'CREATE ROLE "{{name}}" LOGIN PASSWORD \'{{password}}\'; GRANT SELECT ON shared TO "{{name}}"'
 
 
 async def use(port: int, token: str, kept: dict[str, str]) -> None:

@@ -146,8 +146,10 @@ async def test_the_passwords_verifier_is_as_postgresql_makes_it(app: Mounted, pg
 
 
 async def test_one_who_is_no_superuser_makes_users_too(db: Mounted, pg: PostgreSQL) -> None:
-    pg.sql("DROP ROLE IF EXISTS maker; CREATE ROLE maker LOGIN CREATEROLE PASSWORD 'maker';"
-           "CREATE SCHEMA IF NOT EXISTS made AUTHORIZATION maker")
+    pg.sql(
+        "DROP ROLE IF EXISTS maker; CREATE ROLE maker LOGIN CREATEROLE PASSWORD 'maker';"
+        "CREATE SCHEMA IF NOT EXISTS made AUTHORIZATION maker"
+    )
     await db.ask("update", "config/pg", pg.config(username="maker", password="maker"))
     grant = LOGIN + 'GRANT ALL ON SCHEMA made TO "{{name}}"'
     await db("update", "roles/r", db_name="pg", creation_statements=grant)
@@ -289,8 +291,11 @@ async def test_only_allowed_roles_get_users(app: Mounted) -> None:
     [
         pytest.param({"db_name": ""}, "database name is required", id="no_connection"),
         pytest.param({"credential_type": "nope"}, 'invalid credential_type "nope"', id="no_such_credential"),
-        pytest.param({"credential_type": "rsa_private_key", "credential_config": {"key_bits": 1024}}, "key_bits",
-                     id="too_short_a_key"),
+        pytest.param(
+            {"credential_type": "rsa_private_key", "credential_config": {"key_bits": 1024}},
+            "key_bits",
+            id="too_short_a_key",
+        ),
         pytest.param({"credential_type": "client_certificate"}, "invalid key_type", id="no_type_of_key"),
         pytest.param({"default_ttl": "soon"}, "default_ttl", id="no_duration"),
     ],
@@ -338,7 +343,7 @@ async def test_the_root_password_is_known_to_nobody_after_it_was_rotated(db: Mou
 @pytest.mark.parametrize(
     "statement",
     [
-        pytest.param('ALTER ROLE "{{name}}" PASSWORD \'{{password}}\'', id="after_the_database_was_told"),
+        pytest.param("ALTER ROLE \"{{name}}\" PASSWORD '{{password}}'", id="after_the_database_was_told"),
         pytest.param("SELECT 1", id="before_the_database_was_told"),
     ],
 )

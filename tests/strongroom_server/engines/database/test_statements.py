@@ -52,7 +52,7 @@ def test_values_that_would_be_run_are_refused(text: str, value: str) -> None:
     ("text", "filled"),
     [
         pytest.param("x '{{name}}'", "x 'a\\\\''b'", id="a_literal"),
-        pytest.param('x "{{name}}"', "x \"a\\\\'b\"", id="double_quotes_hold_a_literal_too"),
+        pytest.param('x "{{name}}"', 'x "a\\\\\'b"', id="double_quotes_hold_a_literal_too"),
         pytest.param("x `{{name}}`", "x `a\\'b`", id="an_identifier"),
         pytest.param("x 'it\\'s {{name}}'", "x 'it\\'s a\\\\''b'", id="a_backslash_does_not_end_a_literal"),
         pytest.param("# it's\nx '{{name}}'", "# it's\nx 'a\\\\''b'", id="a_comment_opens_nothing"),

@@ -178,9 +178,13 @@ TEMPLATED: list[tuple[dict[str, Any], dict[str, Any]]] = [
 TEMPLATED += [
     ({"allowed_users": f"{{{{identity.{selector}}}}}", "allowed_users_template": True} | flags, {"valid_principals": u})
     for selector, flags, u in (
-        ("entity.name", {}, "alice"), ("entity.metadata.none", {}, "x"), ("entity.metadata.list", {}, "p"),
-        ("entity.metadata.list", {"allow_commas_in_identity_templates": True}, "p"), ("entity.metadata.star", {}, "z"),
-        ("groups.names.ops.name", {}, "ops"), ("groups.names.none.name", {}, "none"),
+        ("entity.name", {}, "alice"),
+        ("entity.metadata.none", {}, "x"),
+        ("entity.metadata.list", {}, "p"),
+        ("entity.metadata.list", {"allow_commas_in_identity_templates": True}, "p"),
+        ("entity.metadata.star", {}, "z"),
+        ("groups.names.ops.name", {}, "ops"),
+        ("groups.names.none.name", {}, "none"),
     )
 ]
 TEMPLATED += [

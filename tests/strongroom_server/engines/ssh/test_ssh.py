@@ -16,9 +16,10 @@ from tests.strongroom_server.fakes import FakeSystem, Mounted
 
 USER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKbuZ2leFILt/q/X2k8Y4mbCUTTHCK88j2dsRooc0oIP me@host"
 DIGEST = "c3c3f2bd53117b4b3b1ba509afe6c1ec61f78f7ae8a80a8ffb853086e5c1fd9f"
-HARDWARE_KEY = "sk-ssh-ed25519@openssh.com " + base64.b64encode(
-    b"\0\0\0\x1ask-ssh-ed25519@openssh.com\0\0\0\x20" + b"k" * 32 + b"\0\0\0\x04ssh:"
-).decode()
+HARDWARE_KEY = (
+    "sk-ssh-ed25519@openssh.com "
+    + base64.b64encode(b"\0\0\0\x1ask-ssh-ed25519@openssh.com\0\0\0\x20" + b"k" * 32 + b"\0\0\0\x04ssh:").decode()
+)
 ROLE = {"key_type": "ca", "allow_user_certificates": True}
 ANYONE = {"allowed_users": "*", "default_user": "d"}
 
