@@ -14,7 +14,7 @@ from tests.guide.pages import FOLDER
 from tests.ours import dev_server
 
 FIRST = ["01-first-secret.md", "02-logging-in.md", "03-key-value.md", "04-policies.md", "06-certificates.md",
-         "07-scripts.md", "09-watching.md", "10-namespaces.md"]  # fmt: skip
+         "07-scripts.md", "09-watching.md", "10-namespaces.md", "11-people.md"]  # fmt: skip
 WITH_DATABASE = ["05-database.md", "08-all-together.md"]
 CLIENTS = [pytest.param("strongroom", id="with_our_command_line"),
            pytest.param("bao", id="with_the_peers", marks=pytest.mark.peer)]  # fmt: skip
