@@ -3,21 +3,21 @@
 It stands in the core, not among the other methods, since it is the door to the token store itself.
 """
 
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import structs
 
-from strongroom_common.fields import Given, Names, Pairs, Seconds
+from strongroom_common.fields import Given, Seconds
 from strongroom_common.secret import Secret
-from strongroom_server.core import token_roles
+from strongroom_server.core import token_children, token_roles
 from strongroom_server.core.builtin_policies import RESPONSE_WRAPPING
 from strongroom_server.core.holder import Holder
 from strongroom_server.core.identity.logins import attach
 from strongroom_server.core.registration import create_token, mount_limits, normal_policies
 from strongroom_server.core.renewal import GRANTED
+from strongroom_server.core.token_children import Create
 from strongroom_server.core.token_roles import Role, lesser
 from strongroom_server.core.tokens import BATCH, SERVICE, Token
 from strongroom_server.core.ttl import Limits, grant
@@ -31,27 +31,6 @@ if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
 Name = Annotated[str, "Name of the role."]
-_ODD = re.compile(r"[^a-zA-Z0-9-]")
-
-
-@dataclass(frozen=True)
-class Create:
-    """What a new token shall be."""
-
-    id: Annotated[Secret[str], "The token's own text, without a dot; needs root or sudo."] = Secret("")
-    policies: Annotated[Names, "Policies; the parent's where left out."] = Names(())
-    meta: Annotated[Pairs, "Metadata shown in lookups and audit entries."] = field(default_factory=lambda: Pairs({}))
-    no_parent: Annotated[bool, "Make an orphan; needs root or sudo."] = False
-    no_default_policy: Annotated[bool, "Leave the default policy out."] = False
-    renewable: Annotated[bool, "Whether it can be renewed."] = True
-    lease: Annotated[Seconds, "Older name of ttl."] = Seconds(0)
-    ttl: Annotated[Seconds, "Lifetime."] = Seconds(0)
-    type: Annotated[str, '"service" or "batch".'] = ""
-    explicit_max_ttl: Annotated[Seconds, "End that no renewal moves."] = Seconds(0)
-    display_name: Annotated[str, "Name in lookups and audit entries."] = ""
-    num_uses: Annotated[int, "How often it may be used; 0 is without limit."] = 0
-    period: Annotated[Seconds, "Every renewal grants this long; needs root or sudo."] = Seconds(0)
-    entity_alias: Annotated[str, "Entity alias to attach, allowed by the role."] = ""
 
 
 @dataclass(frozen=True)
@@ -117,14 +96,14 @@ class TokenAuth(Engine):
         if parent.type == BATCH:
             raise InvalidRequest("batch tokens cannot create more tokens")
         powerful = await holder.is_sudo(f"auth/token/{request.path}")
-        self._check_privileges(asked, powerful=powerful, orphan=may_orphan or role is not None)
+        token_children.check_privileges(asked, powerful=powerful, orphan=may_orphan or role is not None)
         if asked.id:
             await self._check_free(asked.id.reveal())
         kind = token_roles.kind(role, asked.type)
         orphan = role.orphan if role else asked.no_parent
         auth = Auth(
             policies=self._policies(body, holder, role, powerful=powerful),
-            display_name=_display_name(asked.display_name),
+            display_name=token_children.display_name(asked.display_name),
             metadata=dict(asked.meta),
             explicit_max_ttl=asked.explicit_max_ttl,
             period=asked.period,
@@ -134,7 +113,7 @@ class TokenAuth(Engine):
             entity_id="" if orphan else parent.entity_id,
         )
         if role is not None:
-            _apply_role(auth, role, role_name)
+            token_children.apply_role(auth, role, role_name)
         warnings = self._grant(auth, asked.ttl or asked.lease, parent, role or Role(), batch=kind == BATCH)
         warnings += [f'Policy "{name}" does not exist' for name in await self.server.policies.missing(auth.policies)]
         if asked.entity_alias:
@@ -146,22 +125,8 @@ class TokenAuth(Engine):
         )  # fmt: skip
         return Response(auth=auth, warnings=warnings)
 
-    def _check_privileges(self, asked: Create, *, powerful: bool, orphan: bool) -> None:
-        if asked.type not in {"", SERVICE, BATCH}:
-            raise InvalidRequest("invalid 'token_type' value")
-        if asked.num_uses < 0:
-            raise InvalidRequest("number of uses cannot be negative")
-        special = {
-            "specify token id": bool(asked.id),
-            "create orphan token": asked.no_parent and not orphan,
-            "create periodic token": bool(asked.period),
-        }
-        for what, wanted in special.items():
-            if wanted and not powerful:
-                raise InvalidRequest(f"root or sudo privileges required to {what}")
-
     async def _check_free(self, text: str) -> None:
-        _check_id(text)
+        token_children.check_id(text)
         if self.server.path:
             raise InvalidRequest("token IDs can only be manually specified in the root namespace")
         if await self.server.tokens.by_hash(self.server.tokens.hash(text)) is not None:
@@ -181,7 +146,7 @@ class TokenAuth(Engine):
         if role is not None and role.rules_policies:
             found = token_roles.policies(role, wanted, parent.policies, default=default)
         elif wanted:
-            found = _childs(wanted, parent, powerful=powerful, default=default)
+            found = token_children.policies(wanted, parent, powerful=powerful, default=default)
         else:
             inherited = tuple(name for name in parent.policies if name != "default")
             found = normal_policies(inherited, default=default and (parent.root or "default" in parent.policies))
@@ -207,7 +172,7 @@ class TokenAuth(Engine):
         period, warnings = lesser("Period", auth.period, role.token_period)
         explicit_max, more = lesser("Explicit max TTL", auth.explicit_max_ttl, role.token_explicit_max_ttl)
         if batch:
-            _check_batch(auth, period, explicit_max)
+            token_children.check_batch(auth, period, explicit_max)
         if "root" in auth.policies and not wish and not period and not explicit_max:
             if parent.expires:
                 raise InvalidRequest("expiring root tokens cannot create non-expiring root tokens")
@@ -415,41 +380,3 @@ class TokenAuth(Engine):
 def _refuse_batch(token: Token) -> None:
     if token.type == BATCH:
         raise InvalidRequest("batch tokens cannot be revoked")
-
-
-def _childs(wanted: tuple[str, ...], parent: Token, *, powerful: bool, default: bool) -> tuple[str, ...]:
-    """Return the policies that are asked for; without root or sudo they must be the parent's."""
-    named = normal_policies(wanted, default=False)
-    if powerful:
-        return normal_policies(wanted, default=default)
-    if not set(named) <= set(parent.policies):
-        raise InvalidRequest("child policies must be subset of parent")
-    return normal_policies(wanted, default=default and "default" in parent.policies)
-
-
-def _apply_role(auth: Auth, role: Role, name: str) -> None:
-    auth.num_uses, _ = lesser("", auth.num_uses, role.token_num_uses)
-    auth.bound_cidrs = role.token_bound_cidrs
-    auth.renewable = auth.renewable and role.renewable
-    auth.internal = {"role": name}
-
-
-def _display_name(name: str) -> str:
-    return _ODD.sub("-", f"token-{name}").removesuffix("-")
-
-
-def _check_id(text: str) -> None:
-    for prefix in ("hvs.", "s."):
-        if text.startswith(prefix):
-            raise InvalidRequest(f"custom token ID cannot have the '{prefix}' prefix")
-    if "." in text:
-        raise InvalidRequest("custom token ID cannot have a '.' in the value")
-
-
-def _check_batch(auth: Auth, period: int, explicit_max: int) -> None:
-    limits = {"num_uses": auth.num_uses, "period": period, "explicit_max_ttl": explicit_max}
-    for name, value in limits.items():
-        if value:
-            raise InvalidRequest(f'batch tokens cannot have "{name}" set')
-    if "root" in auth.policies:
-        raise InvalidRequest("batch tokens cannot be root tokens")
