@@ -1,3 +1,5 @@
+"""sys/ in a namespace: its own where it has one, closed where it is the whole server's."""
+
 import pytest
 
 from strongroom_server.core.sys.within import closed

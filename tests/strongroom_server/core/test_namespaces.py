@@ -1,3 +1,5 @@
+"""Namespaces as their clients see them: apart from each other, found by header and path, locked, deleted."""
+
 import asyncio
 import json
 from collections.abc import AsyncIterator

@@ -11,7 +11,7 @@ from strongroom_common.secret import Secret
 from strongroom_server.core.identity.mfa.kinds import KINDS, TOTP, Settings
 from strongroom_server.core.identity.mfa.logins import Waiting
 from strongroom_server.core.identity.mfa.tries import Tries
-from strongroom_server.core.identity.oidc.records import Records
+from strongroom_server.core.identity.named_records import Records
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.storage import Change, Storage, load, put, remove

@@ -1,21 +1,16 @@
-"""Named records of one kind in one folder, and the kinds that an OpenID provider is made of (HTTP API, "OIDC
-identity provider").
-"""
+"""The kinds of records that an OpenID provider is made of (HTTP API, "OIDC identity provider")."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 from strongroom_common.fields import Names, Seconds
 from strongroom_common.secret import Secret
 from strongroom_server.core.identity.oidc.keyring import DEFAULT
-from strongroom_server.sdk.storage import Storage, load, remove, save
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
-
-T = TypeVar("T")
 
 EVERYBODY = "*"
 ALLOW_ALL = "allow_all"
@@ -88,39 +83,6 @@ class Provider:
     def allows(self, client_id: str) -> bool:
         """Say whether a client may use the provider."""
         return EVERYBODY in self.allowed_client_ids or client_id in self.allowed_client_ids
-
-
-class Records(Generic[T]):
-    """The records of one kind by name; those of ``always`` are there without having been stored."""
-
-    def __init__(
-        self, storage: Storage, folder: str, kind: type[T], always: Mapping[str, T] = MappingProxyType({})
-    ) -> None:
-        self._storage = storage
-        self._folder = folder
-        self._kind = kind
-        self._always = always
-
-    async def names(self) -> list[str]:
-        """Return all names, sorted."""
-        return sorted({*self._always, *await self._storage.list(self._folder)})
-
-    async def get(self, name: str) -> T | None:
-        """Return a record, or None."""
-        return await load(self._storage, self._folder + name, self._kind) or self._always.get(name)
-
-    async def all(self) -> dict[str, T]:
-        """Return all records by name."""
-        found = {name: await self.get(name) for name in await self.names()}
-        return {name: record for name, record in found.items() if record is not None}
-
-    async def save(self, name: str, record: T) -> None:
-        """Store a record."""
-        await save(self._storage, self._folder + name, record)
-
-    async def remove(self, name: str) -> None:
-        """Remove a record; none is fine."""
-        await self._storage.commit([remove(self._folder + name)])
 
 
 def base_of(server: "Server", issuer: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from strongroom_common.clock import Clock
+from strongroom_server.core.identity.named_records import Records
 from strongroom_server.core.identity.oidc.codes import Codes
 from strongroom_server.core.identity.oidc.keyring import (
     DEFAULT,
@@ -24,7 +25,6 @@ from strongroom_server.core.identity.oidc.records import (
     Assignment,
     KnownClient,
     Provider,
-    Records,
     Role,
     Scope,
 )
