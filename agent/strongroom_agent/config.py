@@ -13,6 +13,8 @@ DEFAULT_INTERVAL = 300.0
 _PROXY_KEYS = ("enforce_consistency", "when_inconsistent", "persist", "cache_static_secrets",
                "static_secret_token_capability_refresh_interval", "disable_caching_dynamic_secrets")  # fmt: skip
 
+_TOKEN_USES = {"": "", "false": "", "true": "auto", "force": "force"}
+
 
 class Server(NamedTuple):
     """``vault { }``: where the server is, and how often a failing request is tried again."""
@@ -259,9 +261,16 @@ def _proxy(top: Section) -> tuple[str, bool]:
     cache, proxy = top.section("cache"), top.section("api_proxy")
     token = ""
     for section in filter(None, (cache, proxy)):
-        wish = section.text("use_auto_auth_token")
-        token = {"true": "auto", "force": "force"}.get(wish, token)
+        wish = section.text("use_auto_auth_token").lower()
+        if wish not in _TOKEN_USES:
+            raise section.error("use_auto_auth_token: expected true, false or force", "use_auto_auth_token")
+        token = _TOKEN_USES[wish] or token
         section.ignore(*_PROXY_KEYS)
+    if cache and proxy and all(each.text("use_auto_auth_token") for each in (cache, proxy)):
+        raise proxy.error("use_auto_auth_token: stands in cache and in api_proxy, expected in api_proxy only",
+                          "use_auto_auth_token")  # fmt: skip
+    if (token or proxy) and not top.body.get("listener"):
+        raise (proxy or top).error("a proxy (api_proxy, use_auto_auth_token) needs a listener")
     return token, cache is not None
 
 
@@ -300,6 +309,10 @@ def _check(config: Config, top: Section) -> None:
         raise top.error("nothing to do: no auto_auth, no template, no listener")
     if config.method and not (config.sinks or config.templates or config.listeners):
         raise top.error("auto_auth requires at least one sink, template or listener", "auto_auth")
+    if config.method and config.method.min_backoff > config.method.max_backoff:
+        raise top.error("auto_auth.method: min_backoff is more than max_backoff", "auto_auth")
+    if config.method and config.method.wrap_ttl and [sink.wrap_ttl for sink in config.sinks] != [0]:
+        raise top.error("auto_auth.method: wrap_ttl needs exactly one sink, which has no wrap_ttl itself", "auto_auth")
     if config.exit_after_auth and config.method is None and not config.templates:
         raise top.error("exit_after_auth requires auto_auth or a template", "exit_after_auth")
 

@@ -1,6 +1,7 @@
 """Files that other programs read: replaced in one step, durable, written only when something changes."""
 
 import os
+import threading
 
 
 def write(
@@ -28,8 +29,8 @@ def write(
 
 
 def _replace(path: str, data: bytes, mode: int, ids: tuple[int, int]) -> None:
-    part = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
-    remove(part)  # what a killed agent of the same number left
+    part = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{threading.get_native_id()}")
+    remove(part)  # what a killed agent of the same number left; another template may write the same file just now
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # nobody reads it before it is complete
     try:
         with os.fdopen(descriptor, "wb") as file:

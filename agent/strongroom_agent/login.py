@@ -1,5 +1,6 @@
 """The ways to log in. Each gives the request's path and body; files are read anew at every login."""
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from strongroom_agent.config import Method
 from strongroom_client import Client, ClientError
 
 _SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 -- a path
+log = logging.getLogger("agent.auth")
 _FLAGS = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False, "": False}
 
 
@@ -81,7 +83,7 @@ class Login:
         if os.path.exists(path) or not self._secret_id:
             self._secret_id = self._unwrapped(_read(path, "secret ID"))
             if _flag(self.method.config, "remove_secret_id_file_after_reading", default=True):
-                files.remove(path)
+                _remove(path)
         return {**body, "secret_id": self._secret_id}
 
     def _unwrapped(self, secret_id: str) -> str:
@@ -127,6 +129,14 @@ def _read(path: str, what: str) -> str:
     if not text:
         raise LoginFailed(f"cannot read the {what} from {path}: the file is empty")
     return text
+
+
+def _remove(path: str) -> None:
+    """Delete the file if that is possible: a Kubernetes Secret is mounted for reading only."""
+    try:
+        files.remove(path)
+    except OSError as error:
+        log.warning("the secret ID stays in %s: %s", path, error.strerror)
 
 
 def _flag(config: Mapping[str, Any], name: str, *, default: bool) -> bool:

@@ -116,6 +116,33 @@ def test_a_change_is_rendered_and_told_by_the_command(vault, tmp_path):
         assert agent.wait(5) == 0
 
 
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        pytest.param({"exit_after_auth": True}, 0, id="an_agent_that_runs_once_has_nobody_to_tell_yet"),
+        pytest.param({"template_config": {"exit_on_retry_failure": True}}, 1, id="an_agent_that_stays_ends"),
+    ],
+)
+def test_a_command_that_fails(more, status, vault, tmp_path):
+    command = f"echo told >> {tmp_path}/log; exit 3"
+    both = [template(tmp_path, "x", command=command), template(tmp_path, "y", "out2")]
+    done = run(configuration(vault, tmp_path, template=both, **more), tmp_path)
+    assert (done.returncode, content(tmp_path / "out"), content(tmp_path / "log")) == (status, "x", "told\n")
+    assert "exit status 3" in done.stderr
+
+
+def test_a_command_that_fails_before_the_pods_containers_start_holds_nothing_up(vault, tmp_path):
+    vault.secrets["kv/data/app"] = {"user": "ann"}
+    often = {"exit_on_retry_failure": True, "static_secret_render_interval": "100ms"}
+    one = template(tmp_path, SECRET, command="exit 3")
+    config = configuration(vault, tmp_path, template=[one], template_config=often)
+    with running(config, tmp_path, f"-ready-file={tmp_path}/ready") as agent:
+        until(lambda: content(tmp_path / "ready"))
+        assert agent.poll() is None
+        vault.secrets["kv/data/app"] = {"user": "bob"}
+        assert agent.wait(20) == 1  # now there was somebody to tell
+
+
 def test_a_denied_function_and_a_file_outside_of_the_sandbox_fail(vault, tmp_path):
     (tmp_path / "in").write_text("x")
     for settings, message in (

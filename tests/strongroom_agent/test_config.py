@@ -7,6 +7,7 @@ from strongroom_agent.connection import settings_for
 from strongroom_common.hcl import HclError
 
 METHOD = 'auto_auth { method "token_file" { config = { token_file_path = "t" } } %s }\n'
+PORT = 'listener "tcp" { address = "127.0.0.1:1" tls_disable = true }'
 SINK = METHOD % 'sink "file" { config = { path = "s" } }'
 
 
@@ -97,6 +98,27 @@ def test_json_forms(method, sink):
         ),
         pytest.param(SINK + 'listener "tcp" { address = "127.0.0.1:1" }', 2, "tls_cert_file", id="no_tls"),
         pytest.param(SINK + 'env_template "A" { contents = "x" }', 2, "not supported", id="supervising"),
+        pytest.param(SINK + "cache { use_auto_auth_token = true }", 1, "needs a listener", id="proxy_nowhere"),
+        pytest.param(SINK + "api_proxy { }", 2, "needs a listener", id="proxy_without_token_nowhere"),
+        pytest.param(
+            SINK + PORT + '\napi_proxy { use_auto_auth_token = "maybe" }', 3, "true, false or force", id="no_token_use"
+        ),
+        pytest.param(
+            SINK + PORT + "\ncache { use_auto_auth_token = true }\napi_proxy { use_auto_auth_token = true }", 4,
+            "expected in api_proxy only", id="token_use_said_twice",
+        ),
+        pytest.param(
+            'auto_auth { method "jwt" { min_backoff = 9 max_backoff = 1 } sink "file" { config = { path = "p" } } }', 1,
+            "min_backoff is more than max_backoff", id="back_off_upside_down",
+        ),
+        pytest.param(
+            'auto_auth { method "jwt" { wrap_ttl = "5m" } }\ntemplate { destination = "d" contents = "c" }', 1,
+            "exactly one sink", id="wrapped_for_nobody",
+        ),
+        pytest.param(
+            'auto_auth { method "jwt" { wrap_ttl = 5 } sink "file" { wrap_ttl = 5 config = { path = "p" } } }', 1,
+            "exactly one sink", id="wrapped_twice",
+        ),
         pytest.param("", 1, "nothing to do", id="nothing"),
         pytest.param("vault = 5", 1, "should be a block", id="no_block"),
     ],

@@ -1,5 +1,6 @@
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,6 +19,14 @@ def test_a_file_is_replaced_in_one_step(tmp_path):
         assert old.read() == "a"  # whoever has the old file open keeps it whole
     assert path.read_bytes() == b"b"
     assert [each.name for each in path.parent.iterdir()] == ["f"]
+
+
+def test_a_file_may_have_two_writers(tmp_path):
+    path, many = tmp_path / "f", [bytes([letter]) * 5000 for letter in b"abcd"] * 20
+    with ThreadPoolExecutor(4) as writers:
+        list(writers.map(lambda data: files.write(str(path), data), many))
+    assert path.read_bytes() in many
+    assert [each.name for each in tmp_path.iterdir()] == ["f"]
 
 
 def test_the_same_content_is_not_written_again(tmp_path):

@@ -56,6 +56,13 @@ def test_approle_leaves_its_secret_id_when_told_so(vault, login_by, tmp_path):
     assert (tmp_path / "secret").exists()
 
 
+def test_a_secret_id_that_cannot_be_removed_is_used_all_the_same(vault, login_by, tmp_path, caplog):
+    (tmp_path / "role").write_text("r")
+    fixed = "/proc/self/comm"  # may be read, never removed, as a Kubernetes Secret
+    login_by("approle", {"role_id_file_path": str(tmp_path / "role"), "secret_id_file_path": fixed}).log_in()
+    assert f"the secret ID stays in {fixed}" in caplog.text
+
+
 def test_a_second_factor_is_no_token(vault, login_by, tmp_path):
     (tmp_path / "role").write_text("r")
     vault.second_factor = True

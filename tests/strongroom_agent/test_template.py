@@ -85,6 +85,11 @@ def test_a_missing_key_is_an_error_when_strict():
         render('{{ with secret "kv/data/app/web" }}{{ .Data.data.nope }}{{ end }}', golden_recall, strict=True)
 
 
+def test_a_certificate_has_data_as_a_secret_has():
+    text = '{{ with pkiCert "pki/issue/web" "common_name=a" }}{{ .Data.Key }}{{ .Data.Data.CA }}{{ .Cert }}{{ end }}'
+    assert render(text, golden_recall) == "key\nca\ncert\n"
+
+
 def test_errors_do_not_show_values():
     with pytest.raises(ExecutionError) as caught:
         render('{{ with secret "kv/data/app/web" }}{{ .Data.data.username.x }}{{ end }}', golden_recall)
