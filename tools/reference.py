@@ -13,9 +13,10 @@ from strongroom_common.secret import Secret
 from strongroom_server.core.identity.engine import IdentityEngine
 from strongroom_server.core.token_auth import TokenAuth
 from strongroom_server.engines.kv import v1, v2
-from strongroom_server.sdk.engine import Engine, Route, help_of
+from strongroom_server.sdk.engine import Engine, help_of
 from strongroom_server.sdk.parts import known_parts, load_part
 from strongroom_server.sdk.request import Operation
+from strongroom_server.sdk.routes import Route
 
 KINDS = {"engines": "Secrets engines", "auth": "Auth methods"}
 _APART: Mapping[str, type[Engine]] = {  # what is no module of its own name

@@ -8,9 +8,10 @@ from typing import Any
 from strongroom_server.core.identity.engine import IdentityEngine
 from strongroom_server.core.sys import Sys
 from strongroom_server.core.token_auth import TokenAuth
-from strongroom_server.sdk.engine import _VARIABLE, Engine, Route
+from strongroom_server.sdk.engine import Engine
 from strongroom_server.sdk.parts import known_parts, load_part
 from strongroom_server.sdk.request import Operation
+from strongroom_server.sdk.routes import VARIABLE, Route
 from tests.fuzz.client import Call, Client, Reply
 from tests.fuzz.recipes import recipes, seeds
 from tests.fuzz.values import MARK, Values
@@ -97,7 +98,7 @@ def make_call(place: Place, values: Values) -> Call:
     """Make a request for a place."""
     luck: random.Random = values.random
     values.begin()
-    path = _VARIABLE.sub(lambda match: values.name(match[1]), place.template)
+    path = VARIABLE.sub(lambda match: values.name(match[1]), place.template)
     method = luck.choice(_METHODS[place.operation])
     body: Any = None
     known = recipes().get(place.template)

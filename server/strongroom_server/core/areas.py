@@ -5,8 +5,9 @@ They are handed the whole server, as no engine of a package is.
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from strongroom_server.sdk.engine import Engine, Route, index_paths, join_paths
+from strongroom_server.sdk.engine import Engine, join_paths
 from strongroom_server.sdk.request import Request, Response
+from strongroom_server.sdk.routes import Route, index_paths
 from strongroom_server.sdk.storage import Storage
 from strongroom_server.sdk.system import System
 

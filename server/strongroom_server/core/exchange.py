@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 from strongroom_server.core.acl import Decision
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import Token
-from strongroom_server.sdk.engine import Engine, Path, Route
+from strongroom_server.sdk.engine import Engine
 from strongroom_server.sdk.errors import RequestError
 from strongroom_server.sdk.request import Operation, Request, Response
+from strongroom_server.sdk.routes import Path, Route
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server

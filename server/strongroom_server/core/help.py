@@ -5,9 +5,10 @@ import textwrap
 from collections.abc import Iterable
 
 from strongroom_common.fields import Field, fields
-from strongroom_server.sdk.engine import Engine, Path, Route
+from strongroom_server.sdk.engine import Engine
 from strongroom_server.sdk.openapi import Described, document
 from strongroom_server.sdk.request import Response
+from strongroom_server.sdk.routes import Path, Route
 
 
 def help_of_path(engine: Engine, path: Path, asked: str, kind: str = "") -> Response:

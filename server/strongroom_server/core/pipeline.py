@@ -17,7 +17,7 @@ from strongroom_server.core.list_filters import filter_keys
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import BATCH, Token
 from strongroom_server.lib.cidr import allows
-from strongroom_server.sdk.engine import Engine, Route
+from strongroom_server.sdk.engine import Engine
 from strongroom_server.sdk.errors import (
     AuditError,
     Internal,
@@ -33,6 +33,7 @@ from strongroom_server.sdk.errors import (
     UnsupportedPath,
 )
 from strongroom_server.sdk.request import LISTING, Caller, Operation, Request, Response
+from strongroom_server.sdk.routes import Route
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server

@@ -17,100 +17,20 @@ A module of ``strongroom_server.engines`` or ``strongroom_server.auth`` is a typ
 """
 
 import dataclasses
-import inspect
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
 from strongroom_common.fields import FieldError, Given, fields, names_of, parse, public
 from strongroom_server.sdk.errors import InvalidRequest, UnsupportedOperation, UnsupportedPath
 from strongroom_server.sdk.request import Auth, Lease, Operation, Request, Response
+from strongroom_server.sdk.routes import VARIABLE, Path, Route, group_routes, index_paths
 from strongroom_server.sdk.storage import Storage
 from strongroom_server.sdk.system import System
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
-_CAPTURES = {
-    "": r"\w(?:[\w.-]*\w)?",  # Vault's framework.GenericNameRegex
-    "rest": r".+",            # the rest of the path, slashes included
-    "any": r".*",             # the same, or nothing
-    "segment": r"[^/]+",
-    "at": r"[\w@+.-]+",       # names of people: alice@example.com
-    "hex": r"[0-9A-Fa-f:-]+",
-}  # fmt: skip
 _WRITES = frozenset({Operation.CREATE, Operation.UPDATE, Operation.PATCH})
-_VARIABLE = re.compile(r"{(\w+)(?::(\w+))?}")
-
-
-@dataclass(frozen=True)
-class Route:
-    """One operation on one path template. ``public`` needs no token; ``sudo`` needs the capability of that name,
-    ``when_sealed`` marks what must answer while the barrier is closed.
-
-    ``exists`` names a method that tells, with the same captures, whether the entry is there: a write is then a
-    create or an update, as policies distinguish them; without it every write is an update.
-    """
-
-    operations: tuple[Operation, ...]
-    template: str
-    handler: Callable[..., Awaitable[Any]]
-    public: bool = False
-    sudo: bool = False
-    forward: bool = False
-    when_sealed: bool = False
-    exists: str = ""
-    body: tuple[str, Any] | None = None
-    wants_request: bool = False
-    captures: tuple[str, ...] = ()
-    schemas: tuple[Any, ...] = ()
-    """The bodies of all routes of the path: what one operation takes is no stranger to the others."""
-
-    @property
-    def help(self) -> str:
-        """Return the handler's first line of documentation."""
-        return (inspect.getdoc(self.handler) or "").partition("\n")[0]
-
-
-@dataclass(frozen=True)
-class Path:
-    """All routes that share a template."""
-
-    template: str
-    routes: Mapping[Operation, Route]
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Return what the template matches. Compiled on first use: some hundreds at start would be felt."""
-        return compile_template(self.template)
-
-    @property
-    def open_ended(self) -> bool:
-        """Say whether it matches however many segments follow."""
-        return self.template.endswith((":rest}", ":any}"))
-
-    @property
-    def specificity(self) -> tuple[int, int, int, str]:
-        """Order of matching: literal text before captures, one segment before many, long before short."""
-        kinds = [kind for _, kind in _VARIABLE.findall(self.template)]
-        many = sum(kind in {"rest", "any"} for kind in kinds)
-        return many, len(kinds), -len(_VARIABLE.sub("", self.template)), self.template
-
-
-def compile_template(template: str) -> re.Pattern[str]:
-    """Return the pattern of a path template; a trailing slash of template or path does not matter."""
-    pattern, end = "", 0
-    trimmed = template.rstrip("/")
-    for match in _VARIABLE.finditer(trimmed):
-        literal = trimmed[end : match.start()]
-        capture = f"(?P<{match[1]}>{_CAPTURES[match[2] or '']})"
-        if match[2] == "any" and literal.endswith("/"):  # "metadata" and "metadata/" are the folder itself
-            pattern += re.escape(literal[:-1]) + f"(?:/{capture})?"
-        else:
-            pattern += re.escape(literal) + capture
-        end = match.end()
-    return re.compile(pattern + re.escape(trimmed[end:]) + "/?", re.ASCII | re.DOTALL)
 
 
 def on(
@@ -126,7 +46,7 @@ def on(
             operations, template, handler, public, sudo, forward, when_sealed, exists,
             body=bodies[0] if bodies else None,
             wants_request=hints.get("request") is Request,
-            captures=tuple(name for name, _ in _VARIABLE.findall(template)),
+            captures=tuple(name for name, _ in VARIABLE.findall(template)),
         )  # fmt: skip
         handler.__dict__.setdefault("routes", []).append(route)
         return handler
@@ -213,7 +133,7 @@ class Engine:
         members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
         routes = [route for member in members.values() for route in getattr(member, "routes", ())]
         if "paths" not in vars(cls):
-            cls.paths = _group(cls.__qualname__, routes)
+            cls.paths = group_routes(cls.__qualname__, routes)
             cls._by_first = index_paths(cls.paths)
         cls.renewals = {m.renews: n for n, m in members.items() if hasattr(m, "renews")}
         cls.revocations = {m.revokes: n for n, m in members.items() if hasattr(m, "revokes")}
@@ -368,38 +288,10 @@ def _data(result: Any) -> dict[str, Any] | None:
     return data
 
 
-def _group(owner: str, routes: Sequence[Route]) -> tuple[Path, ...]:
-    templates: dict[str, dict[Operation, Route]] = {}
-    for route in routes:
-        by_operation = templates.setdefault(route.template.rstrip("/"), {})
-        for operation in route.operations:
-            if operation in by_operation and by_operation[operation].handler.__name__ != route.handler.__name__:
-                raise TypeError(f"{owner}: two handlers for {operation} {route.template}")
-            by_operation[operation] = route
-    paths = [Path(template, _acquainted(routes)) for template, routes in templates.items()]
-    return tuple(sorted(paths, key=lambda path: path.specificity))
-
-
-def _acquainted(routes: Mapping[Operation, Route]) -> dict[Operation, Route]:
-    """Return the routes of one path, each with the bodies of all."""
-    schemas = tuple({route.body[1]: None for route in routes.values() if route.body})
-    return {operation: dataclasses.replace(route, schemas=schemas) for operation, route in routes.items()}
-
-
 def join_paths(owner: str, parts: Iterable[type[Engine]]) -> tuple[Path, ...]:
     """Return the paths of several engines as one engine's; raises TypeError where two declare the same route."""
-    return _group(owner, [route for part in parts for path in part.paths for route in _each(path)])
+    return group_routes(owner, [route for part in parts for path in part.paths for route in _each(path)])
 
 
 def _each(path: Path) -> list[Route]:
     return list({(route.handler, route.operations): route for route in path.routes.values()}.values())
-
-
-def index_paths(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
-    """Sort paths by their literal first segment; those whose first segment has a capture are candidates everywhere."""
-    firsts = {_first(path) for path in paths} | {""}
-    return {first: tuple(p for p in paths if "{" in _first(p) or _first(p) == first) for first in firsts}
-
-
-def _first(path: Path) -> str:
-    return path.template.partition("/")[0]

@@ -11,8 +11,9 @@ from dataclasses import MISSING, dataclass
 from typing import Any, get_type_hints
 
 from strongroom_common.fields import OBJECT, Field, fields
-from strongroom_server.sdk.engine import Path, Route, help_of
+from strongroom_server.sdk.engine import help_of
 from strongroom_server.sdk.request import Operation, Response
+from strongroom_server.sdk.routes import Path, Route
 from strongroom_server.sdk.version import VERSION
 
 _VARIABLE = re.compile(r"{(\w+)(?::(\w+))?}")

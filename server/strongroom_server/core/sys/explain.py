@@ -9,9 +9,10 @@ from strongroom_server.core.acl import Acl
 from strongroom_server.core.explain import Question, explain, left_out
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.sys.area import Area
-from strongroom_server.sdk.engine import Engine, Route, write
+from strongroom_server.sdk.engine import Engine, write
 from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied, UnsupportedPath
 from strongroom_server.sdk.request import Operation, Request
+from strongroom_server.sdk.routes import Route
 
 
 @dataclass(frozen=True)

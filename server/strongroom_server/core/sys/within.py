@@ -7,9 +7,9 @@ are OpenBao's.
 from typing import Any
 
 from strongroom_server.core.sys import Sys
-from strongroom_server.sdk.engine import Route
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Request, Response
+from strongroom_server.sdk.routes import Route
 
 _OPEN = frozenset({
     "auth", "capabilities", "capabilities-accessor", "capabilities-self", "decode-token", "ha-status",
