@@ -75,7 +75,7 @@ def _method(reading: Reading, token_path: str) -> dict[str, Any]:
     if settings.role:
         config["role"] = settings.role
     if "role" not in config and settings.auth_type not in _WITHOUT_ROLE:
-        raise Denied(f"{reading.prefix}role: is missing, expected the role to log in with")
+        raise Denied(f"{reading.prefix}role: is missing (no Vault role found), expected the role to log in with")
     return {
         "type": settings.auth_type,
         "mount_path": settings.auth_path,

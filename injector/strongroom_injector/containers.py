@@ -50,7 +50,7 @@ def agent_container(shape: Shape, reading: Reading, place: Place) -> Json:
         "volumeMounts": place.mounts,
         "terminationMessagePolicy": "FallbackToLogsOnError",  # why a login failed shows in the pod's status
     }
-    if settings.agent_set_security_context:
+    if _wants_security_context(reading):
         container["securityContext"] = _security_context(reading, place.spec)
     if shape == "sidecar" and settings.agent_revoke_on_shutdown:  # a native one ends after the pod's containers anyway
         container["lifecycle"] = {"preStop": {"exec": {"command": ["sleep", str(settings.agent_revoke_grace)]}}}
@@ -136,6 +136,13 @@ def _resources(reading: Reading) -> Json:
 
 def _filled(amounts: dict[str, str]) -> dict[str, str]:
     return {name: amount for name, amount in amounts.items() if amount}
+
+
+def _wants_security_context(reading: Reading) -> bool:
+    """Whether to write one: a pod that names its user means it, whatever the injector's default is."""
+    asks = {"agent_run_as_user", "agent_run_as_group", "agent_run_as_same_user"} & reading.given
+    said = "agent_set_security_context" in reading.given
+    return reading.settings.agent_set_security_context or (bool(asks) and not said)
 
 
 def _security_context(reading: Reading, spec: Json) -> Json:

@@ -73,7 +73,8 @@ def token_volume(spec: Json, reading: Reading, taken: list[str]) -> tuple[Mounte
     """Return the volume of the token to log in with, and the token's path.
 
     It is the injector's own, of a short life and for one audience, so that pods need not have a token to the cluster's
-    API (automountServiceAccountToken: false); or the pod's, where it names one. Raises Denied if there is none such.
+    API (automountServiceAccountToken: false); or the pod's, where it names one, at the place where its containers have
+    it. Raises Denied if there is none such.
     """
     settings = reading.settings
     if settings.agent_service_account_token_volume_name:
@@ -107,10 +108,18 @@ def _named_token(spec: Json, reading: Reading) -> tuple[Mounted, str]:
     volume: Json = next((v for v in spec.get("volumes") or [] if v.get("name") == name), {})
     for source in (volume.get("projected") or {}).get("sources") or []:
         if token := source.get("serviceAccountToken"):
-            mount = {"name": name, "mountPath": NAMED_TOKEN_FOLDER, "readOnly": True}
-            return Mounted(mount), posixpath.join(NAMED_TOKEN_FOLDER, token.get("path", "token"))
+            place = next((m["mountPath"] for m in _all_mounts(spec) if m.get("name") == name), NAMED_TOKEN_FOLDER)
+            mount = {"name": name, "mountPath": place.rstrip("/"), "readOnly": True}
+            return Mounted(mount), posixpath.join(place, token.get("path", "token"))
     where = f"{reading.prefix}agent-service-account-token-volume-name"
-    raise Denied(f'{where}: "{name}" is not valid, expected a projected volume of this pod that has a token')
+    raise Denied(
+        f'{where}: "{name}" is not valid, failed to find service account volume, '
+        "expected a projected volume of this pod that has a token"
+    )
+
+
+def _all_mounts(spec: Json) -> list[Json]:
+    return [mount for container in spec.get("containers") or [] for mount in container.get("volumeMounts") or []]
 
 
 def _mount_of(spec: Json, path: str) -> Json | None:
@@ -128,7 +137,11 @@ def _copied(spec: Json, reading: Reading) -> list[Json]:
         where = f"{reading.prefix}agent-copy-volume-mounts"
         raise Denied(f'{where}: "{wanted}" is not valid, expected the name of a container of this pod')
     mounts: list[Json] = container.get("volumeMounts") or []
-    return [mount for mount in mounts if "serviceaccount" not in mount.get("mountPath", "")]
+    return [mount for mount in mounts if posixpath.basename(_path(mount)).lower() != "serviceaccount"]
+
+
+def _path(mount: Json) -> str:
+    return str(mount.get("mountPath", "")).rstrip("/")
 
 
 def _memory(name: str, path: str, size: str) -> Mounted:

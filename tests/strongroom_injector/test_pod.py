@@ -128,9 +128,31 @@ def test_an_empty_audience_is_the_clusters_own() -> None:
 
 def test_a_volume_that_is_not_there_is_refused() -> None:
     assert denied(pod({"agent-service-account-token-volume-name": "mine"})) == (
-        f'{P}agent-service-account-token-volume-name: "mine" is not valid, '
+        f'{P}agent-service-account-token-volume-name: "mine" is not valid, failed to find service account volume, '
         "expected a projected volume of this pod that has a token"
     )
+
+
+@pytest.mark.parametrize(
+    ("mounted", "place"),
+    [
+        pytest.param([], "/var/run/secrets/vault.hashicorp.com/serviceaccount", id="mounted_nowhere_else"),
+        pytest.param(["/var/run/secrets/tokens"], "/var/run/secrets/tokens", id="where_the_container_has_it"),
+        pytest.param(["/tokens/"], "/tokens", id="without_its_slash"),
+    ],
+)
+@pytest.mark.parametrize("copied", [False, True])
+def test_the_pods_own_token_volume(mounted: list[str], place: str, copied: bool) -> None:
+    source = {"serviceAccountToken": {"path": "vault-token", "audience": "vault"}}
+    given = {"agent-service-account-token-volume-name": "mine"}
+    if copied:
+        given["agent-copy-volume-mounts"] = "app"
+    made = pod(given, volumes=[{"name": "mine", "projected": {"sources": [source]}}])
+    made["spec"]["containers"][0]["volumeMounts"] = [{"name": "mine", "mountPath": path} for path in mounted]
+    agent = container(injected(made))
+    assert [m["mountPath"] for m in agent["volumeMounts"] if m["name"] == "mine"] == [place]
+    assert config(agent)["auto_auth"]["method"]["config"]["token_path"] == f"{place}/vault-token"
+    assert "strongroom-token" not in mounts(agent)
 
 
 def test_a_token_path_in_the_pods_own_mount_brings_that_mount() -> None:
@@ -283,8 +305,26 @@ def test_same_user(context: dict[str, Any] | None, pod_context: dict[str, Any], 
         assert container(injected(made))["securityContext"]["runAsUser"] == outcome
 
 
-def test_no_security_context_if_the_pod_says_so() -> None:
-    assert "securityContext" not in container(injected(pod({"agent-set-security-context": "false"})))
+@pytest.mark.parametrize(
+    ("default", "given", "written"),
+    [
+        pytest.param(True, {}, True, id="by_default"),
+        pytest.param(True, {"agent-set-security-context": "false"}, False, id="not_if_the_pod_says_so"),
+        pytest.param(False, {}, False, id="not_if_the_injector_says_so"),
+        pytest.param(False, {"agent-set-security-context": "true"}, True, id="the_pod_wins"),
+        pytest.param(False, {"agent-run-as-user": "7"}, True, id="a_user_needs_one"),
+        pytest.param(False, {"agent-run-as-group": "7"}, True, id="a_group_needs_one"),
+        pytest.param(
+            False,
+            {"agent-run-as-user": "7", "agent-set-security-context": "false"},
+            False,
+            id="unless_the_pod_wants_none",
+        ),
+    ],
+)
+def test_whether_there_is_a_security_context(default: bool, given: dict[str, str], written: bool) -> None:
+    around = Surroundings(defaults={**DEFAULTS, "agent_set_security_context": default})
+    assert ("securityContext" in container(injected(pod(given), around))) is written
 
 
 def test_given_volumes() -> None:
@@ -330,10 +370,13 @@ def test_mounts_can_be_copied_but_tokens_stay() -> None:
     made["spec"]["containers"][0]["volumeMounts"] = [
         {"name": "data", "mountPath": "/data"},
         {"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"},
+        {"name": "cloud", "mountPath": "/var/run/secrets/eks.amazonaws.com/serviceAccount/"},
+        {"name": "own", "mountPath": "/opt/app/serviceaccount/data"},
     ]
     agent = container(injected(made))
     assert mounts(agent)["data"] == "/data"
-    assert "token" not in mounts(agent)
+    assert not {"token", "cloud"} & mounts(agent).keys()
+    assert mounts(agent)["own"] == "/opt/app/serviceaccount/data"
     assert "expected the name of a container of this pod" in denied(pod({"agent-copy-volume-mounts": "web"}))
 
 
