@@ -10,6 +10,10 @@ from strongroom_agent.config import Method
 from strongroom_client import Client, ClientError
 
 _SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 -- a path
+_NEEDED = {"kubernetes": "role", "jwt": "role", "approle": "role_id_file_path", "token_file": "token_file_path",
+           "cert": ""}  # fmt: skip
+_KINDS = "kubernetes, jwt, approle, cert or token_file"
+_OF_THE_SERVER = {"ca_cert", "client_cert", "client_key"}
 log = logging.getLogger("agent.auth")
 _FLAGS = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False, "": False}
 
@@ -36,19 +40,21 @@ class Login:
     def __init__(self, method: Method, client: Client) -> None:
         self.method, self._client = method, client
         self._secret_id = ""  # approle's, kept since its file is deleted once read
-        if method.kind not in ("kubernetes", "jwt", "approle", "token_file"):
-            raise LoginFailed(f"unknown auth method {method.kind!r}; expected kubernetes, jwt, approle or token_file")
+        if method.kind not in _NEEDED:
+            raise LoginFailed(f"unknown auth method {method.kind!r}; expected {_KINDS}")
 
     def check(self) -> None:
         """Raise LoginFailed for a setting that is missing; files are looked at when they are needed."""
-        needed = {"kubernetes": "role", "jwt": "role", "approle": "role_id_file_path", "token_file": "token_file_path"}
-        self._setting(needed[self.method.kind], required=True)
+        if needed := _NEEDED[self.method.kind]:
+            self._setting(needed, required=True)
+        if self.method.kind == "cert" and (own := sorted(_OF_THE_SERVER & self.method.config.keys())):
+            raise LoginFailed(f"auto_auth.method.config: {own[0]!r} is not supported, expected it in the vault block")
 
     def log_in(self) -> Token:
         """Return a new token; raises ClientError or OSError."""
         if self.method.kind == "token_file":
             return self._from_file()
-        body = self._approle() if self.method.kind == "approle" else self._jwt()
+        body = {"approle": self._approle, "cert": self._cert}.get(self.method.kind, self._jwt)()
         request = self._client.prepare("write", f"{self.method.mount_path}/login", body)
         if self.method.namespace:
             request = request._replace(headers={**request.headers, "X-Vault-Namespace": self.method.namespace})
@@ -74,6 +80,11 @@ class Login:
         default = _SERVICE_ACCOUNT_TOKEN if self.method.kind == "kubernetes" else ""
         path = str(self._setting("token_path") or self._setting("path") or default)
         return {"role": str(self._setting("role")), "jwt": _read(path, "service account token")}
+
+    def _cert(self) -> dict[str, str]:
+        """Name the role, if any; the certificate goes with the connection (client_cert of the vault block)."""
+        name = str(self._setting("name"))
+        return {"name": name} if name else {}
 
     def _approle(self) -> dict[str, str]:
         body = {"role_id": _read(str(self._setting("role_id_file_path", required=True)), "role ID")}

@@ -13,6 +13,7 @@ from strongroom_injector.volumes import Json
 
 _LONGEST = 250  # the API server cuts off what is longer than 256
 _READERS = ("secret", "pkiCert", "pkiCsr")
+_LOGINS = ("kubernetes", "jwt", "approle", "cert", "token_file")
 _LIKELY_MEANT = {
     "agent-inject-vault-addr": "service",
     "vault-addr": "service",
@@ -208,6 +209,19 @@ def _telemetry(subject: _Subject) -> Iterator[str]:
             yield f"{subject.prefix}agent-telemetry-{name} is no key of the agent's telemetry{hint}"
 
 
+def _login(subject: _Subject) -> Iterator[str]:
+    kind = subject.settings.auth_type
+    if kind not in _LOGINS and not subject.settings.agent_configmap:
+        yield f"{subject.prefix}auth-type: the agent cannot log in by {kind}, expected one of {', '.join(_LOGINS)}"
+
+
+def _windows(subject: _Subject) -> Iterator[str]:
+    spec = subject.pod.get("spec", {})
+    system = (spec.get("os") or {}).get("name") or (spec.get("nodeSelector") or {}).get("kubernetes.io/os")
+    if system == "windows":
+        yield "the agent's image and its memory volumes are for Linux: this pod will not start on a Windows node"
+
+
 def _nested_folders(subject: _Subject) -> Iterator[str]:
     settings = subject.settings
     for secret in subject.reading.secrets:
@@ -233,4 +247,6 @@ _CHECKS: tuple[Callable[[_Subject], Iterator[str]], ...] = (
     _privileges,
     _shape,
     _telemetry,
+    _login,
+    _windows,
 )

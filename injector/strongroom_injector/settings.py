@@ -55,6 +55,8 @@ def wants_injection(annotations: Mapping[str, str]) -> bool:
     if prefix is None:
         return False
     errors: list[str] = []
+    if not annotations[prefix + INJECT].strip():
+        raise Denied(_wrong(prefix + INJECT, "", "true or false"))
     wanted = _parse(fields(Settings)["agent_inject"], annotations[prefix + INJECT], prefix + INJECT, errors)
     _refuse(errors)
     return bool(wanted)

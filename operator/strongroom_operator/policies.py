@@ -103,8 +103,12 @@ def something_is_granted(case: Case) -> Verdict | None:
 
 
 def no_reserved_policy_is_granted(case: Case) -> Verdict | None:
-    """Refuse the policies that no pod should have: root, and the operator's own, with which one becomes root."""
-    reserved = [name for name in ("root", OPERATOR) if name in case.spec.token.policies]
+    """Refuse the policies that no pod should have: root, and the operator's own, with which one becomes root.
+
+    The server takes names in any case, with spaces around them.
+    """
+    asked = {name.strip().lower() for names in case.spec.token.policies for name in names.split(",")}
+    reserved = [name for name in ("root", OPERATOR) if name in asked]
     return Verdict("PolicyRefused", f"token.policies must not have {reserved[0]}") if reserved else None
 
 

@@ -63,6 +63,14 @@ def test_a_secret_id_that_cannot_be_removed_is_used_all_the_same(vault, login_by
     assert f"the secret ID stays in {fixed}" in caplog.text
 
 
+@pytest.mark.parametrize(("config", "body"), [({}, {}), ({"name": "web", "role": "app"}, {"name": "web"})])
+def test_a_certificate_is_the_connections_and_may_name_its_role(vault, login_by, config, body):
+    login = login_by("cert", config)
+    login.check()
+    login.log_in()
+    assert vault.logins == [body]
+
+
 def test_a_second_factor_is_no_token(vault, login_by, tmp_path):
     (tmp_path / "role").write_text("r")
     vault.second_factor = True
@@ -88,6 +96,9 @@ def test_a_token_file_gives_the_tokens_own_life(vault, login_by, tmp_path):
         pytest.param("kubernetes", {}, "'role' is required for kubernetes", id="no_role"),
         pytest.param("approle", {}, "'role_id_file_path' is required for approle", id="no_role_id"),
         pytest.param("ldap", {}, "unknown auth method 'ldap'", id="unknown_method"),
+        pytest.param(
+            "cert", {"client_cert": "c"}, "'client_cert' is not supported, .* vault block", id="own_certificate"
+        ),
     ],
 )
 def test_missing_settings_are_named_at_once(login_by, kind, config, message):

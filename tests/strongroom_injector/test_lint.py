@@ -101,6 +101,8 @@ QUIET = {"agent-inject-template-s": "{{ secret }}"}
         pytest.param(
             {**QUIET, "agent-telemetry-disable-hostnam": "true"}, "did you mean disable-hostname?", id="telemetry"
         ),
+        pytest.param({**QUIET, "auth-type": "aws"}, "the agent cannot log in by aws, expected one of", id="login"),
+        pytest.param({**QUIET, "auth-type": "cert"}, None, id="login_that_the_agent_knows"),
     ],
 )
 def test_warnings(given: dict[str, str], warning: str | None) -> None:
@@ -110,6 +112,17 @@ def test_warnings(given: dict[str, str], warning: str | None) -> None:
     else:
         assert any(warning in text for text in said), said
     assert all(len(text) <= 256 for text in said)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"os": {"name": "windows"}}, id="by_the_pods_system"),
+        pytest.param({"nodeSelector": {"kubernetes.io/os": "windows"}}, id="by_its_nodes"),
+    ],
+)
+def test_a_pod_for_windows_is_told_that_it_will_not_start(spec: dict[str, Any]) -> None:
+    assert any("Windows" in text for text in decide(pod(QUIET, **spec), "default", NEW).warnings)
 
 
 def test_other_prefixes_are_ignored_with_a_warning() -> None:

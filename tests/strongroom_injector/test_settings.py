@@ -96,12 +96,18 @@ def test_the_prefix_that_counts(annotations: dict[str, str], prefix: str | None)
     assert used_prefix(annotations) == prefix
 
 
+@pytest.mark.parametrize("text", ["", "  ", "yes", "on", "2"])
+def test_what_is_no_boolean_is_refused(text: str) -> None:
+    with pytest.raises(Denied, match=r"agent-inject: .* is not valid, expected true or false"):
+        wants_injection({P + "agent-inject": text})
+
+
 @pytest.mark.parametrize("text", ["1", "t", "true", "TRUE", "True"])
 def test_what_counts_as_true(text: str) -> None:
     assert wants_injection({V + "agent-inject": text})
 
 
-@pytest.mark.parametrize("text", ["0", "f", "false", "FALSE", ""])
+@pytest.mark.parametrize("text", ["0", "f", "false", "FALSE"])
 def test_what_counts_as_false(text: str) -> None:
     assert not wants_injection({V + "agent-inject": text})
 

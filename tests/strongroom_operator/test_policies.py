@@ -51,6 +51,12 @@ def case(cluster: Cluster | None = CLUSTER, **spec: Any) -> Case:
         ),
         pytest.param(case(token={"policies": ["root"]}, **SECRETS), "PolicyRefused", "root", id="root_is_refused"),
         pytest.param(
+            case(token={"policies": [" Root "]}, **SECRETS), "PolicyRefused", "root", id="root_in_any_spelling"
+        ),
+        pytest.param(
+            case(token={"policies": ["a,ROOT"]}, **SECRETS), "PolicyRefused", "root", id="root_behind_a_comma"
+        ),
+        pytest.param(
             case(token={"policies": ["strongroom-operator"]}, **SECRETS),
             "PolicyRefused",
             "",
