@@ -83,6 +83,8 @@ def test_every_value_is_described_in_the_schema() -> None:
         pytest.param("injector.replicas=many", id="a_word_for_a_number"),
         pytest.param("injector.replica=2", id="a_misspelt_name"),
         pytest.param("injector.webhook.failurePolicy=Maybe", id="an_unknown_choice"),
+        pytest.param(r"commonLabels.app\.kubernetes\.io/name=x", id="a_label_of_the_charts_own"),
+        pytest.param(r"injector.podLabels.app\.kubernetes\.io/instance=x", id="a_label_by_which_pods_are_found"),
     ],
 )
 def test_wrong_values_are_refused(setting: str) -> None:
@@ -129,6 +131,35 @@ def test_the_injector_understands_its_arguments() -> None:
     assert "strongroom-injector.sr.svc" in config.tls_auto_hosts
     assert config.defaults_config_map == "strongroom-injector-defaults"
     assert defaults.settings["service"] == "http://v:1"
+
+
+def test_long_numbers_stay_as_they_are_written(tmp_path: Path) -> None:
+    values = {
+        "injector": {"settings": {"run-as-user": 1000650000, "run-as-same-user": True, "token-expiration": "900"}}
+    }
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump({**values, "agent": {"image": {"tag": 20260101}}}))
+    bodies = yaml.safe_load_all(helm("template", "strongroom", str(CHART), "--values", str(file)))
+    deployment = next(b for b in bodies if b and b["kind"] == "Deployment" and "injector" in b["metadata"]["name"])
+    _, defaults = injector_config.load(deployment["spec"]["template"]["spec"]["containers"][0]["args"], {})
+    given = ("agent_run_as_user", "agent_run_as_same_user", "agent_service_account_token_expiration", "agent_image")
+    assert [defaults.settings[name] for name in given] == [1000650000, True, 900, "localhost/strongroom/agent:20260101"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        pytest.param("injector.hostNetwork=false", {"maxUnavailable": 0, "maxSurge": 1}, id="first_the_new_one"),
+        pytest.param("injector.hostNetwork=true", {"maxUnavailable": 1, "maxSurge": 0}, id="where_both_cannot_be"),
+    ],
+)
+def test_the_order_in_which_injectors_are_replaced(setting: str, expected: Object) -> None:
+    strategy = one("Deployment", "strongroom-injector", setting)["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": expected}
+
+
+def test_a_single_injector_holds_up_no_drain() -> None:
+    assert not [body for body in rendered("injector.replicas=1") if body["kind"] == "PodDisruptionBudget"]
 
 
 def test_certificates_from_elsewhere_are_mounted() -> None:

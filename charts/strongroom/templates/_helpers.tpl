@@ -25,7 +25,12 @@ app.kubernetes.io/component: {{ .component }}
 
 {{/* (dict "root" $ "image" .Values.operator.image) */}}
 {{- define "strongroom.image" -}}
-{{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{ .image.repository }}:{{ include "strongroom.text" (.image.tag | default .root.Chart.AppVersion) }}
+{{- end }}
+
+{{/* A value as it was written: Helm reads numbers as floats, and prints long ones as 1e+09 */}}
+{{- define "strongroom.text" -}}
+{{ if kindIs "float64" . }}{{ toJson . }}{{ else }}{{ . }}{{ end }}
 {{- end }}
 
 {{/* What Pod Security's profile "restricted" asks of a pod and of a container */}}
