@@ -85,6 +85,25 @@ def test_a_missing_key_is_an_error_when_strict():
         render('{{ with secret "kv/data/app/web" }}{{ .Data.data.nope }}{{ end }}', golden_recall, strict=True)
 
 
+@pytest.mark.parametrize(
+    ("action", "output"),
+    [
+        pytest.param('sprig_swapcase "This Is.A Test aÉß"', "tHIS iS.a tEST Aéß", id="swapcase"),
+        pytest.param('sprig_trimall "$" "$5.00$"', "5.00", id="trimall"),
+        pytest.param('sprig_osBase "/a/b.c"', "b.c", id="osBase"),
+        pytest.param('sprig_osDir "/a/b.c"', "/a", id="osDir"),
+        pytest.param('sprig_osExt "a/b.c"', ".c", id="osExt"),
+        pytest.param('sprig_osClean "a//b/../c"', "a/c", id="osClean"),
+        pytest.param('sprig_osIsAbs "/a"', "true", id="osIsAbs"),
+        pytest.param('sprig_date_in_zone "2006-01-02 15:04" 1700000000 "UTC"', "2023-11-14 22:13", id="date_in_zone"),
+        pytest.param('sprig_date_modify "-1h" 1700000000 | sprig_unixEpoch', "1699996400", id="date_modify"),
+        pytest.param('sprig_htmlDateInZone 1700000000 "UTC"', "2023-11-14", id="htmlDateInZone"),
+    ],
+)
+def test_the_rarer_names_of_sprigs_functions(action, output):
+    assert render(f"{{{{ {action} }}}}") == output
+
+
 def test_a_certificate_has_data_as_a_secret_has():
     text = '{{ with pkiCert "pki/issue/web" "common_name=a" }}{{ .Data.Key }}{{ .Data.Data.CA }}{{ .Cert }}{{ end }}'
     assert render(text, golden_recall) == "key\nca\ncert\n"

@@ -60,6 +60,7 @@ def functions(now: Callable[[], float]) -> dict[str, Function]:
         "dateModify": Function(modified, "string any"),
         "duration": Function(lambda seconds: go_duration(real(seconds)), "any"),
         "htmlDate": Function(lambda value: times.form(moment(value), "2006-01-02"), "any"),
+        "htmlDateInZone": Function(lambda value, zone: in_zone("2006-01-02", value, zone), "any string"),
         "now": Function(lambda: Time(times.utc(now()))),
         "unixEpoch": Function(lambda value: str(int(moment(value).timestamp())), "any"),
     }

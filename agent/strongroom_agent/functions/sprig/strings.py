@@ -45,6 +45,7 @@ def _plain() -> dict[str, Function]:
         "splitn": Function(lambda separator, n, s: _numbered(s.split(separator, n - 1)), "string int string"),
         "squote": Function(lambda *v: " ".join(f"'{text(item)}'" for item in v if not is_nil(item)), "...any"),
         "substr": Function(_substr, "int int string"),
+        "swapcase": Function(lambda s: "".join(c.swapcase() if len(c.swapcase()) == 1 else c for c in s), "string"),
         "title": Function(title, "string"),
         "toString": Function(text, "any"),
         "toStrings": Function(lambda v: StringList(strings(v)), "any"),
