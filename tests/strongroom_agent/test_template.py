@@ -104,6 +104,28 @@ def test_the_rarer_names_of_sprigs_functions(action, output):
     assert render(f"{{{{ {action} }}}}") == output
 
 
+@pytest.mark.parametrize(
+    ("action", "output"),
+    [
+        pytest.param('parseYAML "a: yes" | toJSON', '{"a":true}', id="yaml_is_json"),
+        pytest.param('parseYAML "1: {b: [1, {c: 2}]}" | toJSON', '{"1":{"b":[1,{"c":2}]}}', id="yaml_within_yaml_too"),
+        pytest.param(r'"a\nb" | toYAML', "|-\n  a\n  b", id="lines_as_a_document"),
+        pytest.param(r'"a\n" | toYAML', "|\n  a", id="a_line_as_a_document"),
+        pytest.param(r'" a\nb" | toYAML', "|2-\n   a\n  b", id="lines_that_begin_with_a_space"),
+        pytest.param(r'sprig_list "a\nb" | toYAML', "- |-\n  a\n  b", id="lines_in_a_list"),
+        pytest.param('sprig_b64dec "####"', "illegal base64 data", id="what_sprig_cannot_decode_is_no_error"),
+        pytest.param('sprig_b32dec "1"', "illegal base32 data", id="nor_in_base32"),
+    ],
+)
+def test_conversions(action, output):
+    assert render(f"{{{{ {action} }}}}") == output
+
+
+def test_json_has_no_name_for_a_boolean():
+    with pytest.raises(ExecutionError, match="object member name must be a string"):
+        render('{{ parseYAML "yes: 1" | toJSON }}')
+
+
 def test_a_certificate_has_data_as_a_secret_has():
     text = '{{ with pkiCert "pki/issue/web" "common_name=a" }}{{ .Data.Key }}{{ .Data.Data.CA }}{{ .Cert }}{{ end }}'
     assert render(text, golden_recall) == "key\nca\ncert\n"

@@ -54,7 +54,7 @@ class _Writer:
             value = {name: getattr(value, attribute) for name, attribute in value.go_fields.items()}
             return self.pairs(list(value.items()), newline, inner)
         if isinstance(value, AnyMap):
-            raise ValueError("json: unsupported type: map[interface {}]interface {}")
+            value = {_name(key): item for key, item in value.items()}
         if isinstance(value, dict):
             return self.pairs(sorted(value.items()), newline, inner)
         if isinstance(value, bytes):
@@ -78,6 +78,13 @@ class _Writer:
     def string(self, text: str) -> str:
         clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         return '"' + clean.translate(self.escapes) + '"'
+
+
+def _name(key: Any) -> str:
+    """Return the key of a YAML mapping as the name of a JSON object's member."""
+    if isinstance(key, bool) or not isinstance(key, str | int | float):
+        raise ValueError("json: unsupported value: object member name must be a string")
+    return key if isinstance(key, str) else number(key) if isinstance(key, float) else str(int(key))
 
 
 def number(value: float) -> str:

@@ -105,7 +105,7 @@ def _literal(text: str, depth: int) -> str:
     body = text.rstrip("\n")
     chomp = "-" if body == text else "" if text == body + "\n" else "+"
     hint = "2" if text[:1] in (" ", "\n") else ""
-    pad = "  " * depth
+    pad = "  " * max(depth, 1)  # the lines of a text that is the whole document are indented too
     lines = text.removesuffix("\n").split("\n") if chomp != "+" else text.split("\n")[:-1]
     return "\n".join([f"|{hint}{chomp}", *(pad + line if line else "" for line in lines)])
 

@@ -1,5 +1,6 @@
 """Keeps values out of messages: an error of a template must not show the secret that it failed on."""
 
+import re
 from typing import Any
 
 from strongroom_agent.template.printing import text
@@ -10,9 +11,8 @@ def redacted(message: str, values: list[Any]) -> str:
     texts: set[str] = set()
     for value in values:
         _leaves(value, texts)
-    for leaf in sorted(texts, key=len, reverse=True):
-        message = message.replace(leaf, "[redacted]")
-    return message
+    words = "|".join(re.escape(leaf) for leaf in sorted(texts, key=len, reverse=True))
+    return re.sub(words, "[redacted]", message) if words else message  # at once: no value hides in the mark itself
 
 
 def _leaves(value: Any, texts: set[str]) -> None:

@@ -81,9 +81,9 @@ def _searches() -> dict[str, Function]:
 def _encodings() -> dict[str, Function]:
     return {
         "adler32sum": Function(lambda s: str(zlib.adler32(raw(s))), "string"),
-        "b32dec": Function(lambda s: string(base64.b32decode(raw(s))), "string"),
+        "b32dec": Function(_decode32, "string"),
         "b32enc": Function(lambda s: string(base64.b32encode(raw(s))), "string"),
-        "b64dec": Function(decode64, "string"),
+        "b64dec": Function(_decode64, "string"),
         "b64enc": Function(lambda s: string(base64.b64encode(raw(s))), "string"),
         "fromJson": Function(load, "string"),
         "sha1sum": Function(lambda s: digest("sha1", s), "string"),
@@ -93,6 +93,21 @@ def _encodings() -> dict[str, Function]:
         "toPrettyJson": Function(lambda v: dump(v, indent="  "), "any"),
         "toRawJson": Function(lambda v: dump(v, html=False), "any"),
     }
+
+
+def _decode64(s: str) -> str:
+    """Decode, or return the error's text, as sprig does."""
+    try:
+        return decode64(s)
+    except ValueError as error:
+        return str(error)
+
+
+def _decode32(s: str) -> str:
+    try:
+        return string(base64.b32decode(raw(s)))
+    except ValueError:
+        return "illegal base32 data"
 
 
 def _abbreviated(width: int, s: str) -> str:
