@@ -62,6 +62,11 @@ class Database:
 class PostgreSQL(Database):
     """PostgreSQL with a superuser ``NAME`` and a database ``app``."""
 
+    def _listens(self) -> bool:
+        """Ask whether it has started up: it listens before it lets anybody in."""
+        command = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(command, check=False).returncode == 0
+
     def sql(self, text: str, *, user: str = NAME, password: str = PASSWORD, database: str = "app") -> str:
         """Run SQL by psql and return what it prints; raises CalledProcessError."""
         command = [program("psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", user, "-d", database, "-qAtc", text]
