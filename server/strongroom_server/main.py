@@ -13,12 +13,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strongroom_common import logs
 from strongroom_common.clock import Clock, SystemClock
 from strongroom_common.logfile import LogFile, RotatingFile
 from strongroom_common.settings import SettingsError
-from strongroom_server import dev_certificates, flags
+from strongroom_server import flags
 from strongroom_server.addresses import with_addresses
 from strongroom_server.barrier.cache import ENTRIES
 from strongroom_server.config import Config, Listener, Stanza
@@ -36,6 +37,9 @@ from strongroom_server.sdk.seal import Seal
 from strongroom_server.sdk.version import PRODUCT_VERSION, VERSION
 from strongroom_server.seals import open_seal
 from strongroom_server.storage import open_backend
+
+if TYPE_CHECKING:
+    from strongroom_server import dev_certificates
 
 log = logging.getLogger("server")
 
@@ -225,7 +229,9 @@ def _dev_options(config: Config, url: str) -> Options:
     return replace(core, api_addr=config.api_addr or url, raw_storage_endpoint=True, introspection_endpoint=True)
 
 
-def _dev_files(options: argparse.Namespace, clock: Clock) -> dev_certificates.Files:
+def _dev_files(options: argparse.Namespace, clock: Clock) -> "dev_certificates.Files":
+    from strongroom_server import dev_certificates
+
     names = dev_certificates.names_here(options.dev_listen_address, options.dev_tls_san)
     try:
         return dev_certificates.make(options.dev_tls_cert_dir, names, clock.now())
@@ -233,7 +239,7 @@ def _dev_files(options: argparse.Namespace, clock: Clock) -> dev_certificates.Fi
         raise StartError(f"-dev-tls-cert-dir={options.dev_tls_cert_dir}: {error.strerror or error}") from error
 
 
-def _dev_listener(address: str, files: dev_certificates.Files | None) -> Listener:
+def _dev_listener(address: str, files: "dev_certificates.Files | None") -> Listener:
     if files is None:
         return Listener(address=address, tls_disable=True)
     return Listener(address=address, tls_cert_file=str(files.certificate), tls_key_file=str(files.key))
