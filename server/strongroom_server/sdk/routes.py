@@ -105,14 +105,17 @@ def group_routes(owner: str, routes: Sequence[Route]) -> tuple[Path, ...]:
 def _acquainted(routes: Mapping[Operation, Route]) -> dict[Operation, Route]:
     """Return the routes of one path, each with the bodies of all."""
     schemas = tuple({route.body[1]: None for route in routes.values() if route.body})
-    return {operation: replace(route, schemas=schemas) for operation, route in routes.items()}
+    return {
+        operation: route if route.schemas == schemas else replace(route, schemas=schemas)
+        for operation, route in routes.items()
+    }
 
 
 def index_paths(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
     """Sort paths by their literal first segment; those whose first segment has a capture are candidates everywhere."""
-    firsts = {_first(path) for path in paths} | {""}
-    return {first: tuple(p for p in paths if "{" in _first(p) or _first(p) == first) for first in firsts}
-
-
-def _first(path: Path) -> str:
-    return path.template.partition("/")[0]
+    named = [(path.template.partition("/")[0], path) for path in paths]
+    anywhere = {path.template for first, path in named if "{" in first}
+    return {
+        wanted: tuple(path for first, path in named if first == wanted or path.template in anywhere)
+        for wanted in {first for first, _ in named} | {""}
+    }
