@@ -132,7 +132,7 @@ class _Handler(RequestHandler):
             raise ConnectionResetError
         for piece in answer.pieces(message, time()):
             transport.write(piece)
-        if not isinstance(answer.body, bytes):
+        if not isinstance(answer.body, bytes) and (message is None or message.method != "HEAD"):
             await self._write_on(answer, message)
         elif self._paused:
             await self._drain()

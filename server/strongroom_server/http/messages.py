@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
 from wsgiref.handlers import format_date_time
 
 from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage
@@ -28,7 +27,7 @@ _ONE_PIECE = 64 * 1024
 class Message:
     """One HTTP request, as the parser read it. ``target`` is the raw request target, not decoded."""
 
-    __slots__ = ("_go_on", "_payload", "_task", "headers", "keep_alive", "method", "origin", "target", "version")
+    __slots__ = ("_go_on", "_payload", "headers", "keep_alive", "method", "origin", "target", "version")
 
     def __init__(self, raw: RawRequestMessage, payload: StreamReader, origin: Connection,
                  transport: asyncio.WriteTransport | None) -> None:  # fmt: skip
@@ -40,7 +39,6 @@ class Message:
         self.origin = origin
         self._payload = payload
         self._go_on = transport
-        self._task: Any = None
 
     async def read(self, most: int) -> bytes:
         """Return the body; raises TooLarge for more than ``most`` bytes, InvalidRequest where it ends early."""

@@ -66,3 +66,12 @@ async def test_bodies_that_come_in_pieces(live: Live, version: str, body: bytes)
     assert (b"chunked" in head) == (version == "1.1")
     writer.close()
     await bound.close()
+
+
+async def test_head_asks_for_no_piece_of_a_body(live: Live) -> None:
+    bound = await bind_tcp(_Streaming(live.server, Listener()), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", bound.port)
+    writer.write(b"HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert (await asyncio.wait_for(reader.read(), 10)).endswith(b"\r\n\r\n")
+    writer.close()
+    await bound.close()
