@@ -24,6 +24,7 @@ COMPONENTS = {
 
 _STAGE = PROJECT / "build" / "images"
 _STAMPS = PROJECT / "build" / "stamps"
+_CACHES = shutil.ignore_patterns("__pycache__", ".*")  # of Python, mypy, ruff and pytest
 _PYTHON = "3.11"  # of the base image
 _LAUNCHER = "#!/usr/bin/env python3\nimport sys\n\nfrom strongroom_cli.__main__ import main\n\nsys.exit(main())\n"
 
@@ -64,7 +65,7 @@ def _stage(component: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for package in packages:
         name = f"strongroom_{package}"
-        shutil.copytree(PROJECT / package / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PROJECT / package / name, folder / name, ignore=_CACHES)
     if extras:
         _stage_dependencies(component, extras)
 
