@@ -126,3 +126,36 @@ async def test_openssl_reads_requests_and_lists(served: tuple[Live, str]) -> Non
     assert "Certificate request self-signature verify OK" in openssl("req", "-verify", "-noout", stdin=request["csr"])
     crl = (await live.get("int/cert/crl")).data["certificate"]
     assert "No Revoked Certificates" in openssl("crl", "-noout", "-text", stdin=crl)
+
+
+@pytest.mark.parametrize("key_type", ["rsa", "ec", "ed25519"])
+async def test_openssl_learns_of_many_certificates_at_once(
+    served: tuple[Live, str], tmp_path: Path, key_type: str
+) -> None:
+    live, url = served
+    await two_levels(live, url)
+    await post(live, "root/config/crl", ocsp_expiry="1h")
+    made = await post(live, "root/root/rotate/internal", common_name="Many", key_type=key_type)
+    await post(live, "root/root/replace", default=made["issuer_id"])
+    await post(live, "root/roles/web", allow_any_name=True, key_type="ec", ttl="1h")
+    leaves = [await post(live, "root/issue/web", common_name="a.test") for _ in range(3)]
+    await post(live, "root/revoke", serial_number=leaves[1]["serial_number"])
+    other = (await live.get("int/cert/ca_chain")).data["certificate"]
+    texts = [made["certificate"], other, *(leaf["certificate"] for leaf in leaves)]
+    own, strange, *asked = [str(tmp_path / f"{n}.pem") for n in range(len(texts))]
+    for path, text in zip([own, strange, *asked], texts, strict=True):
+        Path(path).write_text(text + "\n")
+    command = ["openssl", "ocsp", "-url", f"{url}/root/ocsp", "-CAfile", own, "-issuer", own]
+    command += [word for path in asked for word in ("-cert", path)]
+
+    async def statuses(*more: str) -> list[str]:
+        told = await run(*command, *more)
+        assert "Response verify OK" in told
+        assert "WARNING" not in told
+        ends = (": good", ": revoked", ": unknown")
+        return [line.rpartition(": ")[2] for line in told.splitlines() if line.endswith(ends)]
+
+    assert await statuses("-serial", "0x1234") == ["good", "revoked", "good", "good"]
+    # Of another issuer's certificates OpenSSL believes only whom it is told to believe.
+    of_another = ["-issuer", strange, "-serial", "0x5678", "-VAfile", own]
+    assert await statuses(*of_another) == ["good", "revoked", "good", "unknown"]

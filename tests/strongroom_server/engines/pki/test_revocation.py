@@ -8,6 +8,7 @@ from cryptography.x509 import ocsp
 
 from strongroom_common.clock import FakeClock
 from strongroom_server.engines.pki import Engine
+from strongroom_server.lib.der import frames
 from strongroom_server.lib.x509 import key_pem, new_key
 from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
 from tests.strongroom_server.engines.pki.mounted import certificate, issue, mounted, role
@@ -266,6 +267,7 @@ def _ecdsa() -> Any:
 
 @pytest.mark.parametrize(("raw", "status", "code"), [
     pytest.param(b"junk", ocsp.OCSPResponseStatus.MALFORMED_REQUEST, 400, id="junk"),
+    pytest.param(bytes.fromhex("300430023000"), ocsp.OCSPResponseStatus.MALFORMED_REQUEST, 400, id="for_none"),
     pytest.param(b"0" * 5000, ocsp.OCSPResponseStatus.MALFORMED_REQUEST, 400, id="too_long"),
 ])  # fmt: skip
 async def test_ocsp_refuses_what_it_cannot_read(raw: bytes, status: ocsp.OCSPResponseStatus, code: int) -> None:
@@ -340,3 +342,18 @@ async def test_a_mount_tidies_by_itself() -> None:
     assert (await settle(pki))["cert_store_deleted_count"] == 1
     assert serial not in await pki.keys("certs")
     await pki.engine.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param("30", "not a frame", id="no_length"),
+        pytest.param("3080", "not a frame", id="an_end_told_later"),
+        pytest.param("1f00", "not a frame", id="a_long_tag"),
+        pytest.param("300201", "cut off", id="less_content_than_told"),
+        pytest.param("3082", "cut off", id="less_length_than_told"),
+    ],
+)
+def test_what_is_no_frame_of_der_is_refused(content: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        frames(bytes.fromhex(content))

@@ -42,18 +42,24 @@ class OcspPaths(Mount):
         if not 0 < len(raw) <= _LONGEST:
             return _refused(OCSPResponseStatus.MALFORMED_REQUEST, 400)
         try:
-            request = ocsp.parse(raw)
-            known = [one for one in (await self.issuers.all()).values() if ocsp.is_issuer(request, one)]
+            requests = ocsp.parse(raw)
+            known = [await self._issuers_of(request) for request in requests]
         except ValueError:
             return _refused(OCSPResponseStatus.MALFORMED_REQUEST, 400)
-        issuer = await self._responder(known)
+        issuer = await self._responder([one for some in known for one in some])
         if issuer is None:
             return _refused(OCSPResponseStatus.UNAUTHORIZED, 401)
-        verdict = await self._verdict(request, known)
+        # What another issuer has signed, only that one may speak of (RFC 6960, section 4.2.2.2).
+        own = [some if issuer in some else [] for some in known]
+        verdicts = [await self._verdict(request, some) for request, some in zip(requests, own, strict=True)]
         now = self.now
         span = (now, now + parse_duration(config.ocsp_expiry))
         key = await self.keys.private(issuer.key_id)
-        return Response(raw=Raw(ocsp.answer(request, issuer, key, verdict, span), _TYPE))
+        answer = ocsp.answer(list(zip(requests, verdicts, strict=True)), issuer, key, span)
+        return Response(raw=Raw(answer, _TYPE))
+
+    async def _issuers_of(self, request: OCSPRequest) -> list[Issuer]:
+        return [one for one in (await self.issuers.all()).values() if ocsp.is_issuer(request, one)]
 
     async def _responder(self, known: list[Issuer]) -> Issuer | None:
         """Return who signs: the issuer asked about, or the default one where that is not of this mount."""
