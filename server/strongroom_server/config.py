@@ -15,6 +15,7 @@ _MONTH = Seconds(768 * 3600)
 _DAY = Seconds(24 * 3600)
 _HOUR = Seconds(3600)
 TlsVersion = Literal["tls10", "tls11", "tls12", "tls13"]
+ProxyProtocol = Literal["", "use_always", "allow_authorized", "deny_unauthorized"]
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,10 @@ class Listener:
     x_forwarded_for_reject_not_present: Annotated[bool, "Refuse a proxy's request without the header."] = True
     x_forwarded_for_client_cert_header: Annotated[str, "Header that holds the client's certificate."] = ""
     x_forwarded_for_client_cert_header_decoders: Annotated[str, "How that header is encoded; it is seen anyhow."] = ""
-    proxy_protocol_behavior: Annotated[str, "Whose PROXY protocol is believed.", NoEffect()] = ""
-    proxy_protocol_authorized_addrs: Annotated[Names, "Proxies that speak it.", NoEffect()] = Names(())
+    proxy_protocol_behavior: Annotated[
+        ProxyProtocol, "Whose PROXY protocol is believed: anyone's, or listed proxies'."
+    ] = ""
+    proxy_protocol_authorized_addrs: Annotated[Cidrs, "Proxies that speak it."] = Cidrs(())
 
     socket_mode: Annotated[str, "File mode of the socket, in octal."] = ""
     socket_user: Annotated[str, "Owner of the socket."] = ""

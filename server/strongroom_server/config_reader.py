@@ -190,6 +190,8 @@ def _check_tcp(reader: Reader, block: Block, listener: Listener, where: str) -> 
         raise reader.error(
             block.item, f"{where}: tls_disable_client_certs and tls_require_and_verify_client_cert exclude each other"
         )
+    if listener.proxy_protocol_behavior == "deny_unauthorized" and not listener.proxy_protocol_authorized_addrs:
+        raise reader.error(block.item, f"{where}: proxy_protocol_authorized_addrs: expected who may connect")
     if listener.tls_min_version > listener.tls_max_version:
         raise reader.error(block.item, f"{where}: tls_min_version: expected no more than tls_max_version")
 

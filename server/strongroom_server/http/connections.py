@@ -34,7 +34,7 @@ _SWEEP = 1.0  # seconds, or less where a limit is less
 
 
 class _Handler(RequestHandler):
-    __slots__ = ("_app", "_hybrid", "_origin")
+    __slots__ = ("_app", "_hybrid", "_origin", "client")
 
     def __init__(self, manager: "ConnectionServer", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
@@ -42,6 +42,7 @@ class _Handler(RequestHandler):
         self._hybrid = HybridParser(self._parser, self._slow_parser, loop.time)
         self._parser = self._hybrid  # type: ignore[assignment]  # same interface
         self._origin: Connection | None = None
+        self.client: tuple[str, int] | None = None  # whom a balancer speaks for
 
     def _slow_parser(self) -> Any:
         return HttpRequestParserPy(
@@ -173,7 +174,7 @@ class _Handler(RequestHandler):
     def _origin_of(self) -> Connection:
         """Return who is at the other end: asked once, it does not change."""
         if self._origin is None:
-            peer = self.peername
+            peer = self.client or self.peername
             secured: Any = None if self.transport is None else self.transport.get_extra_info("ssl_object")
             address, port = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
             certificates = client_certificates(secured) if secured is not None else ()
@@ -222,8 +223,15 @@ class ConnectionServer(web.Server):
             max_headers=_HEADERS,
         )  # fmt: skip
 
-    def __call__(self) -> Any:
-        return _Handler(self, loop=self._loop, **self._kwargs)
+    def __call__(self, client: tuple[str, int] | None = None) -> Any:
+        handler = _Handler(self, loop=self._loop, **self._kwargs)
+        handler.client = client
+        return handler
+
+    @property
+    def room(self) -> int:
+        """How many more connections may come."""
+        return self._most - len(self._connections)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Take a connection, or refuse it where there are as many as can be."""
