@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -428,3 +428,40 @@ async def test_hmac_keys_of_vault_are_told_from_xchacha20_ones_of_openbao(transi
     backup["policy"]["type"] = 11
     await write(transit, "restore/copy", backup=b64(json.dumps(backup)))
     assert (await read(transit, "keys/copy"))["type"] == "hmac"
+
+
+async def test_rsa_pads_as_asked(transit: Mounted) -> None:
+    await write(transit, "keys/k", type="rsa-2048", exportable=True)
+    exported = (await transit.data("export/encryption-key/k"))["keys"]["1"]
+    key = load_pem_private_key(exported.encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    old = await write(transit, "encrypt/k", plaintext=HELLO, padding_scheme="pkcs1v15")
+    raw = base64.b64decode(old["ciphertext"].removeprefix("vault:v1:"))
+    assert key.decrypt(raw, padding.PKCS1v15()) == b"hello"
+    back = await write(transit, "decrypt/k", ciphertext=old["ciphertext"], padding_scheme="pkcs1v15")
+    assert back == {"plaintext": HELLO}
+    with pytest.raises(InvalidRequest, match="failed to RSA decrypt"):
+        await write(transit, "decrypt/k", ciphertext=old["ciphertext"])
+    new = await write(transit, "rewrap/k", ciphertext=old["ciphertext"], decrypt_padding_scheme="pkcs1v15")
+    assert await write(transit, "decrypt/k", ciphertext=new["ciphertext"]) == back
+    batch = [{"plaintext": HELLO, "padding_scheme": scheme} for scheme in ("pkcs1v15", "oaep", None)]
+    results = (await write(transit, "encrypt/k", batch_input=batch))["batch_results"]
+    again = [{"ciphertext": one["ciphertext"], "padding_scheme": item["padding_scheme"]}
+             for one, item in zip(results, batch, strict=True)]  # fmt: skip
+    told = (await write(transit, "decrypt/k", batch_input=again))["batch_results"]
+    assert [one["plaintext"] for one in told] == [HELLO] * 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheme", "message"),
+    [
+        pytest.param("rsa-2048", "pss", "expected oaep or pkcs1v15", id="a_scheme_for_signatures"),
+        pytest.param("aes256-gcm96", "oaep", "expected an RSA key", id="a_key_that_pads_nothing"),
+    ],
+)
+async def test_other_paddings_are_refused(transit: Mounted, kind: str, scheme: str, message: str) -> None:
+    await write(transit, "keys/k", type=kind)
+    with pytest.raises(InvalidRequest, match=message):
+        await write(transit, "encrypt/k", plaintext=HELLO, padding_scheme=scheme)
+    with pytest.raises(InvalidRequest, match=message):
+        await write(transit, "datakey/wrapped/k", padding_scheme=scheme)

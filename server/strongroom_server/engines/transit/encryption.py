@@ -31,10 +31,24 @@ class Body:
     associated_data: Annotated[str, "Data that is not encrypted but must be the same again, in base64."] = ""
     key_version: Annotated[int, "Version to encrypt with; 0 is the latest."] = 0
     nonce: Annotated[str, "Has no effect: nonces are made here."] = ""
+    padding_scheme: Annotated[str, "oaep or pkcs1v15, for RSA; oaep if left out."] = ""
     batch_input: Annotated[Any, "Many operations."] = field(default=None, repr=False)
     partial_failure_response_code: Annotated[int, "Status where some items of a batch failed."] = 0
     type: Annotated[str, "Type of a key that is made by encrypting with it."] = "aes256-gcm96"
     convergent_encryption: Annotated[bool, "Of a key that is made by encrypting with it."] = False
+
+
+_ALSO = ("context", "associated_data", "key_version", "padding_scheme", "decrypt_padding_scheme",
+         "encrypt_padding_scheme")  # fmt: skip
+"""Fields of an operation besides what it works on."""
+
+
+@dataclass(frozen=True)
+class RewrapBody(Body):
+    """What to rewrap; an RSA key's padding may be another one for the new ciphertext."""
+
+    decrypt_padding_scheme: Annotated[str, "Padding of the old ciphertext: oaep or pkcs1v15."] = ""
+    encrypt_padding_scheme: Annotated[str, "Padding of the new ciphertext: oaep or pkcs1v15."] = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,7 @@ class DataKey:
     associated_data: Annotated[str, "Associated data, in base64."] = ""
     nonce: Annotated[str, "Has no effect: nonces are made here."] = ""
     key_version: Annotated[int, "Version to encrypt with; 0 is the latest."] = 0
+    padding_scheme: Annotated[str, "oaep or pkcs1v15, for RSA; oaep if left out."] = ""
 
 
 class Encryption(Keys):
@@ -63,7 +78,7 @@ class Encryption(Keys):
         usable = key.usable()
         return _answer(items, lambda item: encrypt(usable, item), body, single=single)
 
-    def _at_once(self, results: Callable[[Key, Any], Raw | None], name: str, body: Given[Body]) -> Response | None:
+    def _at_once(self, results: Callable[[Key, Any], Raw | None], name: str, body: Given[Any]) -> Response | None:
         """Return the answer to a batch that can be served by columns, with a key that is in memory."""
         key, batch = self._keys.get(name), body.value.batch_input
         found = None if key is None or batch is None else results(key, batch)
@@ -94,7 +109,7 @@ class Encryption(Keys):
         return _answer(items, one, body, single=single, failure={"plaintext": ""})
 
     @write("rewrap/{name}")
-    async def rewrap(self, name: Name, body: Given[Body]) -> Response:
+    async def rewrap(self, name: Name, body: Given[RewrapBody]) -> Response:
         """Decrypt and encrypt again by the latest version, without showing the plaintext.
 
         A batch is always answered by 200; what failed says so itself.
@@ -105,7 +120,9 @@ class Encryption(Keys):
         key = (await self.key(name)).usable()
 
         def one(item: Item) -> dict[str, Any]:
-            return encrypt(key, {**item, "plaintext": encode64(decrypt(key, item))})
+            plaintext = decrypt(key, {**item, "padding_scheme": item.get("decrypt_padding_scheme")})
+            new = {"plaintext": encode64(plaintext), "padding_scheme": item.get("encrypt_padding_scheme")}
+            return encrypt(key, {**item, **new})
 
         return Response(one(items[0]) if single else {"batch_results": batches.run(items, one)[0]})
 
@@ -121,7 +138,8 @@ class Encryption(Keys):
         key = (await self.key(name)).usable()
         fresh = encode64(os.urandom(asked.bits // 8))
         made = encrypt(key, {"plaintext": fresh, "context": asked.context, "key_version": asked.key_version,
-                             "associated_data": asked.associated_data})  # fmt: skip
+                             "associated_data": asked.associated_data,
+                             "padding_scheme": asked.padding_scheme})  # fmt: skip
         return {**made, "plaintext": fresh} if form == "plaintext" else made
 
 
@@ -135,12 +153,13 @@ def encrypt(key: Key, item: Item) -> dict[str, Any]:
     version = key.versions.get(number)
     if version is None:
         raise InvalidRequest("requested version for encryption has been trimmed")
+    scheme = _padding(key, item)
     if kind.symmetric and version.secret is not None:
         sealed = material.seal(kind, version.secret, plaintext, context=_context(key, item),
                                convergent=key.convergent, associated=_associated(item))  # fmt: skip
     else:
         _refuse_associated(key, item)
-        sealed = material.rsa_encrypt(material.public_of(kind, version.secret, version.public), plaintext)
+        sealed = material.rsa_encrypt(material.public_of(kind, version.secret, version.public), plaintext, scheme)
     return {"ciphertext": versioned(number, encode64(sealed)), "key_version": number}
 
 
@@ -156,11 +175,12 @@ def decrypt(key: Key, item: Item) -> bytes:
     sealed = _sealed(text)
     if version.secret is None:
         raise InvalidRequest("the private half of this key is not here: it cannot decrypt")
+    scheme = _padding(key, item)
     if kind.symmetric:
         return material.unseal(kind, version.secret, sealed, context=_context(key, item),
                                convergent=key.convergent, associated=_associated(item))  # fmt: skip
     _refuse_associated(key, item)
-    return material.rsa_decrypt(material.private_key(version.secret), sealed)
+    return material.rsa_decrypt(material.private_key(version.secret), sealed, scheme)
 
 
 def _sealed(text: str) -> bytes:
@@ -188,7 +208,15 @@ def _refuse_associated(key: Key, item: Item) -> None:
         raise InvalidRequest(f"'associated_data' provided for non-AEAD cipher suite {key.type}")
 
 
-def _items(body: Given[Body], wanted: str, missing: str) -> tuple[list[dict[str, Any]], bool]:
+def _padding(key: Key, item: Item) -> str:
+    """Return the padding asked for, "" for the usual one; raises InvalidRequest for keys that have none."""
+    scheme = item.get("padding_scheme") or ""
+    if scheme and key.kind.symmetric:
+        raise InvalidRequest(f"'padding_scheme' provided for key type {key.type}: expected an RSA key")
+    return str(scheme)
+
+
+def _items(body: Given[Any], wanted: str, missing: str) -> tuple[list[dict[str, Any]], bool]:
     """Return the operations asked for, and whether it is a single one; raises InvalidRequest.
 
     With the word ``missing`` empty the operations look themselves for what is wanted.
@@ -205,9 +233,7 @@ def _items(body: Given[Body], wanted: str, missing: str) -> tuple[list[dict[str,
     if missing and (wanted not in body.sent or (wanted == "ciphertext" and not value)):
         raise InvalidRequest(missing)
     value = value or ""
-    single = {wanted: value, "context": asked.context, "associated_data": asked.associated_data,
-              "key_version": asked.key_version}  # fmt: skip
-    return [single], True
+    return [{wanted: value, **{name: getattr(asked, name) for name in _ALSO if name in body.sent}}], True
 
 
 def _answer(

@@ -161,20 +161,32 @@ def _oaep(algorithm: Any = hashes.SHA256) -> padding.OAEP:
     return padding.OAEP(mgf=padding.MGF1(algorithm()), algorithm=algorithm(), label=None)
 
 
-def rsa_encrypt(key: rsa.RSAPublicKey, plaintext: bytes) -> bytes:
-    """Encrypt by OAEP with SHA-256 (RFC 8017); raises InvalidRequest for a text that is too long."""
+def rsa_encrypt(key: rsa.RSAPublicKey, plaintext: bytes, scheme: str) -> bytes:
+    """Encrypt (RFC 8017, section 7); raises InvalidRequest for a text that is too long, or another scheme."""
     try:
-        return key.encrypt(plaintext, _oaep())
+        return key.encrypt(plaintext, _encryption_scheme(scheme))
     except ValueError:
         raise InvalidRequest("message too long for RSA key size") from None
 
 
-def rsa_decrypt(key: rsa.RSAPrivateKey, ciphertext: bytes) -> bytes:
-    """Decrypt; raises InvalidRequest."""
+def rsa_decrypt(key: rsa.RSAPrivateKey, ciphertext: bytes, scheme: str) -> bytes:
+    """Decrypt; raises InvalidRequest.
+
+    By pkcs1v15 a ciphertext that is not right gives some other plaintext rather than an error, which would tell those
+    who try many what the right one is.
+    """
     try:
-        return key.decrypt(ciphertext, _oaep())
+        return key.decrypt(ciphertext, _encryption_scheme(scheme))
     except ValueError:
         raise InvalidRequest("failed to RSA decrypt the ciphertext") from None
+
+
+def _encryption_scheme(name: str) -> padding.AsymmetricPadding:
+    if name in {"", "oaep"}:
+        return _oaep()
+    if name == "pkcs1v15":
+        return padding.PKCS1v15()
+    raise InvalidRequest(f"unsupported padding_scheme {name!r}: expected oaep or pkcs1v15")
 
 
 def sign(key: Any, message: bytes, *, algorithm: Any, prehashed: bool, rsa_scheme: str, salt: Any) -> bytes:
