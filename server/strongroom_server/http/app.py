@@ -48,6 +48,7 @@ _OPERATIONS: Mapping[str, Operation] = {
 }  # fmt: skip
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MERGE_PATCH = "application/merge-patch+json"
+_MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?")
 _AUTHORITY = re.compile(r"\Ahttps?://[^/]*", re.IGNORECASE)
 _DOTS = re.compile(r"/\.\.?(?:/|\Z)")
 _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -235,6 +236,10 @@ class App:
     async def _body(self, message: Message, method: str, kind: str) -> dict[str, Any]:
         raw = await message.read(self.listener.max_request_size)
         if method == "PATCH" and kind != _MERGE_PATCH:
+            if not message.headers.get("Content-Type", "").partition(";")[0].strip():
+                raise InvalidRequest("mime: no media type")
+            if not _MEDIA_TYPE.fullmatch(kind):
+                raise InvalidRequest("mime: expected a media type such as " + _MERGE_PATCH)
             raise UnsupportedMediaType(f"PATCH requires Content-Type of {_MERGE_PATCH}, provided {kind}")
         if not raw or raw.isspace():
             return {}

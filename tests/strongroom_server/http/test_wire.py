@@ -292,3 +292,22 @@ async def test_errors_of_the_core_are_counted_as_vaults_are(wire: Wire, live: Li
         assert (await wire.answer())[2]["errors"] == [error]
     await wire.send(message("GET", "sys/nothing"))
     assert (await wire.answer())[2]["errors"] == ["1 error occurred:\n\t* unsupported path\n\n"]
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "says"),
+    [
+        pytest.param("Content-Type: application/merge-patch+json", 200, "", id="merge_patch"),
+        pytest.param("Content-Type: Application/Merge-Patch+JSON; charset=utf-8", 200, "", id="in_other_letters"),
+        pytest.param("Content-Type: application/json", 415, "provided application/json", id="another"),
+        pytest.param("X-Other: x", 400, "mime: no media type", id="none"),
+        pytest.param("Content-Type: ", 400, "mime: no media type", id="an_empty_one"),
+        pytest.param("Content-Type: ;x", 400, "mime: no media type", id="parameters_alone"),
+        pytest.param("Content-Type: a/b c", 400, "mime: expected a media type", id="what_is_no_media_type"),
+    ],
+)
+async def test_patch_wants_a_merge_patch(wire: Wire, live: Live, header: str, status: int, says: str) -> None:
+    await live.post("secret/data/a", {"data": {"x": 1}})
+    await wire.send(message("PATCH", "secret/data/a", b'{"data": {"y": 2}}', header))
+    found, _, body = await wire.answer()
+    assert (found, says in str(body)) == (status, True)
