@@ -75,7 +75,8 @@ async def _waits(exchange: Exchange, login: Login, mount: Mount) -> bool:
         return False
     if lines := [line for name, line in request.headers.items() if name.lower() == "x-vault-mfa" and line]:
         try:
-            await validation.validate(store, auth.entity_id, enforcements, validation.from_headers(lines))
+            claimant = validation.Claimant(auth.entity_id, request.connection.remote_address)
+            await validation.validate(server.identity, claimant, enforcements, validation.from_headers(lines))
         except PermissionDenied as denied:
             raise PermissionDenied(rule=str(denied)) from denied  # the reasons are for the record
         return False

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from strongroom_common.fields import Given, Object
-from strongroom_server.core.identity.mfa.validation import due, validate
+from strongroom_server.core.identity.mfa.validation import Claimant, due, validate
 from strongroom_server.core.registration import finish_login
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import write
 from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
-from strongroom_server.sdk.request import Response
+from strongroom_server.sdk.request import Request, Response
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Mfa(Area):
     """Second factors of logins."""
 
     @write("mfa/validate", public=True)
-    async def validate(self, body: Given[Factors]) -> Response:
+    async def validate(self, body: Given[Factors], request: Request) -> Response:
         """Show the second factor of a login and get its token."""
         identity, request_id = self.server.identity, body.value.mfa_request_id
         if not request_id:
@@ -35,7 +35,8 @@ class Mfa(Area):
         mount = self.server.mounts.at(login.mount) if login else None
         if login is None or mount is None:
             raise InvalidRequest("invalid request ID")
-        await validate(identity.mfa, login.auth.entity_id, await due(identity, login.auth, mount), shown)
+        claimant = Claimant(login.auth.entity_id, request.connection.remote_address)
+        await validate(identity, claimant, await due(identity, login.auth, mount), shown)
         # Security 1: a login is finished once, and by nobody who was shut out since it began.
         if identity.mfa.waiting.take(request_id) is None:
             raise InvalidRequest("invalid request ID")

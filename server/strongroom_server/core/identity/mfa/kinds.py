@@ -1,7 +1,6 @@
 """What kinds of methods there are, and what can be set of each (HTTP API, "Identity: MFA method").
 
-TOTP is validated here. The others ask a vendor's service, which this server does not do: a login that needs one of them
-is refused (fail closed), as when the service cannot be reached.
+TOTP is validated here. The others ask a vendor's service; each has a module of its name beside this one.
 """
 
 import base64
@@ -135,7 +134,13 @@ class Okta(_Named):
     api_token: Annotated[Secret[str], "API token."] = Secret("")
     base_url: Annotated[str, "Domain of the API."] = "okta.com"
     primary_email: Annotated[bool, "Whether the user name is the primary e-mail address."] = False
-    production: Annotated[bool, "Kept for older clients; see base_url."] = True
+    production: Annotated[bool, "Older clients say false for oktapreview.com; see base_url."] = True
+
+    @property
+    def domain(self) -> str:
+        """Where the organisation's API is."""
+        preview = self.base_url == "okta.com" and not self.production
+        return f"{self.org_name}.{'oktapreview.com' if preview else self.base_url}"
 
     @property
     def uses_passcode(self) -> bool:
@@ -146,7 +151,7 @@ class Okta(_Named):
         """Raise InvalidRequest for what cannot be."""
         _filled({"org_name": self.org_name, "api_token": self.api_token.reveal()}, "must be set")
         try:
-            port = urlsplit(f"https://{self.org_name}.{self.base_url}").port
+            port = urlsplit(f"https://{self.domain}").port
         except ValueError:
             port = 0
         if port == 0:
@@ -174,9 +179,10 @@ class PingId(_Named):
         """Raise InvalidRequest for what cannot be."""
         if not self.settings_file_base64.reveal():
             raise InvalidRequest("settings_file_base64 is empty")
-        self._file()
+        self.file()
 
-    def _file(self) -> dict[str, str]:
+    def file(self) -> dict[str, str]:
+        """Return what the settings file says; raises InvalidRequest where it is none."""
         try:
             text = base64.b64decode(self.settings_file_base64.reveal(), validate=True).decode()
         except ValueError:
@@ -191,7 +197,7 @@ class PingId(_Named):
 
     def facts(self) -> dict[str, Any]:
         """Return what a read shows: the file without its key and its token."""
-        known = self._file()
+        known = self.file()
         shown: dict[str, Any] = {name: known.get(name, "") for name in _SHOWN_OF_PINGID}
         return shown | {"use_signature": known.get("use_signature") == "true"}
 

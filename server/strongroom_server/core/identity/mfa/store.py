@@ -53,6 +53,7 @@ class MfaStore:
         self._methods = {kind: Records(storage, f"mfa/method/{kind}/", settings) for kind, settings in KINDS.items()}
         self._enforcements = Records(storage, "mfa/enforcement/", Enforcement)
         self._known: dict[str, Enforcement] | None = None
+        self.clock = clock
         self.changing = KeyedLocks()
         self.waiting = Waiting(clock)
         self.tries = Tries(clock)
