@@ -50,7 +50,8 @@ def running(home: Path, *arguments: str, port: int) -> Iterator[Ours]:
     """Start ``strongroom server`` with these arguments and wait until it answers."""
     log = home / "server.log"
     words = [sys.executable, "-m", "strongroom_server.main", *arguments]
-    with log.open("wb") as output, subprocess.Popen(words, stdout=output, stderr=output) as process:
+    environment = {**os.environ, "HOME": str(home)}
+    with log.open("wb") as output, subprocess.Popen(words, env=environment, stdout=output, stderr=output) as process:
         ours = Ours(f"http://127.0.0.1:{port}", home, process)
         try:
             _wait(ours, log)
@@ -78,7 +79,13 @@ def _wait(ours: Ours, log: Path) -> None:
 def dev_server(home: Path, *arguments: Any) -> Iterator[Ours]:
     """Run a dev server with the root token ``root``."""
     port = free_port()
-    flags = ("-dev", "-dev-root-token-id=root", f"-dev-listen-address=127.0.0.1:{port}", *arguments)
+    flags = (
+        "-dev",
+        "-dev-root-token-id=root",
+        "-dev-no-store-token",
+        f"-dev-listen-address=127.0.0.1:{port}",
+        *arguments,
+    )
     with running(home, *flags, port=port) as ours:
         yield ours
 

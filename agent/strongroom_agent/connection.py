@@ -32,7 +32,8 @@ def settings_for(
 
     ``given`` are the flags by name, ``skip`` is -tls-skip-verify. The agent tries again by itself: retries are 0.
     """
-    from strongroom_client.settings import DEFAULT_ADDRESS, from_environ, standard_proxy, variable
+    from strongroom_client.settings import DEFAULT_ADDRESS, from_environ, standard_proxy
+    from strongroom_common.environment import variable
 
     env = from_environ(environment)
 

@@ -11,6 +11,7 @@ from strongroom_cli.errors import CommandError, Instead, UsageError, describe
 from strongroom_cli.flags import parse
 from strongroom_cli.session import Session, Terminal
 from strongroom_client import ClientError, SettingsError
+from strongroom_common.tokenfile import TokenFileError
 
 _HELP = ("-h", "-help", "--help")
 _KNOWN_FORMATS = ("table", "json", "yaml", "yml", "raw", "pretty")
@@ -55,6 +56,8 @@ def _run(program: str, spec: Command, words: list[str], terminal: Terminal) -> i
         return _failed(terminal, str(error), error.hint, error.code)
     except SettingsError as error:
         return _failed(terminal, str(error), error.hint, 1)
+    except TokenFileError as error:
+        return _failed(terminal, str(error), "", 1)
     except ClientError as error:
         return _failed(terminal, describe(error), error.hint, 2)
     finally:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, TextIO
 from strongroom_cli.errors import CommandError, Instead, UsageError
 from strongroom_cli.flags import Options
 from strongroom_client import ApiError, Client, NotFound, Operation, Prepared, Response, Settings, from_environ
-from strongroom_client.settings import boolean, spelled, variable
+from strongroom_client.settings import boolean
+from strongroom_common.environment import spelled, variable
 
 
 class Terminal(NamedTuple):
@@ -110,7 +111,7 @@ def _client(session: Session) -> Client:
     environ = session.terminal.environ
     client = Client(settings)
     if not client.token:
-        from strongroom_client import tokenfile
+        from strongroom_common import tokenfile
 
         client.token = tokenfile.load(environ)
     client.headers = _headers(session)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from strongroom_client.errors import SettingsError
 from strongroom_common.durations import parse_duration
+from strongroom_common.environment import spelled, variable
 from strongroom_common.tls import Tls
 
-PREFIXES = ("STRONGROOM_", "VAULT_", "BAO_")
 DEFAULT_ADDRESS = "https://127.0.0.1:8200"
 _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false", "")
 
@@ -34,16 +34,6 @@ class Settings(NamedTuple):
 
     def __repr__(self) -> str:  # the token stays out of logs
         return f"Settings(address={self.address!r}, namespace={self.namespace!r})"
-
-
-def variable(environ: Mapping[str, str], name: str) -> str:
-    """Return the setting ``name`` (``ADDR``) under the first prefix that has it, else ""."""
-    return next((value for prefix in PREFIXES if (value := environ.get(prefix + name, ""))), "")
-
-
-def spelled(environ: Mapping[str, str], name: str) -> str:
-    """Return the whole name of the variable that ``variable`` takes; the first one where none is set."""
-    return next((prefix + name for prefix in PREFIXES if environ.get(prefix + name, "")), PREFIXES[0] + name)
 
 
 def from_environ(environ: Mapping[str, str]) -> Settings:

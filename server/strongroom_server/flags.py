@@ -24,7 +24,11 @@ def parse(argv: Sequence[str], env: Mapping[str, str]) -> argparse.Namespace:
          help="Where -dev listens.")  # fmt: skip
     flag("dev-no-kv", action="store_true", help="Mount no KV engine at secret/ in -dev.")
     flag("dev-kv-v1", action="store_true", help="Mount KV version 1 at secret/ in -dev.")
-    flag("dev-no-store-token", action="store_true", help="Do not put the root token of -dev into ~/.vault-token.")
+    flag(
+        "dev-no-store-token",
+        action="store_true",
+        help="Do not keep the root token of -dev for the command line (~/.vault-token or the token helper).",
+    )
     flag("dev-tls", action="store_true", help="As -dev, with TLS and a certificate made on the spot.")
     flag("dev-tls-cert-dir", default="", metavar="PATH", help="Folder for the files of -dev-tls; made up if not given.")
     flag("dev-tls-san", action="append", default=[], metavar="NAME", help="A further name for that certificate; may be "

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strongroom_common import logs
+from strongroom_common import logs, tokenfile
 from strongroom_common.clock import Clock, SystemClock
 from strongroom_common.logfile import LogFile, RotatingFile
 from strongroom_common.settings import SettingsError
@@ -262,11 +262,21 @@ async def _serve_dev(options: argparse.Namespace, config: Config, reread: Reread
     bound = [await _bind(server, one, _context(one), config) for one in listeners]
     shown = f"{_scheme(options)}://{address.rpartition(':')[0]}:{bound[0].port}"
     authority = str(files.authority) if files else ""
+    if not options.dev_no_store_token:
+        _store_token(secrets.root_token)
     print(dev.banner(secrets, shown, VERSION, PRODUCT_VERSION, authority), flush=True)
     await _until_told(server, bound, reread)
     await close_all(bound)
     await server.stop()
     return 0
+
+
+def _store_token(token: str) -> None:
+    """Keep the root token where the command line finds it, as ``login`` does."""
+    try:
+        tokenfile.store(os.environ, token)
+    except tokenfile.TokenFileError as error:
+        log.warning("the root token is not kept for the command line: %s", error)
 
 
 # -- until the end ---------------------------------------------------------------------------------------------------
@@ -281,6 +291,7 @@ async def _until_told(server: Server, bound: Sequence[Bound], reread: Reread) ->
     server.reload = lambda: _reload(server, bound, reread)
     loop.add_signal_handler(signal.SIGHUP, _spawner(server.reload))
     await stop.wait()
+    server.stopping = True
     log.info("stopping")
 
 

@@ -30,6 +30,7 @@ def test_the_client_imports_nothing_heavy():
         "strongroom_client.transport",
         "strongroom_common",
         "strongroom_common.durations",
+        "strongroom_common.environment",
         "strongroom_common.jsonx",
         "strongroom_common.tls",
     }

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.ours import Ours, dev_server, free_port
+import pytest
+
+from tests.ours import Ours, dev_server, free_port, running
 
 _DECLARED = 'audit "file" "{name}" {{ options {{ file_path = "{folder}/{name}.log" }} }}\n'
 
@@ -80,6 +82,33 @@ def test_two_seals_need_one_to_be_left(tmp_path: Path) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 1
     assert "two seals, shamir and static: set disabled = true in the one to leave" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        pytest.param([], "hvs.kept", id="as_login_does"),
+        pytest.param(["-dev-no-store-token"], "old", id="unless_told_not_to"),
+    ],
+)
+def test_dev_mode_keeps_its_root_token_for_the_command_line(tmp_path: Path, flags: list[str], kept: str) -> None:
+    file, port = tmp_path / ".vault-token", free_port()
+    file.write_text("old")
+    words = ["-dev", "-dev-root-token-id=hvs.kept", f"-dev-listen-address=127.0.0.1:{port}", *flags]
+    with running(tmp_path, *words, port=port) as server:
+        wait_for(lambda: "Root Token: hvs.kept" in (tmp_path / "server.log").read_text())
+        assert file.read_text() == kept
+    assert server.process.wait(30) == 0
+    assert file.read_text() == kept
+
+
+def test_dev_mode_serves_where_the_token_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / ".vault-token").mkdir()
+    port = free_port()
+    words = ["-dev", "-dev-root-token-id=root", f"-dev-listen-address=127.0.0.1:{port}"]
+    with running(tmp_path, *words, port=port) as server:
+        assert ask(server, "sys/mounts")["data"]
+        wait_for(lambda: "the root token is not kept" in (tmp_path / "server.log").read_text())
 
 
 def test_dev_mode_speaks_tls_where_asked(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from strongroom_cli.command import FIELD, Command
 from strongroom_cli.errors import CommandError, UsageError, describe
 from strongroom_cli.flags import Flag
 from strongroom_cli.session import Session
-from strongroom_client import ClientError, Response, tokenfile
-from strongroom_client.settings import PREFIXES
+from strongroom_client import ClientError, Response
+from strongroom_common import tokenfile
+from strongroom_common.environment import PREFIXES
 
 
 def login(session: Session) -> int:

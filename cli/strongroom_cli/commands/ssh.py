@@ -14,7 +14,7 @@ from strongroom_cli.command import FIELD, Command
 from strongroom_cli.errors import CommandError, UsageError, trouble
 from strongroom_cli.flags import Flag
 from strongroom_cli.session import Session
-from strongroom_client.settings import variable
+from strongroom_common.environment import variable
 
 _KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _EXTENSIONS = ("permit-X11-forwarding", "permit-agent-forwarding", "permit-port-forwarding", "permit-pty",

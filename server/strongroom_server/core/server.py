@@ -116,6 +116,7 @@ class Server:
         self.cluster_id = ""
         self.reload: Reload = self._reopen
         self.cluster_name = options.cluster_name
+        self.stopping = False
         self._seal_asked = False
         self.active_since = 0.0
         self._tick: asyncio.Task[None] | None = None

@@ -15,8 +15,8 @@ from strongroom_server.sdk.storage import Storage
 from strongroom_server.sdk.system import System
 
 _FORMS: dict[str, Form] = {"": "standard", "standard": "standard", "json": "json"}
-_LOOK = 1.0  # seconds between two looks whether the server was sealed
-_BEAT = 10  # looks without a line after which an empty one tells whether the watcher is still there
+_LOOK = 0.5  # seconds between two looks whether the server was sealed or stops
+_BEAT = 20  # looks without a line after which an empty one tells whether the watcher is still there
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Monitor(Area):
     async def _lines(self, level: str, form: Form) -> AsyncIterator[bytes]:
         tap, quiet = self._taps.open(level, form), 0
         try:
-            while not self.server.sealed:  # Security 1: a sealed server tells nothing
+            while not (self.server.sealed or self.server.stopping):  # Security 1: a sealed server tells nothing
                 line = await tap.next_line(_LOOK)
                 quiet = 0 if line else quiet + 1
                 if line:

@@ -90,6 +90,13 @@ async def test_sudo_is_needed(live: Live, path: str) -> None:
     assert (await live.get(f"sys/{path}", token=token)).status == 403
 
 
+async def test_the_stream_ends_when_the_server_stops(live: Live) -> None:
+    async with asyncio.timeout(30), _watching(live, log_level="error") as lines:
+        live.server.stopping = True
+        async for line in lines:
+            assert line == b"\n" or b"begun" in line
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -1,4 +1,4 @@
-"""The token that ``login`` leaves for later commands: ``~/.vault-token``, or a token helper program.
+"""The token that ``login``, or a dev server, leaves for later commands: ``~/.vault-token``, or a token helper program.
 
 Vault's own file is used, so that both command lines share a session. Helpers:
 https://developer.hashicorp.com/vault/docs/commands/token-helper (``get`` prints, ``store`` reads, ``erase``).
@@ -7,12 +7,18 @@ https://developer.hashicorp.com/vault/docs/commands/token-helper (``get`` prints
 import os
 from collections.abc import Mapping
 
-from strongroom_client.errors import SettingsError
-from strongroom_client.settings import variable
+from strongroom_common.environment import variable
+
+_CONFIGS = (".vault", ".bao")
+"""Files in the home folder that may name a helper: Vault's and OpenBao's; the first that is there counts."""
+
+
+class TokenFileError(ValueError):
+    """The token cannot be kept or had; the message names file or program."""
 
 
 def load(environ: Mapping[str, str]) -> str:
-    """Return the stored token, or "" where there is none; raises SettingsError if it cannot be read."""
+    """Return the stored token, or "" where there is none; raises TokenFileError if it cannot be read."""
     if helper := _helper(environ):
         return _run(helper, "get").strip()
     try:
@@ -21,7 +27,7 @@ def load(environ: Mapping[str, str]) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise SettingsError(f"token file {_path(environ)}: {error.strerror}") from error
+        raise TokenFileError(f"token file {_path(environ)}: {error.strerror}") from error
 
 
 def store(environ: Mapping[str, str], token: str) -> None:
@@ -37,7 +43,7 @@ def store(environ: Mapping[str, str], token: str) -> None:
             file.write(token)
         os.replace(part, path)  # noqa: PTH105
     except OSError as error:
-        raise SettingsError(f"token file {path}: {error.strerror}") from error
+        raise TokenFileError(f"token file {path}: {error.strerror}") from error
 
 
 def erase(environ: Mapping[str, str]) -> None:
@@ -50,7 +56,7 @@ def erase(environ: Mapping[str, str]) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise SettingsError(f"token file {_path(environ)}: {error.strerror}") from error
+        raise TokenFileError(f"token file {_path(environ)}: {error.strerror}") from error
 
 
 def _path(environ: Mapping[str, str]) -> str:
@@ -63,14 +69,15 @@ def _home(environ: Mapping[str, str]) -> str:
 
 def _helper(environ: Mapping[str, str]) -> str:
     """Return the program that ``token_helper`` in the configuration file names, or ""."""
-    path = variable(environ, "CONFIG_PATH") or os.path.join(_home(environ), ".vault")  # noqa: PTH118
-    if not os.path.isfile(path):  # noqa: PTH113
-        return ""
-    import re
+    given = variable(environ, "CONFIG_PATH")
+    for path in (given,) if given else (os.path.join(_home(environ), name) for name in _CONFIGS):  # noqa: PTH118
+        if os.path.isfile(path):  # noqa: PTH113
+            import re
 
-    with open(path, encoding="utf-8") as file:  # noqa: PTH123
-        found = re.search(r'^\s*token_helper\s*=\s*"([^"]*)"', file.read(), re.MULTILINE)
-    return found.group(1) if found else ""
+            with open(path, encoding="utf-8") as file:  # noqa: PTH123
+                found = re.search(r'^\s*token_helper\s*=\s*"([^"]*)"', file.read(), re.MULTILINE)
+            return found.group(1) if found else ""
+    return ""
 
 
 def _run(helper: str, verb: str, given: str = "") -> str:
@@ -81,5 +88,5 @@ def _run(helper: str, verb: str, given: str = "") -> str:
         done = subprocess.run([*shlex.split(helper), verb], input=given, capture_output=True, text=True, check=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "") or error
-        raise SettingsError(f"token helper {helper!r} {verb}: {said}") from error
+        raise TokenFileError(f"token helper {helper!r} {verb}: {said}") from error
     return done.stdout

@@ -2,7 +2,7 @@ import stat
 
 import pytest
 
-from strongroom_client import SettingsError, tokenfile
+from strongroom_common import tokenfile
 
 
 def test_what_was_stored_is_loaded(tmp_path):
@@ -31,7 +31,7 @@ def test_blanks_around_the_token_do_not_count(tmp_path):
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(SettingsError, match="token file /none/"):
+    with pytest.raises(tokenfile.TokenFileError, match="token file /none/"):
         tokenfile.store({"HOME": "/none"}, "x")
 
 
@@ -49,5 +49,5 @@ def test_a_helper_program_takes_over(tmp_path):
     assert tokenfile.load(environ) == "hvs.x"
     assert not (tmp_path / ".vault-token").exists()
     tokenfile.erase(environ)
-    with pytest.raises(SettingsError, match="helper"):
+    with pytest.raises(tokenfile.TokenFileError, match="helper"):
         tokenfile.load(environ)
