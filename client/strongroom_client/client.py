@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from http.client import HTTPResponse
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from strongroom_client.errors import ApiError, Unreachable
 from strongroom_client.exchange import Operation, Prepared, Response, handle, prepare, request_headers
 from strongroom_client.settings import Settings
 from strongroom_client.transport import Answer, Transport
+
+if TYPE_CHECKING:
+    from strongroom_client.pace import Pace
 
 _REDIRECTS = (301, 302, 307, 308)
 
@@ -27,6 +30,7 @@ class Client:
         self.headers: dict[str, str] = {}
         self._transport = Transport(settings)
         self._sleep = sleep
+        self._pace = _pace(settings, sleep)
 
     def read(self, path: str, query: Mapping[str, Any] | None = None) -> Response:
         """GET ``path``."""
@@ -75,6 +79,8 @@ class Client:
 
     def stream(self, request: Prepared) -> AbstractContextManager[HTTPResponse]:
         """Send ``request`` once and hand out the answer unread; its status is for the caller to look at."""
+        if self._pace is not None:
+            self._pace.wait()
         return self._transport.stream(request)
 
     def url(self, request: Prepared) -> str:
@@ -92,6 +98,8 @@ class Client:
         self.close()
 
     def _once(self, request: Prepared) -> Response:
+        if self._pace is not None:
+            self._pace.wait()
         answer = self._transport.send(request)
         if answer.status in _REDIRECTS and answer.location and self.settings.follow:
             answer = self._redirected(request, answer.location)
@@ -112,6 +120,14 @@ class Client:
             return elsewhere.send(request._replace(target=target))
         finally:
             elsewhere.close()
+
+
+def _pace(settings: Settings, sleep: Callable[[float], object]) -> "Pace | None":
+    if settings.rate is None:
+        return None
+    from strongroom_client.pace import Pace
+
+    return Pace(settings.rate, sleep, time.monotonic)
 
 
 def is_worth_retrying(error: ApiError | Unreachable) -> bool:

@@ -5,12 +5,15 @@ Names: https://developer.hashicorp.com/vault/docs/commands#configure-environment
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from strongroom_client.errors import SettingsError
 from strongroom_common.durations import parse_duration
 from strongroom_common.environment import spelled, variable
 from strongroom_common.tls import Tls
+
+if TYPE_CHECKING:
+    from strongroom_client.pace import Rate
 
 DEFAULT_ADDRESS = "https://127.0.0.1:8200"
 _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false", "")
@@ -19,7 +22,8 @@ _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false", "")
 class Settings(NamedTuple):
     """``address`` is a URL (http, https, unix); ``timeout`` seconds for one try; ``retries`` tries after the first.
 
-    ``follow`` is whether a redirect, by which a standby node names the active one, is followed.
+    ``follow`` is whether a redirect, by which a standby node names the active one, is followed. ``rate`` bounds how
+    fast requests follow each other.
     """
 
     address: str = DEFAULT_ADDRESS
@@ -31,6 +35,7 @@ class Settings(NamedTuple):
     tls: Tls = Tls()
     proxy: str = ""
     follow: bool = True
+    rate: "Rate | None" = None
 
     def __repr__(self) -> str:  # the token stays out of logs
         return f"Settings(address={self.address!r}, namespace={self.namespace!r})"
@@ -48,6 +53,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         retries=_count(environ, "MAX_RETRIES", 2),
         tls=_tls(environ),
         proxy=variable(environ, "PROXY_ADDR") or variable(environ, "HTTP_PROXY") or standard_proxy(environ, address),
+        rate=_rate(environ),
     )
 
 
@@ -87,6 +93,18 @@ def _count(environ: Mapping[str, str], name: str, default: int) -> int:
     if text:
         raise SettingsError(f"{spelled(environ, name)}: expected a whole number")
     return default
+
+
+def _rate(environ: Mapping[str, str]) -> "Rate | None":
+    text = variable(environ, "RATE_LIMIT")
+    if not text:
+        return None
+    from strongroom_client.pace import Rate
+
+    try:
+        return Rate.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{spelled(environ, 'RATE_LIMIT')}: {error}") from None
 
 
 def standard_proxy(environ: Mapping[str, str], address: str) -> str:
