@@ -93,6 +93,7 @@ class Internal(RequestError):
     """The server could not do it, and the client may know why."""
 
     status = 500
+    counted = True
 
 
 class UpstreamError(RequestError):

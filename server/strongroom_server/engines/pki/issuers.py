@@ -18,6 +18,8 @@ from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.storage import Change, Storage, load, put, remove
 
 USAGES = ("crl-signing", "issuing-certificates", "ocsp-signing", "read-only")
+NEXT = "next"
+"""Name of the root that shall follow the present one."""
 _NAME = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
 
 
@@ -126,16 +128,27 @@ class Issuers:
         """Choose the default issuer."""
         await self._commit([], config)
 
-    async def check_name(self, name: str, but: str = "") -> None:
-        """Raise InvalidRequest unless an issuer may be called ``name``; the one with the id ``but`` already may be."""
+    async def chosen_name(self, asked: str | None, but: str = "") -> str:
+        """Return the name for an issuer, without blanks around it; "" where none is asked for.
+
+        Raises InvalidRequest unless an issuer may be called so; the one with the id ``but`` already may be.
+        """
+        if asked is None:
+            return ""
+        name = asked.strip()
         if not name:
-            return
-        if name == DEFAULT:
+            raise InvalidRequest("expected non-empty issuer name")
+        if name.lower() == DEFAULT:
             raise InvalidRequest("reserved keyword 'default' can not be used as issuer name")
         if not _NAME.fullmatch(name):
             raise InvalidRequest("issuer name contained invalid characters")
         if any(issuer.name == name and issuer.id != but for issuer in (await self.all()).values()):
             raise InvalidRequest("issuer name already in use")
+        return name
+
+    async def if_free(self, name: str) -> str:
+        """Return a name, or "" where an issuer has it already."""
+        return "" if any(issuer.name == name for issuer in (await self.all()).values()) else name
 
     async def add(self, certificate: x509.Certificate, key_id: str, name: str = "",
                   algorithm: str = "") -> tuple[Issuer, bool]:  # fmt: skip

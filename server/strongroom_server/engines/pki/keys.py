@@ -88,16 +88,21 @@ class Keys:
         await save(self._storage, "config/keys", KeyConfig(key_id))
         self._config = None
 
-    async def check_name(self, name: str, but: str = "") -> None:
-        """Raise InvalidRequest unless a key may be called ``name``; the key with the id ``but`` already may be."""
-        if not name:
-            return
-        if name == DEFAULT:
+    async def chosen_name(self, asked: str | None, but: str = "") -> str:
+        """Return the name for a key, without blanks around it; "" where none is asked for.
+
+        Raises InvalidRequest unless a key may be called so; the key with the id ``but`` already may be.
+        """
+        if asked is None:
+            return ""
+        name = asked.strip()
+        if name.lower() == DEFAULT:
             raise InvalidRequest("reserved keyword 'default' can not be used as key name")
         if not _NAME.fullmatch(name):
             raise InvalidRequest("key name contained invalid characters")
         if any(key.name == name and key.id != but for key in (await self.all()).values()):
             raise InvalidRequest("key name already in use")
+        return name
 
     async def add(self, private: PrivateKey, name: str = "") -> tuple[Key, bool]:
         """Store a key, unless it is there already; tell whether it is new. The first one becomes the default."""

@@ -94,7 +94,7 @@ class NewKeyInput:
 
     key_type: Annotated[str, '"rsa", "ec", "ed25519" or "mldsa".'] = "rsa"
     key_bits: Annotated[int, "Key size; 0 is the usual one of the type."] = 0
-    key_name: Annotated[str, "Name for the key."] = ""
+    key_name: Annotated[str | None, "Name for the key."] = None
     key_ref: Annotated[str, "Existing key, for the path existing."] = "default"
 
 
@@ -102,7 +102,7 @@ class NewKeyInput:
 class RootInput(SubjectInput, NewKeyInput, AuthorityInput):
     """Body of generate/root."""
 
-    issuer_name: Annotated[str, "Name for the issuer."] = ""
+    issuer_name: Annotated[str | None, "Name for the issuer."] = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from strongroom_common.durations import parse_duration
+from strongroom_common.durations import go_duration, parse_duration
 from strongroom_common.fields import Given, Seconds
 from strongroom_server.sdk.errors import InvalidRequest
 
@@ -116,7 +116,7 @@ def planned(given: Given[Any], stored: Plan) -> Plan:
         raise InvalidRequest(f"Error parsing pause_duration: {plan.pause_duration!r}") from None
     if paused < 0:
         raise InvalidRequest("received invalid, negative pause_duration")
-    return plan
+    return msgspec.structs.replace(plan, pause_duration=go_duration(paused))
 
 
 @dataclass

@@ -162,6 +162,38 @@ async def test_keys_by_themselves() -> None:
             await data(pki, path, **body)
 
 
+async def test_a_key_is_not_deleted_while_an_issuer_has_it() -> None:
+    pki = await mounted(key_name="k")
+    with pytest.raises(InvalidRequest, match="Key in Use by Issuer"):
+        await pki("delete", "key/k")
+    await pki("delete", "issuer/default")
+    assert "was configured as the default key" in (await pki("delete", "key/k")).warnings[0]
+
+
+async def test_the_root_that_shall_follow_is_called_next() -> None:
+    pki = await mounted()
+    names = [(await data(pki, "root/rotate/internal", common_name="R", key_type="ec"))["issuer_name"] for _ in "12"]
+    assert names == ["next", ""]
+    assert (await data(pki, "root/replace"))["default"] == (await pki.data("issuer/next"))["issuer_id"]
+    with pytest.raises(InvalidRequest, match="issuer name already in use"):
+        await data(pki, "root/rotate/internal", common_name="R", key_type="ec", issuer_name="next")
+
+
+async def test_names_come_without_blanks_and_go_by_patch() -> None:
+    pki = await mounted(issuer_name=" i ", key_name=" k ")
+    assert (await pki.data("issuer/i"))["issuer_name"] == "i"
+    assert (await pki.data("key/k"))["key_name"] == "k"
+    for path, body, message in (("root/generate/internal", {"issuer_name": " "}, "expected non-empty issuer name"),
+                                ("root/generate/internal", {"issuer_name": "Default"}, "reserved keyword"),
+                                ("root/generate/internal", {"key_name": "i", "issuer_name": "i "}, "already in use"),
+                                ("intermediate/generate/internal", {"key_name": ""}, "invalid characters"),
+                                ("intermediate/generate/internal", {"key_name": "k "}, "already in use"),
+                                ("issuer/i", {"issuer_name": ""}, "expected non-empty issuer name")):  # fmt: skip
+        with pytest.raises(InvalidRequest, match=message):
+            await data(pki, path, common_name="x", key_type="ec", **body)
+    assert ((await pki("patch", "issuer/i", issuer_name="")).data or {})["issuer_name"] == ""
+
+
 async def test_a_default_is_chosen_and_everything_is_deleted() -> None:
     pki, taken = await chained()
     intermediate = taken["imported_issuers"][0]

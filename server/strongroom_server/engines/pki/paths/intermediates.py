@@ -51,11 +51,11 @@ class IntermediatePaths(RootPaths):
         body = given.value
         answers.check_format(body.format)
         async with self.changing:
-            private = await self.ca_key(exported, body, given.sent)
+            private, key_name = await self.ca_key(exported, body, given.sent)
             names = replace(leaves.requested_names(body), fields=body.fields)
             signing = Signing(body.signature_bits, body.use_pss)
             csr = building.request(names, private, signing, as_ca=body.add_basic_constraints)
-            key, _ = await self.keys.add(private, body.key_name)
+            key, _ = await self.keys.add(private, key_name)
         data: dict[str, Any] = {"csr": answers.shown(csr, body.format), "key_id": key.id}
         if exported == "exported":
             data |= answers.key_facts(private, body.format, body.private_key_format)

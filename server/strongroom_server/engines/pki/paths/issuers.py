@@ -1,6 +1,6 @@
 """Issuers: listing, reading, changing, revoking and deleting them, and which one is the default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import msgspec
@@ -9,7 +9,7 @@ from strongroom_common.fields import Given, Names
 from strongroom_server.engines.pki import urls
 from strongroom_server.engines.pki.certs import Revoked
 from strongroom_server.engines.pki.crls import ALGORITHMS
-from strongroom_server.engines.pki.issuers import USAGES, Issuer, IssuerConfig, chain_of, signed_by
+from strongroom_server.engines.pki.issuers import NEXT, USAGES, Issuer, IssuerConfig, chain_of, signed_by
 from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.urls import Urls
 from strongroom_server.lib.folders import Page, described
@@ -20,6 +20,7 @@ from strongroom_server.sdk.request import Response
 
 _BEHAVIORS = ("err", "truncate", "permit")
 _GO_NAMES = {"sha256withrsa": "SHA256-RSA", "sha384withrsa": "SHA384-RSA", "sha512withrsa": "SHA512-RSA"}
+_KINDS = {"ec": "ECDSA", "ed25519": "Ed25519", "rsa": "RSA"}
 _NO_DEFAULT = "Invalid issuer specification; must be non-empty and can't be 'default'."
 
 
@@ -27,7 +28,7 @@ _NO_DEFAULT = "Invalid issuer specification; must be non-empty and can't be 'def
 class IssuerInput:
     """Body of a write of an issuer."""
 
-    issuer_name: Annotated[str, "Name for the issuer."] = ""
+    issuer_name: Annotated[str | None, "Name for the issuer."] = None
     leaf_not_after_behavior: Annotated[str, 'What if a certificate would outlive it: "err", "truncate", "permit".'] = (
         "err"
     )
@@ -53,7 +54,7 @@ class DefaultInput:
 class ReplaceInput:
     """Body of root/replace."""
 
-    default: Annotated[str, "Issuer that becomes the default."] = "next"
+    default: Annotated[str, "Issuer that becomes the default."] = NEXT
 
 
 class IssuerPaths(Mount):
@@ -83,6 +84,9 @@ class IssuerPaths(Mount):
     @patch("issuer/{issuer_ref}")
     async def patch_issuer(self, issuer_ref: str, given: Given[IssuerInput]) -> Response:
         """Change some fields of an issuer."""
+        value = given.value
+        if value.issuer_name is not None and not value.issuer_name.strip():
+            given = replace(given, value=replace(value, issuer_name=None))  # takes the name away
         return await self._change(issuer_ref, given)
 
     @delete("issuer/{issuer_ref}")
@@ -166,8 +170,7 @@ class IssuerPaths(Mount):
     async def _changed(self, issuer: Issuer, given: Given[IssuerInput]) -> Issuer:
         body, sent, changes = given.value, given.sent, dict[str, Any]()
         if "issuer_name" in sent:
-            await self.issuers.check_name(body.issuer_name, issuer.id)
-            changes["name"] = body.issuer_name
+            changes["name"] = await self.issuers.chosen_name(body.issuer_name, issuer.id)
         if "usage" in sent:
             changes["usage"] = _usage(body.usage)
         if "leaf_not_after_behavior" in sent:
@@ -189,7 +192,8 @@ class IssuerPaths(Mount):
             return None
         chain = [issuer.id if ref == "self" else (await self.issuers.find(ref)).id for ref in refs]
         if chain[0] != issuer.id:
-            raise InvalidRequest(f"expected first reference to be a self-reference ({issuer.id}), but was: {refs[0]}")
+            raise InvalidRequest("expected first cert in chain to be a self-reference, but was: "
+                                 f"{refs[0]}/{chain[0]}")  # fmt: skip
         return chain
 
     async def _users_of(self, issuer: Issuer) -> list[str]:
@@ -243,7 +247,7 @@ def _check_algorithm(name: str, issuer: Issuer) -> None:
     kind = key_kind(issuer.x509.public_key())
     if known[0] != kind or (kind == "mldsa" and known[1].bits != key_bits(issuer.x509.public_key())):
         named = _GO_NAMES.get(name.lower().replace("-", ""), name)
-        raise Internal(f"unable to use issuer of type {kind} to sign with {named} key type")
+        raise Internal(f"unable to use issuer of type {_KINDS.get(kind, kind)} to sign with {named} key type")
 
 
 def _own_urls(issuer: Issuer, given: Given[IssuerInput]) -> Urls | None:

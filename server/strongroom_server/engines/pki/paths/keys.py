@@ -30,7 +30,7 @@ class GenerateInput:
 
     key_type: Annotated[str, '"rsa", "ec", "ed25519" or "mldsa".'] = "rsa"
     key_bits: Annotated[int, "Key size; 0 is the usual one of the type."] = 0
-    key_name: Annotated[str, "Name for the key."] = ""
+    key_name: Annotated[str | None, "Name for the key."] = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ImportInput:
     """Body of keys/import."""
 
     pem_bundle: Annotated[Secret[str], "PEM of one private key."] = Secret("")
-    key_name: Annotated[str, "Name for the key."] = ""
+    key_name: Annotated[str | None, "Name for the key."] = None
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class KeyPaths(Mount):
         except InvalidRequest as error:
             raise InvalidRequest(f"Validation for key_type, key_bits failed: {error}") from None
         async with self.changing:
-            await self.keys.check_name(body.key_name)
+            name = await self.keys.chosen_name(body.key_name)
             private = await self.make_key(body.key_type, bits)
-            key, _ = await self.keys.add(private, body.key_name)
+            key, _ = await self.keys.add(private, name)
         return key, private
 
     @write("keys/import")
@@ -99,9 +99,9 @@ class KeyPaths(Mount):
         if len(blocks) != 1:
             raise InvalidRequest("only a single key can be present within the pem_bundle for importing")
         async with self.changing:
-            await self.keys.check_name(given.value.key_name)
+            name = await self.keys.chosen_name(given.value.key_name)
             try:
-                key, new = await self.keys.add(load_key(blocks[0]), given.value.key_name)
+                key, new = await self.keys.add(load_key(blocks[0]), name)
             except ValueError as error:
                 raise InvalidRequest(str(error)) from None
         warnings = [] if new else ["Key already imported, use key/ endpoint to update name."]
@@ -119,24 +119,24 @@ class KeyPaths(Mount):
         """Name a key."""
         async with self.changing:
             old = await self.keys.find(key_ref)
-            await self.keys.check_name(given.value.key_name, old.id)
-            key = msgspec.structs.replace(old, name=given.value.key_name)
+            name = await self.keys.chosen_name(given.value.key_name or None, old.id)
+            key = msgspec.structs.replace(old, name=name)
             await self.keys.save(key)
         unnamed = f"Name successfully deleted, you will now need to reference this key by it's Id: {key.id}"
         return Response(key.facts(), warnings=[unnamed] if old.name and not key.name else [])
 
     @delete("key/{key_ref}")
     async def delete_key(self, key_ref: str) -> Response | None:
-        """Delete a key; its issuers can sign no more."""
+        """Delete a key that no issuer has."""
         async with self.changing:
             try:
                 key = await self.keys.find(key_ref)
             except Internal:
                 return None
-            was_default = await self.keys.delete(key)
-            for issuer in list((await self.issuers.all()).values()):
+            for issuer in (await self.issuers.all()).values():
                 if issuer.key_id == key.id:
-                    await self.issuers.save(msgspec.structs.replace(issuer, key_id=""))
+                    raise InvalidRequest(f"Failed to Delete Key.  Key in Use by Issuer: {issuer.id}")
+            was_default = await self.keys.delete(key)
         if not was_default:
             return None
         return Response(warnings=[

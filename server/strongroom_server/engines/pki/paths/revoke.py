@@ -48,13 +48,13 @@ class RevokePaths(Mount):
 
         Security 1: the key must be the certificate's own; nothing else entitles to this path.
         """
+        serial, certificate = await self._meant(given.value)
         text = given.value.private_key.reveal()
         if not text:
             raise InvalidRequest("Must have private key to revoke via the /revoke-with-key path.")
         if len(text) < _SHORTEST:
             raise InvalidRequest("Provided data for private_key was too short; perhaps a path was passed to the API "
                                  "rather than the contents of a PEM file?")  # fmt: skip
-        serial, certificate = await self._meant(given.value)
         try:
             key = load_key(text)
         except ValueError as error:

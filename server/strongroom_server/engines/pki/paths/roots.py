@@ -10,7 +10,7 @@ from strongroom_common.fields import Given
 from strongroom_server.engines.pki import answers, building, crls, leaves, lifetimes, urls
 from strongroom_server.engines.pki.authority import ca_extensions
 from strongroom_server.engines.pki.building import Draft, Signing
-from strongroom_server.engines.pki.issuers import Issuer
+from strongroom_server.engines.pki.issuers import NEXT, Issuer
 from strongroom_server.engines.pki.keys import Key
 from strongroom_server.engines.pki.paths.issue import IssuePaths
 from strongroom_server.engines.pki.role import Role, checked_bits
@@ -68,23 +68,30 @@ class RootPaths(IssuePaths):
     """Makes roots and signs CAs."""
 
     @write("root/generate/{exported}")
-    @write("root/rotate/{exported}")
     @write("issuers/generate/root/{exported}")
     async def generate_root(self, exported: str, given: Given[RootInput]) -> Response:
         """Make a self-signed CA: internal, exported (the key is shown once) or existing (with a key that is there)."""
+        return await self._generate_root(exported, given)
+
+    @write("root/rotate/{exported}")
+    async def rotate_root(self, exported: str, given: Given[RootInput]) -> Response:
+        """Make the self-signed CA that shall follow the present one; it is called "next" unless it is named."""
+        return await self._generate_root(exported, given, NEXT)
+
+    async def _generate_root(self, exported: str, given: Given[RootInput], usual_name: str = "") -> Response:
         body = given.value
         answers.check_format(body.format)
         async with self.changing:
-            await self.issuers.check_name(body.issuer_name)
+            name = await self.issuers.chosen_name(body.issuer_name) or await self.issuers.if_free(usual_name)
             span = leaves.span_of(body, ca_role(body), self.frame(None))
             signing = Signing(body.signature_bits, body.use_pss)
             names = replace(leaves.requested_names(body), fields=body.fields)
-            private = await self.ca_key(exported, body, given.sent)
+            private, key_name = await self.ca_key(exported, body, given.sent)
             building.hash_for(private, body.signature_bits)
             certificate = _self_signed(private, names, span, body, signing, await self._pointers())
-            key, _ = await self.keys.add(private, body.key_name)
+            key, _ = await self.keys.add(private, key_name)
             algorithm = crls.algorithm_name(private, signing)
-            issuer, _ = await self.issuers.add(certificate, key.id, body.issuer_name, algorithm)
+            issuer, _ = await self.issuers.add(certificate, key.id, name, algorithm)
             await self.certs.add(certificate)
         warnings = [*span.warnings, *await self.rebuild_crls()]
         if not list(certificate.subject):
@@ -128,21 +135,22 @@ class RootPaths(IssuePaths):
         """Return what the client should know where new CAs point nowhere; ``below`` for requests."""
         return [_NO_URLS_BELOW if below else _NO_URLS] if (await self.signers.urls()).empty else []
 
-    async def ca_key(self, exported: str, body: NewKeyInput, sent: Collection[str]) -> PrivateKey:
-        """Return the key for a new CA: a new one, or the existing one that is meant; ``sent`` are the body's fields."""
+    async def ca_key(self, exported: str, body: NewKeyInput, sent: Collection[str]) -> tuple[PrivateKey, str]:
+        """Return the key for a new CA, and its name: a new one, or the existing one; ``sent`` are the body's fields."""
         if exported == "existing":
             if {"key_type", "key_bits"} & set(sent):
                 raise InvalidRequest(_KEY_IS_THERE)
             try:
-                return await self.keys.private((await self.keys.find(body.key_ref)).id)
+                key = await self.keys.find(body.key_ref)
+                return await self.keys.private(key.id), key.name
             except Internal as error:
                 raise InvalidRequest(f"failed to lookup public key from existing key: {error}") from None
         if exported not in {"internal", "exported"}:
             raise InvalidRequest('the "exported" path parameter must be "internal", "existing", exported" or "kms"')
         if body.key_type == "any":
             raise InvalidRequest("unknown key type any")
-        await self.keys.check_name(body.key_name)
-        return await self.make_key(body.key_type, checked_bits(body.key_type, body.key_bits))
+        name = await self.keys.chosen_name(body.key_name)
+        return await self.make_key(body.key_type, checked_bits(body.key_type, body.key_bits)), name
 
     async def _pointers(self) -> list[building.Extension]:
         try:
@@ -278,7 +286,7 @@ def _self_issued(text: str) -> x509.Certificate:
     except ValueError:
         raise InvalidRequest("certificate could not be PEM-decoded") from None
     if certificate.issuer != certificate.subject:
-        raise InvalidRequest("certificate is not self-issued: its issuer is not its subject")
+        raise InvalidRequest("given certificate is not self-issued")
     try:
         if not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
             raise InvalidRequest("given certificate is not a CA certificate")
