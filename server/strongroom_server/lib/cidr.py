@@ -29,6 +29,11 @@ def tidy(networks: Sequence[str]) -> tuple[str, ...]:
     return tuple(name.removesuffix("/128" if ":" in name else "/32") for name in networks)
 
 
+def is_network(text: str) -> bool:
+    """Tell whether a text is a network or an address."""
+    return _network(text) is not None
+
+
 def _within(inner: str, outer: str) -> bool:
     one, around = _network(inner), _network(outer)
     if one is None or around is None or one.version != around.version:

@@ -12,6 +12,7 @@ from strongroom_common.fields import Given
 from strongroom_common.secret import Secret
 from strongroom_server.auth.jwt import claims, flow, pages, schemas
 from strongroom_server.auth.jwt.answers import Answers, NotYet
+from strongroom_server.auth.jwt.cel_roles import CelRoles
 from strongroom_server.auth.jwt.flow import Logins, Pending
 from strongroom_server.auth.jwt.keys import Keys
 from strongroom_server.auth.jwt.provider import Discovered, Provider
@@ -32,7 +33,6 @@ from strongroom_server.lib import tokenparams
 from strongroom_server.lib.cidr import allows
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.lib.locks import KeyedLocks
-from strongroom_server.sdk.engine import Engine as Base
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied, RequestError, UpstreamError
 from strongroom_server.sdk.request import Alias, Auth, Raw, Request, Response
@@ -44,7 +44,7 @@ POLLED_EVERY = 5  # seconds
 _CONFIG = "config"
 
 
-class Engine(Base):
+class Engine(CelRoles):
     """Lets in whoever has a token of a trusted issuer, or logs in at an OpenID provider."""
 
     async def start(self) -> None:
@@ -126,7 +126,7 @@ class Engine(Base):
     @write("login", public=True)
     async def login(self, given: Given[Login], request: Request) -> Response:
         """Log in with a token of the issuer."""
-        config = await self._known_config()
+        config = await self.known_config()
         name, role = await self._login_role(config, given.value.role)
         if role.role_type == OIDC:
             raise InvalidRequest("role with oidc role_type is not allowed")
@@ -138,10 +138,15 @@ class Engine(Base):
         except InvalidRequest as error:
             raise InvalidRequest(f"error validating token: {error}") from None
         claims.check_token(config, role, token, self.system.clock.now())
+        claims.check_addressed(role, token)
         return Response(auth=_auth(name, role, token.claims, request))
 
     async def renew_login(self, auth: Auth, request: Request) -> Auth:
         """Go on while the role is there; raises InvalidRequest otherwise."""
+        if program := auth.internal.get("cel_role"):
+            if not await self.is_cel_role(program):
+                raise InvalidRequest(f"role {program} does not exist during renewal")
+            return auth
         name = auth.internal.get("role", "")
         role = await self._role(name)
         if role is None:
@@ -300,7 +305,8 @@ class Engine(Base):
             raise InvalidRequest(f'role "{name}" could not be found')
         return name, role
 
-    async def _known_config(self) -> Config:
+    async def known_config(self) -> Config:
+        """Return the configuration; raises InvalidRequest where there is none."""
         config = await self._load_config()
         if config is None:
             raise InvalidRequest("could not load configuration")

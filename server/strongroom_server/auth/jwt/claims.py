@@ -14,7 +14,7 @@ from strongroom_server.sdk.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from strongroom_server.auth.jwt.keys import Verified
-    from strongroom_server.auth.jwt.schemas import Config, Role
+    from strongroom_server.auth.jwt.schemas import Bounds, Config, Role
 
 SKEW = 60  # seconds that clocks may differ
 LEEWAY = 150  # seconds for a token that does not say when it begins or ends
@@ -37,7 +37,7 @@ def find(claims: Claims, name: str) -> Any:
     return value
 
 
-def check_token(config: "Config", role: "Role", token: "Verified", now: float) -> None:
+def check_token(config: "Config", role: "Bounds", token: "Verified", now: float) -> None:
     """Refuse a token that is not of the issuer, for the role, and of now."""
     claims = token.claims
     # Security 1: only algorithms that the configuration has (RFC 8725, 3.1).
@@ -54,7 +54,11 @@ def check_token(config: "Config", role: "Role", token: "Verified", now: float) -
     if role.bound_audiences and not set(audiences) & set(role.bound_audiences):
         raise _invalid("invalid audience (aud) claim: audience claim does not match any expected audience")
     check_times(role, claims, now)
-    if audiences and not role.bound_audiences:
+
+
+def check_addressed(role: "Bounds", token: "Verified") -> None:
+    """Refuse a token that is for somebody while the role does not say who."""
+    if audience(token.claims) and not role.bound_audiences:
         raise InvalidRequest("audience claim found in JWT but no audiences bound to the role")
 
 
@@ -67,7 +71,7 @@ def audience(claims: Claims) -> Sequence[str]:
     return listed
 
 
-def check_times(role: "Role", claims: Claims, now: float) -> None:
+def check_times(role: "Bounds", claims: Claims, now: float) -> None:
     """Security 5: a token outside of its time is refused (RFC 7519, 4.1.4 to 4.1.6).
 
     What of "exp" and "nbf" is missing is reckoned from what is there, as Vault does; one of the three must be.

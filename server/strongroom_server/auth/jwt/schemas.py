@@ -1,7 +1,8 @@
 """The configuration and the roles of logins by JWT and OpenID Connect (api-docs/auth/jwt)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from strongroom_common.fields import Given, Names, Object, Pairs, Seconds, SignedSeconds, public
 from strongroom_common.secret import Secret
@@ -107,6 +108,35 @@ def _check_provider(settings: Object) -> list[str]:
     if provider not in _PROVIDERS:
         raise InvalidRequest(f'invalid provider_config: provider "{provider}" not found in custom providers')
     return ["provider_config is kept; groups that the token does not hold are not asked for at the provider"]
+
+
+class Bounds(Protocol):
+    """What roles of both kinds ask of a token."""
+
+    @property
+    def bound_audiences(self) -> Sequence[str]:
+        """Audiences of which a token must name one."""
+        ...
+
+    @property
+    def bound_subject(self) -> str:
+        """The subject that a token must name, if any."""
+        ...
+
+    @property
+    def expiration_leeway(self) -> int:
+        """Seconds that a token without exp lives."""
+        ...
+
+    @property
+    def not_before_leeway(self) -> int:
+        """Seconds that a token is good before exp, if it says no beginning."""
+        ...
+
+    @property
+    def clock_skew_leeway(self) -> int:
+        """Seconds that clocks may differ."""
+        ...
 
 
 @dataclass(frozen=True)
