@@ -108,10 +108,15 @@ class Connections(Base):
 
     @write("reset/{name}")
     async def reset(self, name: str) -> None:
-        """Close all of a connection's sockets; new ones are made when they are needed."""
+        """Close all of a connection's sockets and connect anew."""
         await self._stored(name)
         async with self._configuring.of(name):
             await self._forget(name)
+            opened = await self._opened(name)
+            try:
+                await opened.database.verify()
+            except DatabaseError as error:
+                raise Internal(str(error)) from None
 
     @write("rotate-root/{name}")
     async def rotate_root(self, name: str) -> None:
@@ -140,6 +145,11 @@ class Connections(Base):
         return await self.storage.get(f"config/{name}") is not None
 
     # -- for roles ----------------------------------------------------------------------------------------------------
+
+    async def check_unique(self, name: str, folder: str) -> None:
+        """Raise InvalidRequest where a role of the other kind, stored in ``folder``, is called so."""
+        if await self.storage.get(folder + name) is not None:
+            raise InvalidRequest("Role and Static Role names must be unique")
 
     async def connection(self, name: str) -> Open:
         """Return a connection, opened; raises InvalidRequest where there is none."""

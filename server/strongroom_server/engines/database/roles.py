@@ -1,11 +1,11 @@
-"""Roles: how users are made, stored under ``role/<name>``."""
+"""Roles: how users are made, stored by name."""
 
 from typing import Any
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.database import credentials
 from strongroom_server.engines.database.connections import Connections
-from strongroom_server.engines.database.schemas import Role
+from strongroom_server.engines.database.schemas import ROLES, STATIC_ROLES, Role
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
@@ -18,7 +18,7 @@ class Roles(Connections):
     @list_("roles")
     async def list_roles(self, page: Given[Page]) -> dict[str, Any]:
         """List the roles."""
-        return keys(page.value.cut(await self.storage.list("role/")))
+        return keys(page.value.cut(await self.storage.list(ROLES)))
 
     @read("roles/{name}")
     async def read_role(self, name: str) -> dict[str, Any]:
@@ -31,15 +31,16 @@ class Roles(Connections):
     @write("roles/{name}", exists="has_role")
     async def write_role(self, name: str, given: Given[Role]) -> None:
         """Create or update a role."""
+        await self.check_unique(name, STATIC_ROLES)
         role = given.over(await self.role(name))
         if not role.db_name:
             raise InvalidRequest("database name is required")
-        await save(self.storage, f"role/{name}", credentials.checked(role))
+        await save(self.storage, ROLES + name, credentials.checked(role))
 
     @delete("roles/{name}")
     async def delete_role(self, name: str) -> None:
         """Delete a role; its users live on until their leases end."""
-        await self.storage.commit([remove(f"role/{name}")])
+        await self.storage.commit([remove(ROLES + name)])
 
     async def has_role(self, name: str) -> bool:
         """Tell whether there is such a role."""
@@ -47,4 +48,4 @@ class Roles(Connections):
 
     async def role(self, name: str) -> Role | None:
         """Return a role, or None."""
-        return await load(self.storage, f"role/{name}", Role)
+        return await load(self.storage, ROLES + name, Role)

@@ -8,6 +8,8 @@ from strongroom_common.fields import Names, Pairs, Seconds, Strings
 from strongroom_common.secret import Secret
 from strongroom_server.engines.database.plugins.url import hidden
 
+ROLES, STATIC_ROLES = "role/", "static/"
+"""Where roles of either kind are stored."""
 NO_STATEMENTS = Strings(())
 NO_PAIRS = Pairs({})
 

@@ -103,8 +103,11 @@ def _listed(text: str) -> list[str]:
 
 def without(text: str, secrets: Iterable[str]) -> str:
     """Return a database's message without the secrets that a statement held, as they are or in quotes."""
-    for secret in secrets:
-        doubled = secret.replace("'", "''")
-        for form in (doubled.replace("\\", "\\\\"), doubled, secret):
-            text = text.replace(form, "[password]") if form else text
-    return text
+    forms = {form for secret in secrets for form in _forms(secret) if form}
+    longest_first = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    return re.sub(longest_first, "[password]", text) if forms else text
+
+
+def _forms(secret: str) -> tuple[str, str, str]:
+    doubled = secret.replace("'", "''")
+    return doubled.replace("\\", "\\\\"), doubled, secret

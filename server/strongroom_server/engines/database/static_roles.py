@@ -16,7 +16,7 @@ from strongroom_server.engines.database import credentials, rotation
 from strongroom_server.engines.database.connections import Connections, Open
 from strongroom_server.engines.database.credentials import Credential
 from strongroom_server.engines.database.plugins.protocol import DatabaseError, Interrupted, Unverified, User
-from strongroom_server.engines.database.schemas import StaticRole, static_facts
+from strongroom_server.engines.database.schemas import ROLES, STATIC_ROLES, StaticRole, static_facts
 from strongroom_server.engines.database.statements import plain
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.lib.locks import KeyedLocks
@@ -28,7 +28,6 @@ from strongroom_server.sdk.storage import load, remove, save
 log = logging.getLogger("engines.database")
 
 _RETRY = 10.0  # seconds until a change that failed is tried again
-_FOLDER = "static/"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class StaticRoles(Connections):
         self._due: dict[str, float] = {}
         self._changed = asyncio.Event()
         self._rotating_locks = KeyedLocks()
-        for name in await self.storage.list(_FOLDER):
+        for name in await self.storage.list(STATIC_ROLES):
             account = await self.account(name)
             if account is not None:
                 self._schedule(name, account)
@@ -67,7 +66,7 @@ class StaticRoles(Connections):
     @list_("static-roles")
     async def list_static_roles(self, page: Given[Page]) -> dict[str, Any]:
         """List the static roles."""
-        return keys(page.value.cut(await self.storage.list(_FOLDER)))
+        return keys(page.value.cut(await self.storage.list(STATIC_ROLES)))
 
     @read("static-roles/{name}")
     async def read_static_role(self, name: str) -> dict[str, Any]:
@@ -81,6 +80,7 @@ class StaticRoles(Connections):
     async def write_static_role(self, name: str, given: Given[StaticRole]) -> None:
         """Create or update a static role; a new one's password is changed at once."""
         async with self._rotating_locks.of(name):
+            await self.check_unique(name, ROLES)
             before = await self.account(name)
             role = credentials.checked(_updated(given, before))
             account = replace(before, role=role) if before else Account(role)
@@ -90,14 +90,14 @@ class StaticRoles(Connections):
             else:
                 now = self.system.clock.now()
                 account = replace(account, rotated=account.rotated or now)
-                await save(self.storage, _FOLDER + name, account)
+                await save(self.storage, STATIC_ROLES + name, account)
             self._schedule(name, account)
 
     @delete("static-roles/{name}")
     async def delete_static_role(self, name: str) -> None:
         """Delete a static role; the user keeps the password that it has."""
         async with self._rotating_locks.of(name):
-            await self.storage.commit([remove(_FOLDER + name)])
+            await self.storage.commit([remove(STATIC_ROLES + name)])
             self._due.pop(name, None)
 
     @read("static-creds/{name}")
@@ -132,7 +132,7 @@ class StaticRoles(Connections):
 
     async def account(self, name: str) -> Account | None:
         """Return a static role with its password, or None."""
-        return await load(self.storage, _FOLDER + name, Account)
+        return await load(self.storage, STATIC_ROLES + name, Account)
 
     # -- rotation -----------------------------------------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class StaticRoles(Connections):
             credential = await credentials.make(self.system, role, connection.stored.config.password_policy,
                                                 role.username)  # fmt: skip
             account = replace(account, next=Secret(credential.stored()))
-            await save(self.storage, _FOLDER + name, account)
+            await save(self.storage, STATIC_ROLES + name, account)
         user = User(role.username, credential.password, credential.public_key)
         try:
             await connection.database.update(user, plain(role.rotation_statements))
@@ -159,7 +159,7 @@ class StaticRoles(Connections):
             await self._failed(name, account, error)
             raise Internal(f"error setting credentials: {error}") from None
         done = Account(role, Secret(dict(credential.shown)), rotated=self.system.clock.now())
-        await save(self.storage, _FOLDER + name, done)
+        await save(self.storage, STATIC_ROLES + name, done)
         return done
 
     async def _failed(self, name: str, account: Account, error: DatabaseError) -> None:
@@ -168,9 +168,9 @@ class StaticRoles(Connections):
         The next try is then with another one. What a broken connection leaves open is tried again as it is.
         """
         if not account.rotated:
-            await self.storage.commit([remove(_FOLDER + name)])
+            await self.storage.commit([remove(STATIC_ROLES + name)])
         elif not isinstance(error, Interrupted | Unverified):
-            await save(self.storage, _FOLDER + name, replace(account, next=Secret({})))
+            await save(self.storage, STATIC_ROLES + name, replace(account, next=Secret({})))
 
     def _schedule(self, name: str, account: Account) -> None:
         now = self.system.clock.now()

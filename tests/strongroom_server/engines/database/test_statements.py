@@ -116,3 +116,16 @@ TWO = ("CREATE ROLE x", "GRANT y TO x; COMMENT ON ROLE x IS 'é'")
 )
 def test_statements_come_in_base64_and_as_lists_too(texts: tuple[str, ...], run: tuple[str, ...]) -> None:
     assert plain(texts) == run
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets", "shown"),
+    [
+        pytest.param("no such user: p'a", ["p'a"], "no such user: [password]", id="as_it_is"),
+        pytest.param("IDENTIFIED BY 'p''a'", ["p'a"], "IDENTIFIED BY '[password]'", id="in_quotes"),
+        pytest.param("port 1 is open", ["p"], "[password]ort 1 is o[password]en", id="a_letter_is_replaced_once"),
+        pytest.param("nothing", ["", ""], "nothing", id="none"),
+    ],
+)
+def test_messages_come_without_passwords(text: str, secrets: list[str], shown: str) -> None:
+    assert without(text, secrets) == shown

@@ -188,3 +188,12 @@ async def test_a_deleted_static_role_leaves_the_user_as_it_is(app: Mounted, pg: 
     await app("delete", "static-roles/s")
     await app.clock.advance(7200)
     assert works(pg, password)
+
+
+async def test_a_role_of_one_kind_is_not_called_as_one_of_the_other(app: Mounted) -> None:
+    await make(app)
+    with pytest.raises(InvalidRequest, match="must be unique"):
+        await app("update", "roles/s", db_name="pg")
+    await app("update", "roles/dynamic", db_name="pg")
+    with pytest.raises(InvalidRequest, match="must be unique"):
+        await app("update", "static-roles/dynamic", db_name="pg", username="svc", rotation_period="1h")
