@@ -107,6 +107,13 @@ async def test_a_sealed_server_answers_nothing(live: Live) -> None:
     assert (health.status, health.body["sealed"]) == (503, True)
 
 
+async def test_a_sealed_server_leads_nobody(live: Live) -> None:
+    assert (await live.get("sys/leader", token="")).body["is_self"] is True
+    await live.server.sealing.seal()
+    answer = await live.get("sys/leader", token="")
+    assert (answer.status, answer.body["ha_enabled"], answer.body["is_self"]) == (200, False, False)
+
+
 async def test_what_was_written_is_there_after_unsealing(live: Live) -> None:
     await live.post("secret/data/a", {"data": {"x": 1.5}})
     await live.server.sealing.seal()

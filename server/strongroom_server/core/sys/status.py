@@ -18,6 +18,7 @@ from strongroom_server.sdk.version import BUILD_DATE, VERSION
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
+_NEVER = "0001-01-01T00:00:00Z"
 _FINAL, _LAST = 200, 999  # a status of one hundred and more says that the answer is still to come
 
 
@@ -72,15 +73,14 @@ class Status(Area):
 
     @read("leader", public=True, when_sealed=True)
     async def leader(self, request: Request) -> Response:
-        """Tell which server is active."""
+        """Tell which server is active; a sealed one is not."""
         server = self.server
-        if server.sealed:
-            return Response({"errors": ["Vault is sealed"]}, status=503, bare=True)
+        active = not server.sealed
         data: dict[str, Any] = {
             "ha_enabled": False,
-            "is_self": True,
-            "active_time": rfc3339(server.active_since),
-            "leader_address": server.options.api_addr,
+            "is_self": active,
+            "active_time": rfc3339(server.active_since) if active else _NEVER,
+            "leader_address": server.options.api_addr if active else "",
             "leader_cluster_address": "",
             "performance_standby": False,
             "performance_standby_last_remote_wal": 0,
