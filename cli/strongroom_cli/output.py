@@ -8,6 +8,7 @@ from strongroom_cli.errors import CommandError, UsageError
 from strongroom_cli.session import Session
 from strongroom_client import Response
 from strongroom_common import jsonx
+from strongroom_common.environment import variable
 
 _AUTH_KEYS = (
     "client_token", "accessor", "policies", "token_policies", "identity_policies", "metadata", "orphan", "entity_id",
@@ -242,10 +243,32 @@ def names(session: Session, response: Response | None, path: str, hint: str = ""
         session.say("{}")
         return 2
     keys = sorted(keys)
-    code = document(session, keys, lambda: gotext.table([("Keys",), *((key,) for key in keys)]))
+    if detailed(session) and response:
+        info = response.data.get("key_info") or {}
+        whole = envelope(response) if session.format == "json" else keys  # YAML has the names alone, as Vault's
+        code = document(session, whole, lambda: gotext.table(_detailed_rows(keys, info)))
+    else:
+        code = document(session, keys, lambda: gotext.table([("Keys",), *((key,) for key in keys)]))
     if response and session.format == "table":
         warnings(session, response.warnings)
     return code
+
+
+def detailed(session: Session) -> bool:
+    """Tell whether a list shall show what the server says of each key."""
+    if not session.options.knows("detailed"):
+        return False
+    said = variable(session.terminal.environ, "DETAILED").lower()
+    return session.options.on("detailed") if session.options.given("detailed") else said in ("1", "t", "true")
+
+
+def _detailed_rows(keys: Sequence[str], info: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
+    titles = sorted({title for facts in info.values() for title in facts})
+    found = [("Keys", *titles)]
+    for key in keys:
+        facts = info.get(key, {})
+        found.append((key, *(gotext.text(facts.get(title, "")) for title in titles)))
+    return found
 
 
 def warnings(session: Session, found: Sequence[str]) -> None:

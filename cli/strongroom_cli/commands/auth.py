@@ -24,12 +24,17 @@ def enable(session: Session) -> int:
         "local": options.on("local"),
         "seal_wrap": options.on("seal-wrap"),
         "config": config(options),
-        "options": options.pairs("options") or None,
+        "options": _options(options) or None,
     }
     with trouble(f"Error enabling {kind} auth"):
         session.call("post", f"sys/auth/{path.rstrip('/')}", body)
     session.say(f"Success! Enabled {kind} auth method at: {path}")
     return 0
+
+
+def _options(options: Options) -> dict[str, str]:
+    version = {"version": str(options.number("version"))} if options.given("version") else {}
+    return {**options.pairs("options"), **version}
 
 
 def disable(session: Session) -> int:
@@ -64,7 +69,7 @@ def move_mount(session: Session) -> int:
 def tune(session: Session) -> int:
     """Change an auth method's settings."""
     path = clean(session.arguments[0]) + "/"
-    settings = session.options.pairs("options")
+    settings = _options(session.options)
     lockout = _lockout(session.options)
     parts = {"options": settings, "user_lockout_config": lockout}
     body = {**tuning(session.options), **{name: part for name, part in parts.items() if part}}
@@ -103,6 +108,7 @@ def explain(session: Session) -> int:
     return 0
 
 
+_VERSION = Flag("version", "Version of the method, for those that have several.", "int")
 _LOCKOUT_FLAGS = (
     Flag("user-lockout-threshold", "Failed logins until a user is locked out.", "int"),
     Flag("user-lockout-duration", "How long that lasts.", "duration"),
@@ -115,7 +121,7 @@ COMMANDS = {
         enable, "[options] TYPE",
         "Mounts an auth method, at a path of its type's name unless -path says otherwise.\n\n"
         "  {program} auth enable userpass",
-        (Flag("path", "Where to mount it, below auth/."), *ENABLE_FLAGS, *TUNE_FLAGS), 1, 1, (),
+        (Flag("path", "Where to mount it, below auth/."), _VERSION, *ENABLE_FLAGS, *TUNE_FLAGS), 1, 1, (),
     ),
     "auth disable": Command(
         disable, "[options] PATH", "Unmounts an auth method; the tokens that it issued are revoked.", (), 1, 1, (),
@@ -128,7 +134,8 @@ COMMANDS = {
         "Moves an auth method to another path; the tokens that it issued are revoked, its settings kept.", (), 2, 2, (),
     ),
     "auth tune": Command(
-        tune, "[options] PATH", "Changes an auth method's settings.", (*TUNE_FLAGS, *_LOCKOUT_FLAGS), 1, 1, (),
+        tune, "[options] PATH", "Changes an auth method's settings.",
+        (_VERSION, *TUNE_FLAGS, *_LOCKOUT_FLAGS), 1, 1, (),
     ),
     "auth help": Command(explain, "[options] TYPE | PATH", "Tells how to log in with an auth method.", (), 1, 1, ()),
 }  # fmt: skip

@@ -9,6 +9,12 @@ from strongroom_client import Operation, Response
 
 _FORCE = Flag("force", "Send the request even without data.", "bool", alias="f")
 
+_PAGE = (
+    Flag("after", "Begin behind this name, where the endpoint has pages."),
+    Flag("limit", "List no more names than this, where the endpoint has pages.", "int", -1),
+    Flag("detailed", "Print what the server says of each name. Also VAULT_DETAILED.", "bool"),
+)
+
 
 def clean(path: str) -> str:
     """Return ``path`` without blanks and slashes around it."""
@@ -66,9 +72,12 @@ def scan(session: Session) -> int:
 
 
 def _names(session: Session, operation: Operation, doing: str) -> int:
-    path = clean(session.arguments[0])
+    path, options = clean(session.arguments[0]), session.options
+    query = {"after": options.text("after")} if options.text("after") else {}
+    if options.number("limit") > 0:
+        query["limit"] = str(options.number("limit"))
     with trouble(f"Error {doing} {path}"):
-        response = session.find(operation, path)
+        response = session.find(operation, path, query=query)
     return output.names(session, response, path)
 
 
@@ -110,10 +119,10 @@ COMMANDS = {
         "Merges DATA into what is at PATH (RFC 7396); what DATA does not name stays. DATA is as for write.",
         (FIELD, _FORCE), 1, None, ("table", "json", "yaml", "raw"),
     ),
-    "list": Command(list_names, "[options] PATH", "Lists the names below PATH.", (), 1, 1),
-    "scan": Command(scan, "[options] PATH", "Lists all names below PATH, through its folders.", (), 1, 1),
+    "list": Command(list_names, "[options] PATH", "Lists the names below PATH.", _PAGE, 1, 1),
+    "scan": Command(scan, "[options] PATH", "Lists all names below PATH, through its folders.", _PAGE, 1, 1),
     "delete": Command(
         delete, "[options] PATH [KEY=VALUE...]",
-        "Deletes what is at PATH. KEY=VALUE pairs become query parameters.", (), 1, None,
+        "Deletes what is at PATH. KEY=VALUE pairs become query parameters.", (FIELD,), 1, None,
     ),
 }  # fmt: skip

@@ -246,7 +246,7 @@ COMMANDS = {
     "kv delete": Command(
         delete, "[options] KEY",
         f"Deletes a secret's newest version, or those of -versions; undelete brings them back. {_PATHS}",
-        (MOUNT, _VERSIONS), 1, 1,
+        (MOUNT, FIELD, _VERSIONS), 1, 1,
     ),
     "kv undelete": Command(
         undelete, "[options] KEY", f"Brings deleted versions back. {_PATHS}", (MOUNT, _VERSIONS), 1, 1,

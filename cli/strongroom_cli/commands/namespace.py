@@ -1,17 +1,25 @@
-"""namespace list, scan, create, lookup, patch, delete, lock, unlock."""
+"""namespace list, scan, create, lookup, patch, delete, lock, unlock, and seals of their own."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from strongroom_cli import gotext, output
+from strongroom_cli import gotext, output, pgp
 from strongroom_cli.command import FIELD, Command
 from strongroom_cli.commands.generic import clean
 from strongroom_cli.errors import CommandError, UsageError, trouble
-from strongroom_cli.flags import Flag
+from strongroom_cli.flags import Flag, Options
+from strongroom_cli.pgp import PGP_KEYS
 from strongroom_cli.session import Session
 from strongroom_client import NotFound, Response
 
 _DETAILED = Flag("detailed", "Print what is known of each.", "bool")
 _CUSTOM = Flag("custom-metadata", "KEY=VALUE to keep with it; may be repeated.", "pairs")
+
+_SEAL = (
+    Flag("seal", "File with a seal stanza: the namespace gets a seal of its own."),
+    Flag("key-shares", "How many shares of its own seal to make.", "int", alias="n"),
+    Flag("key-threshold", "How many of them unseal it.", "int", alias="t"),
+    PGP_KEYS,
+)
 
 
 def list_namespaces(session: Session) -> int:
@@ -41,12 +49,34 @@ def _listed(session: Session, operation: Literal["list", "scan"]) -> int:
 
 def create(session: Session) -> int:
     """Make a namespace."""
-    path = clean(session.arguments[0])
+    path, body = clean(session.arguments[0]), {"custom_metadata": session.options.pairs("custom-metadata")}
+    seal = _seal(session.options)
     with trouble("Error creating namespace"):
-        response = session.call(
-            "post", f"sys/namespaces/{path}", {"custom_metadata": session.options.pairs("custom-metadata")}
-        )
+        response = session.call("post", f"sys/namespaces/{path}", {**body, **seal})
+    shares = (response.data or {}).get("key_shares") or []
+    if shares and session.format == "table" and not session.options.text("field"):
+        lines = [f"Unseal Key {number}: {share}" for number, share in enumerate(shares, 1)]
+        session.say("\n".join(lines) + f"\n\n{response.data.pop('key_threshold')} of these unseal the namespace.\n")
+        del response.data["key_shares"]
     return _shown(session, response)
+
+
+def _seal(options: Options) -> dict[str, Any]:
+    """Return what the flags say of a seal of the namespace's own."""
+    if path := options.text("seal"):
+        try:
+            with open(path, encoding="utf-8") as file:  # noqa: PTH123 pathlib costs start-up time
+                return {"seal": file.read()}
+        except OSError as error:
+            raise UsageError(f"-seal={path}: {error.strerror}") from error
+    if not (options.given("key-shares") or options.given("key-threshold")):
+        return {}
+    shares, threshold = options.number("key-shares"), options.number("key-threshold")
+    keys = pgp.keys(options.items("pgp-keys"))
+    return {
+        "seal": f'seal "shamir" {{\n  shares = {shares}\n  threshold = {threshold}\n}}',
+        **({"pgp_keys": keys} if keys else {}),
+    }
 
 
 def patch(session: Session) -> int:
@@ -95,6 +125,60 @@ def delete(session: Session) -> int:
     return 0
 
 
+def seal(session: Session) -> int:
+    """Seal a namespace that has a seal of its own."""
+    path = clean(session.arguments[0])
+    with trouble("Error sealing namespace"):
+        session.call("write", f"sys/namespaces/{path}/seal")
+    session.say(f'Success! Namespace "{path}" is sealed.')
+    return 0
+
+
+def unseal(session: Session) -> int:
+    """Give a key of a namespace's own seal."""
+    path, *keys = (argument.strip() for argument in session.arguments)
+    if session.options.on("reset"):
+        body: dict[str, Any] = {"reset": True}
+    else:
+        key = keys[0] if keys else "-"
+        if key == "-":
+            key = session.ask_secret("Unseal Key (will be hidden): ") if not keys else session.read_stdin().strip()
+        body = {"key": key, "reset": False}
+    with trouble("Error unsealing"):
+        response = session.call("write", f"sys/namespaces/{clean(path)}/unseal", body)
+    return _seal_status(session, response)
+
+
+def seal_status(session: Session) -> int:
+    """Print the state of a namespace's own seal."""
+    with trouble("Error checking seal status"):
+        response = session.call("read", f"sys/namespaces/{clean(session.arguments[0])}/seal-status")
+    return _seal_status(session, response)
+
+
+def _seal_status(session: Session, response: Response) -> int:
+    status = response.data or response.body or {}
+    if session.options.knows("field") and (name := session.options.text("field")):
+        return output.data_field(session, status, name)
+    rows = [("Seal Type", "type"), ("Initialized", "initialized"), ("Sealed", "sealed"), ("Total Shares", "n"),
+            ("Threshold", "t")]  # fmt: skip
+    found = [(title, gotext.text(status.get(name))) for title, name in rows]
+    if status.get("sealed"):
+        found.append(("Unseal Progress", f"{status.get('progress')}/{status.get('t')}"))
+        found.append(("Unseal Nonce", status.get("nonce") or ""))
+    return output.document(session, status, lambda: output.pairs(found))
+
+
+def delete_sealed(session: Session) -> int:
+    """Delete a namespace whose seal is closed."""
+    path = clean(session.arguments[0])
+    query = {"force": "true"} if session.options.on("force") else None
+    with trouble("Error deleting namespace"):
+        session.call("delete", f"sys/namespaces/{path}/delete-sealed", query=query)
+    session.say(f"Success! Namespace deletion scheduled: {path}/")
+    return 0
+
+
 def lock(session: Session) -> int:
     """Lock a namespace and print the key that unlocks it."""
     with trouble("Error locking namespace"):
@@ -124,7 +208,7 @@ def _lock_path(session: Session, verb: str) -> str:
 COMMANDS = {
     "namespace list": Command(list_namespaces, "[options]", "Lists the child namespaces.", (_DETAILED,)),
     "namespace scan": Command(scan, "[options]", "Lists the namespaces below, and those below them.", (_DETAILED,)),
-    "namespace create": Command(create, "[options] PATH", "Makes a namespace.", (FIELD, _CUSTOM), 1, 1),
+    "namespace create": Command(create, "[options] PATH", "Makes a namespace.", (FIELD, _CUSTOM, *_SEAL), 1, 1),
     "namespace patch": Command(
         patch, "[options] PATH", "Changes a namespace's metadata.",
         (FIELD, _CUSTOM, Flag("remove-custom-metadata", "Key to remove; may be repeated.", "list")), 1, 1,
@@ -137,6 +221,20 @@ COMMANDS = {
     "namespace unlock": Command(
         unlock, "[options] [PATH]",
         "Lets requests in a namespace (this one without PATH) through again: with the key that lock printed "
-        "(-unlock-key), or with the right to do everything there.", (), 0, 1, (),
+        "(-unlock-key), or with the right to do everything there.", (), 0, 1,
+    ),
+    "namespace seal": Command(
+        seal, "[options] PATH", "Seals a namespace that has a seal of its own.", (), 1, 1, (),
+    ),
+    "namespace unseal": Command(
+        unseal, "[options] PATH [KEY]", "Gives a key of a namespace's own seal.",
+        (Flag("reset", "Forget the keys that were given so far.", "bool"),), 1, 2,
+    ),
+    "namespace seal-status": Command(
+        seal_status, "[options] PATH", "Prints the state of a namespace's own seal.", (FIELD,), 1, 1,
+    ),
+    "namespace delete-sealed": Command(
+        delete_sealed, "[options] PATH", "Deletes a namespace whose own seal is closed, and leaves its leases.",
+        (Flag("force", "With the namespaces below it.", "bool"),), 1, 1, (),
     ),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 
@@ -60,6 +61,24 @@ def remove_peer(session: Session) -> int:
     return 0
 
 
+def promote(session: Session) -> int:
+    """Give a peer a vote."""
+    return _set_vote(session, "promote", "promoting")
+
+
+def demote(session: Session) -> int:
+    """Take a peer's vote."""
+    return _set_vote(session, "demote", "demoting")
+
+
+def _set_vote(session: Session, verb: str, doing: str) -> int:
+    name = session.arguments[0].strip()
+    with trouble(f"Error {doing} server"):
+        session.call("write", f"{_RAFT}/{verb}", {"server_id": name})
+    session.say(f"Success! Server {name} {verb}d")
+    return 0
+
+
 def join(session: Session) -> int:
     """Add this node to a raft group."""
     options = session.options
@@ -67,6 +86,12 @@ def join(session: Session) -> int:
     for flag in ("leader-ca-cert", "leader-client-cert", "leader-client-key"):
         text = options.text(flag)
         body[flag.replace("-", "_")] = _file(text[1:]) if text.startswith("@") else text
+    if "provider=" in body["leader_api_addr"]:  # says how to find the leader
+        body["auto_join"] = body.pop("leader_api_addr")
+        body["auto_join_scheme"], body["auto_join_port"] = (
+            options.text("auto-join-scheme"),
+            options.number("auto-join-port"),
+        )
     body["retry"], body["non_voter"] = options.on("retry"), options.on("non-voter")
     with trouble("Error joining the node to the Raft cluster"):
         response = session.call("post", f"{_RAFT}/join", body)
@@ -134,16 +159,43 @@ def autopilot_config(session: Session) -> int:
     return output.answer(session, response)
 
 
+_AUTOPILOT = (
+    Flag("cleanup-dead-servers", "Take dead peers out.", "bool"),
+    Flag("last-contact-threshold", "How long a healthy peer may be silent.", "ttl"),
+    Flag("dead-server-last-contact-threshold", "How long until a silent peer is dead.", "ttl"),
+    Flag("max-trailing-logs", "How many entries a healthy peer may lag behind.", "int"),
+    Flag("min-quorum", "How many voters stay, whatever is dead.", "int"),
+    Flag("server-stabilization-time", "How long a new peer is healthy before it gets a vote.", "ttl"),
+)
+
+
+def set_autopilot_config(session: Session) -> int:
+    """Change how dead peers are cleaned up."""
+    options = session.options
+    readers: dict[str, Callable[[str], Any]] = {"bool": options.on, "int": options.number, "ttl": options.text}
+    changes = {
+        flag.name.replace("-", "_"): readers[flag.kind](flag.name) for flag in _AUTOPILOT if options.given(flag.name)
+    }
+    with trouble("Error setting autopilot configuration"):
+        session.call("write", f"{_RAFT}/autopilot/configuration", changes)
+    return 0
+
+
 COMMANDS = {
     "operator step-down": Command(step_down, "[options]", "Has the active node hand over to a standby.", formats=()),
     "operator members": Command(members, "[options]", "Lists the nodes of the cluster."),
     "operator raft list-peers": Command(list_peers, "[options]", "Lists the peers of the raft group."),
     "operator raft remove-peer": Command(
-        remove_peer, "[options] SERVER_ID", "Takes a peer out of the raft group.", (), 1, 1, (),
+        remove_peer, "[options] SERVER_ID", "Takes a peer out of the raft group.", (), 1, 1,
     ),
+    "operator raft promote": Command(promote, "[options] SERVER_ID", "Gives a peer a vote.", (), 1, 1),
+    "operator raft demote": Command(demote, "[options] SERVER_ID", "Takes a peer's vote.", (), 1, 1),
     "operator raft join": Command(
-        join, "[options] LEADER_ADDRESS", "Adds this node to the raft group of the node at LEADER_ADDRESS.",
-        (Flag("leader-ca-cert", "CA certificate of the leader, or @FILE."),
+        join, "[options] LEADER_ADDRESS",
+        "Adds this node to the raft group of the node at LEADER_ADDRESS, or that provider=NAME KEY=VALUE... finds.",
+        (Flag("auto-join-scheme", "Scheme of addresses that a provider finds.", default="https"),
+         Flag("auto-join-port", "Port of them.", "int", 8200),
+         Flag("leader-ca-cert", "CA certificate of the leader, or @FILE."),
          Flag("leader-client-cert", "Client certificate to show to the leader, or @FILE."),
          Flag("leader-client-key", "Its key, or @FILE."),
          Flag("retry", "Try again until it works.", "bool"),
@@ -151,14 +203,18 @@ COMMANDS = {
         0, 1,
     ),
     "operator raft snapshot save": Command(
-        snapshot_save, "[options] FILE", "Writes a snapshot of the storage to FILE.", (), 1, 1, (),
+        snapshot_save, "[options] FILE", "Writes a snapshot of the storage to FILE.", (), 1, 1,
     ),
     "operator raft snapshot restore": Command(
         snapshot_restore, "[options] FILE", "Puts the snapshot in FILE back; what was written since is lost.",
-        (Flag("force", "Even if the snapshot is another cluster's.", "bool"),), 1, 1, (),
+        (Flag("force", "Even if the snapshot is another cluster's.", "bool"),), 1, 1,
     ),
     "operator raft autopilot state": Command(autopilot_state, "[options]", "Prints the health of the raft group."),
     "operator raft autopilot get-config": Command(
         autopilot_config, "[options]", "Prints how dead peers are cleaned up.",
+    ),
+    "operator raft autopilot set-config": Command(
+        set_autopilot_config, "[options]", "Changes how dead peers are cleaned up; what is not given stays.",
+        _AUTOPILOT,
     ),
 }  # fmt: skip

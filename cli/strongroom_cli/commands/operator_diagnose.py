@@ -8,6 +8,7 @@ from strongroom_cli.command import Command
 from strongroom_cli.errors import CommandError, UsageError
 from strongroom_cli.flags import Flag
 from strongroom_cli.session import Session
+from strongroom_common.environment import variable
 
 _MODULE = "strongroom_server.diagnose"  # by name, as programs are started: the commands need no server's modules
 
@@ -26,7 +27,8 @@ def diagnose(session: Session) -> int:
 
 
 def _paths(session: Session) -> list[str]:
-    paths = session.options.items("config")
+    named = variable(session.terminal.environ, "CONFIG_PATH")
+    paths = session.options.items("config") or ([named] if named else [])
     if not paths:
         raise CommandError("Must specify a configuration file using -config.", 3)
     return paths
@@ -47,14 +49,15 @@ def _told(session: Session, part: Any, found: list[Any]) -> int:
     return code
 
 
-_CONFIG = Flag("config", "Server file or folder of them; may be repeated.", "list")
+_CONFIG = Flag("config", "Server file or folder of them; may be repeated. Also VAULT_CONFIG_PATH.", "list")
 
 COMMANDS = {
     "operator diagnose": Command(
         diagnose, "-config=PATH [options]",
         "Checks a server file, and on this machine what it names: storage, seal, certificates, addresses.\n\n"
         "Exit code: 0 if all is well, 1 if something fails, 2 if there are warnings.",
-        (_CONFIG, Flag("skip", "Check to leave out: listener, storage, autounseal; may be repeated.", "list")),
+        (_CONFIG, Flag("skip", "Check to leave out: listener, storage, autounseal; may be repeated.", "list"),
+         Flag("debug", "Kept for compatibility: all that is known is printed anyhow.", "bool")),
         local=True,
     ),
     "operator validate-config": Command(

@@ -35,6 +35,8 @@ def generate_root(session: Session) -> int:
 
 def _base(session: Session) -> str:
     """Return where the server makes root tokens: OpenBao closes Vault's path, which needs no token, for another."""
+    if session.options.on("recovery-token"):
+        return "sys/generate-recovery-token"
     try:
         session.look("sys/generate-root/attempt")
     except ApiError as error:
@@ -133,7 +135,8 @@ COMMANDS = {
          Flag("otp", "One-time password to encode the token with; made up if not given."),
          Flag("generate-otp", "Print a one-time password for later.", "bool"),
          Flag("decode", "Encoded token to decode, with -otp."),
-         Flag("pgp-key", "File with a public PGP key to encrypt the token to.", "list")),
+         Flag("pgp-key", "File with a public PGP key to encrypt the token to.", "list"),
+         Flag("recovery-token", "Make a token for a server in recovery mode.", "bool")),
         0, 1,
     ),
 }  # fmt: skip

@@ -1,6 +1,9 @@
-"""operator rekey: new unseal keys, by a quorum of the holders of the old ones."""
+"""operator rekey, rotate-keys: new unseal keys, by a quorum of the holders of the old ones.
 
-from typing import Any
+They do the same by two sets of paths: those of rotate-keys, which OpenBao prefers, need a token.
+"""
+
+from typing import Any, NamedTuple
 
 from strongroom_cli import gotext, output, pgp, quorum
 from strongroom_cli.command import Command
@@ -11,16 +14,37 @@ from strongroom_cli.quorum import CANCEL, NONCE, STATUS
 from strongroom_cli.session import Session
 
 
+class _Way(NamedTuple):
+    command: str
+    base: str
+    backup: str
+
+
 def rekey(session: Session) -> int:
     """Make new unseal keys."""
-    options = session.options
-    target = options.text("target")
+    recovery = _is_recovery(session)
+    base, kept = ("-recovery-key", "recovery-key-backup") if recovery else ("", "backup")
+    return _make_keys(session, _Way("rekey", f"sys/rekey{base}", f"sys/rekey/{kept}"))
+
+
+def rotate_keys(session: Session) -> int:
+    """Make new unseal keys, with a token."""
+    base = "sys/rotate/recovery" if _is_recovery(session) else "sys/rotate/root"
+    return _make_keys(session, _Way("rotate-keys", base, f"{base}/backup"))
+
+
+def _is_recovery(session: Session) -> bool:
+    target = session.options.text("target")
     if target not in ("barrier", "unseal", "recovery", "hsm"):
         raise UsageError(f"Unknown target: {target}")
-    base = "sys/rekey-recovery-key" if target in ("recovery", "hsm") else "sys/rekey"
+    return target in ("recovery", "hsm")
+
+
+def _make_keys(session: Session, way: _Way) -> int:
+    options, base = session.options, way.base
     part = "verify" if options.on("verify") and not options.on("init") else "init"
     if options.on("backup-retrieve") or options.on("backup-delete"):
-        return _backup(session, base)
+        return _backup(session, way.backup)
     if options.on("init"):
         return _rekey_init(session, base)
     if options.on("cancel"):
@@ -32,12 +56,11 @@ def rekey(session: Session) -> int:
         with trouble("Error reading rekey status"):
             status = quorum.told(session.call("read", f"{base}/{part}"))
         return _rekey_status(session, status)
-    return _rekey_give(session, base, part)
+    return _rekey_give(session, way, part)
 
 
-def _backup(session: Session, base: str) -> int:
+def _backup(session: Session, path: str) -> int:
     """Print or delete the shares that -backup had the server keep, encrypted to their holders."""
-    path = "sys/rekey/recovery-key-backup" if base.endswith("recovery-key") else "sys/rekey/backup"
     if session.options.on("backup-delete"):
         with trouble("Error deleting rekey backed up keys"):
             session.call("delete", path)
@@ -81,12 +104,13 @@ def _rekey_status(session: Session, status: dict[str, Any]) -> int:
     return output.document(session, status, lambda: output.pairs(found))
 
 
-def _rekey_give(session: Session, base: str, part: str) -> int:
+def _rekey_give(session: Session, way: _Way, part: str) -> int:
+    base = way.base
     with trouble("Error getting rekey status"):
         status = quorum.state(session, f"{base}/{part}")
     if not status.get("started", part == "verify"):
         raise UsageError(
-            gotext.wrapped(f'No rekey is in progress. Start one with "{session.program} operator rekey -init".')
+            gotext.wrapped(f'No rekey is in progress. Start one with "{session.program} operator {way.command} -init".')
         )
     nonce, key = quorum.share(session, status["nonce"], "Rekey")
     where = f"{base}/verify" if part == "verify" else f"{base}/update"
@@ -94,10 +118,10 @@ def _rekey_give(session: Session, base: str, part: str) -> int:
         done = quorum.told(session.call("write", where, {"key": key, "nonce": nonce}))
     if not done.get("complete"):
         return _rekey_status(session, {**status, **done})
-    return output.document(session, done, lambda: _rekey_text(session, done, part))
+    return output.document(session, done, lambda: _rekey_text(session, done, part, way.command))
 
 
-def _rekey_text(session: Session, done: dict[str, Any], part: str) -> str:
+def _rekey_text(session: Session, done: dict[str, Any], part: str, command: str) -> str:
     if part == "verify":
         return "Success! The new keys are verified and in force."
     prints = done.get("pgp_fingerprints") or []
@@ -108,24 +132,30 @@ def _rekey_text(session: Session, done: dict[str, Any], part: str) -> str:
     if done.get("verification_required"):
         text = (
             "The new keys are not in force yet: each holder must prove to have one, with "
-            f'"{session.program} operator rekey -verify -nonce={done.get("verification_nonce")}".'
+            f'"{session.program} operator {command} -verify -nonce={done.get("verification_nonce")}".'
         )
     return "\n".join([*lines, "", f"Operation nonce: {done.get('nonce')}", "", gotext.wrapped(text)])
 
 
+_FLAGS = (
+    Flag("init", "Start it.", "bool"),
+    CANCEL,
+    STATUS,
+    NONCE,
+    Flag("key-shares", "How many shares to make.", "int", 5, "n"),
+    Flag("key-threshold", "How many of them unseal the server.", "int", 3, "t"),
+    PGP_KEYS,
+    Flag("backup", "Keep the encrypted shares in the server, with -pgp-keys.", "bool"),
+    Flag("backup-retrieve", "Print the shares that were kept.", "bool"),
+    Flag("backup-delete", "Delete the shares that were kept.", "bool"),
+    Flag("verify", "The new keys count once enough holders have proved to have them.", "bool"),
+    Flag("target", "barrier or recovery.", default="barrier"),
+)
+_HELP = "Makes new unseal keys. -init starts it, then each holder gives a key; the last one gets the new keys."
+
 COMMANDS = {
-    "operator rekey": Command(
-        rekey, "[options] [KEY]",
-        "Makes new unseal keys. -init starts it, then each holder gives a key; the last one gets the new keys.",
-        (Flag("init", "Start it.", "bool"), CANCEL, STATUS, NONCE,
-         Flag("key-shares", "How many shares to make.", "int", 5, "n"),
-         Flag("key-threshold", "How many of them unseal the server.", "int", 3, "t"),
-         PGP_KEYS,
-         Flag("backup", "Keep the encrypted shares in the server, with -pgp-keys.", "bool"),
-         Flag("backup-retrieve", "Print the shares that were kept.", "bool"),
-         Flag("backup-delete", "Delete the shares that were kept.", "bool"),
-         Flag("verify", "The new keys count once enough holders have proved to have them.", "bool"),
-         Flag("target", "barrier or recovery.", default="barrier")),
-        0, 1,
+    "operator rekey": Command(rekey, "[options] [KEY]", _HELP, _FLAGS, 0, 1),
+    "operator rotate-keys": Command(
+        rotate_keys, "[options] [KEY]", f"{_HELP} As rekey, but only with a token.", _FLAGS, 0, 1
     ),
-}  # fmt: skip
+}

@@ -76,11 +76,19 @@ def register(session: Session) -> int:
     body = {
         "command": options.text("command") or name, "args": options.items("args"), "sha256": options.text("sha256"),
         "version": options.text("version"),
+        **({"oci": True} if options.on("oci") else {}),
     }  # fmt: skip
     with trouble(f"Error registering plugin {name}"):
         session.call("write", path, body)
     session.say(f"Success! Registered plugin: {name}")
     return 0
+
+
+def oci(session: Session) -> int:
+    """Say why there is nothing to download, and nothing to remove."""
+    raise CommandError(
+        "plugins from OCI images are not supported: what the server mounts is part of it (plugin list)", 1
+    )
 
 
 def deregister(session: Session) -> int:
@@ -128,6 +136,7 @@ def reload_status(session: Session) -> int:
 
 
 _VERSION = Flag("version", "Version of the plugin.")
+_OCI = (Flag("config", "Server file; may be repeated.", "list"), Flag("directory", "Folder of the plugins."))
 _WHICH = "TYPE is auth, database or secret."
 
 COMMANDS = {
@@ -141,7 +150,16 @@ COMMANDS = {
     "plugin register": Command(
         register, "[options] TYPE NAME", f"Puts a plugin into the catalog of a server that takes plugins. {_WHICH}",
         (Flag("sha256", "SHA-256 of the program, in hexadecimal."), Flag("command", "The program; NAME if not given."),
-         Flag("args", "Argument for the program; may be repeated.", "list"), _VERSION), 1, 2, (),
+         Flag("args", "Argument for the program; may be repeated.", "list"), _VERSION,
+         Flag("oci", "The server's file names an image that holds it.", "bool")), 1, 2, (),
+    ),
+    "plugin init": Command(
+        oci, "[options]", "Would download plugins that the server's file names; it knows none.",
+        (*_OCI, Flag("timeout", "How long that may take.", "duration")), formats=(),
+    ),
+    "plugin prune": Command(
+        oci, "[options]", "Would remove plugins that the server's file no longer names; it knows none.", _OCI,
+        formats=(),
     ),
     "plugin deregister": Command(
         deregister, "[options] TYPE NAME", f"Takes a plugin out of the catalog. {_WHICH}", (_VERSION,), 1, 2, (),

@@ -169,7 +169,7 @@ COMMANDS = {
         delete, "[options] NAME", "Deletes a policy; tokens that have it lose what it grants at once.", (), 1, 1, (),
     ),
     "policy fmt": Command(
-        fmt, "[options] PATH", "Formats a policy file in place, and refuses one with errors.", (), 1, 1, (), local=True,
+        fmt, "[options] PATH", "Formats a policy file in place, and refuses one with errors.", (), 1, 1, (),
     ),
     "policy explain": Command(
         explain, "[options] PATH [DATA K=V...]",

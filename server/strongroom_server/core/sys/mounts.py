@@ -29,7 +29,9 @@ class Enable:
     type: Annotated[str, "Type of the engine."] = ""
     description: Annotated[str, "For people."] = ""
     config: Annotated[Object, "Settings that can be tuned later."] = field(default_factory=lambda: Object({}))
-    options: Annotated[Object | None, "The engine's options, such as version."] = None
+    options: Annotated[Object | None, "The engine's options, such as version."] = field(
+        default_factory=lambda: Object({})
+    )
     local: Annotated[bool, "Keep it out of replication."] = False
     seal_wrap: Annotated[bool, "Wrap its critical values by the seal."] = False
     external_entropy_access: Annotated[bool, "Let it use the seal's randomness."] = False
@@ -145,6 +147,9 @@ class Mounts(Area):
         known = known_parts(f"strongroom_server.{'auth' if table == 'auth' else 'engines'}")
         if kind not in known:
             raise InvalidRequest(f"plugin not found in the catalog: {kind} (there are {', '.join(known)})")
+        if kind != "kv" and (options or {}).get("version"):
+            what = "auth method" if table == "auth" else "secrets engine"
+            raise InvalidRequest(f'{what} "{kind}" does not allow setting a version')
         changes = _config_changes(asked.config)
         if table == "secret":
             changes.pop("token_type", None)
@@ -271,15 +276,16 @@ def _check_tunable(mount: Mount, asked: dict[str, Any]) -> None:
         raise InvalidRequest("'token_type' cannot be set for 'token' or 'ns_token' auth mounts")
 
 
-def _type_and_options(asked: Enable) -> tuple[str, dict[str, str]]:
+def _type_and_options(asked: Enable) -> tuple[str, dict[str, str] | None]:
     if asked.type == "plugin" and not asked.plugin_name:
         raise InvalidRequest("plugin_name must be provided for plugin backend")
     kind = asked.type if asked.type != "plugin" else asked.plugin_name
     if not kind:
         raise InvalidRequest("backend type must be specified as a string")
-    options = {name: _text(value) for name, value in (asked.options or {}).items()}
+    sent = asked.options
+    options = None if sent is None else {name: _text(value) for name, value in sent.items()}
     if kind in {"kv-v1", "kv-v2"}:
-        options = {**options, "version": kind[-1]}
+        options = {**(options or {}), "version": kind[-1]}
         kind = "kv"
     elif kind == "generic":
         kind = "kv"
@@ -287,6 +293,8 @@ def _type_and_options(asked: Enable) -> tuple[str, dict[str, str]]:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

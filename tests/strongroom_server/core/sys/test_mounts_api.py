@@ -15,6 +15,8 @@ from tests.strongroom_server.live import Live
         pytest.param("mounts/x", {"type": "userpass"}, "plugin not found in the catalog", id="an_auth_method"),
         pytest.param("mounts/x", {"type": "cubbyhole"}, 'type of "cubbyhole" is not mountable', id="second_cubbyhole"),
         pytest.param("mounts/x", {"type": "system"}, 'type of "system" is not mountable', id="second_sys"),
+        pytest.param("mounts/x", {"type": "pki", "options": {"version": 2}}, "pki\" does not allow", id="no_versions"),
+        pytest.param("auth/x", {"type": "cert", "options": {"version": "2"}}, "auth method \"cert\"", id="nor_here"),
         pytest.param("mounts/x", {"type": "plugin"}, "plugin_name must be provided", id="a_plugin_without_name"),
         pytest.param("auth/x", {"type": "token"}, "cannot be instantiated", id="a_second_token_method"),
         pytest.param("mounts/sys/x", {"type": "kv"}, "sys/x/", id="below_sys"),
