@@ -1,6 +1,7 @@
 """Issuers: the keys that sign certificates. One of them is the default, which is all that Vault's API knows of."""
 
 import asyncio
+import re
 import uuid
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from strongroom_server.sdk.storage import Change, Storage, load, put, remove, sa
 from strongroom_server.sdk.system import System
 
 DEFAULT = "default"
+_NAME = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
 _NONE = "no default issuer currently configured"
 
 
@@ -216,6 +218,8 @@ class IssuerPaths(Engine):
     async def _check_name(self, name: str, own: str = "") -> None:
         if name == DEFAULT:
             raise InvalidRequest("reserved keyword 'default' can not be used as issuer name")
+        if name and not _NAME.fullmatch(name):
+            raise InvalidRequest("issuer name contained invalid characters")
         taken = await self._find(name) if name else None
         if taken is not None and taken.issuer_id != own:
             raise InvalidRequest("issuer name already in use")

@@ -128,7 +128,7 @@ async def test_a_server_lets_in_whom_the_certificate_is_for(sshd: Sshd) -> None:
 
 async def test_an_issued_pair_is_let_in_and_its_options_hold(sshd: Sshd) -> None:
     await sshd.write(
-        "roles/r", key_type="ca", allow_user_certificates=True, default_user="root", ttl="5m",
+        "roles/r", key_type="ca", allow_user_certificates=True, allowed_users="root", default_user="root", ttl="5m",
         default_critical_options={"force-command": "echo forced"},
     )  # fmt: skip
     for kind, bits in (("ed25519", 0), ("rsa", 2048), ("ec", 384)):
@@ -145,14 +145,19 @@ async def test_certificates_signed_with_rsa_are_let_in(sshd: Sshd, algorithm: st
     await sshd.write("config/ca", public_key=public, private_key=private)
     (sshd.home / "trusted").write_text(public)
     await sshd.write(
-        "roles/r", key_type="ca", allow_user_certificates=True, default_user="root", algorithm_signer=algorithm
+        "roles/r",
+        key_type="ca",
+        allow_user_certificates=True,
+        allowed_users="root",
+        default_user="root",
+        algorithm_signer=algorithm,
     )
     pair = await sshd.write("issue/r", key_type="ed25519")
     assert await sshd.log_in(pair["signed_key"], pair["private_key"], host="a.example.com") == "let in"
 
 
 async def test_a_certificate_of_another_issuer_or_time_is_not_let_in(sshd: Sshd) -> None:
-    await sshd.write("roles/r", key_type="ca", allow_user_certificates=True, default_user="root")
+    await sshd.write("roles/r", key_type="ca", allow_user_certificates=True, allowed_users="root", default_user="root")
     short = await sshd.write("issue/r", key_type="ed25519", ttl=1)
     await sshd.write("config/ca", key_type="ed25519")
     other = await sshd.write("issue/r", key_type="ed25519")
