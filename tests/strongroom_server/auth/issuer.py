@@ -34,6 +34,7 @@ class Issuer:
     info: dict[str, Any] = field(default_factory=dict)
     signs_with: str = "first"
     odd_keys: list[dict[str, str]] = field(default_factory=list)
+    more: dict[str, str] = field(default_factory=dict)
     down: bool = False
     tls: bool = False
     fetched_keys: int = 0
@@ -129,7 +130,7 @@ class Issuer:
         if known is None or form.get("redirect_uri") != known["redirect_uri"] or not _proves(form, known):
             return web.json_response({"error": "invalid_grant"}, status=400)
         token = self.token(**({"aud": CLIENT, "nonce": known["nonce"]} | self.claims))
-        return web.json_response({"id_token": token, "access_token": "access", "token_type": "Bearer"})
+        return web.json_response({"id_token": token, "access_token": "access", "token_type": "Bearer"} | self.more)
 
     async def _device(self, request: web.Request) -> web.Response:
         form = await request.post()

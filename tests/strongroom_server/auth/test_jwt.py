@@ -360,6 +360,80 @@ async def test_the_issuers_certificate_is_checked(login: Login, field: str) -> N
         await login()
 
 
+async def test_any_of_several_sources_of_keys_will_do(login: Login) -> None:
+    clock = login.mounted.clock.now
+    async with Issuer(clock, tls=True) as safe, Issuer(clock, kids=("second",), signs_with="second") as other:
+        down = {"jwks_url": "http://127.0.0.1:1/keys"}
+        pairs = [{"jwks_url": f"{safe.url}/keys", "jwks_ca_pem": safe.ca}, {"jwks_url": f"{other.url}/keys"}, down]
+        await login.configure(jwks_url="", jwks_pairs=pairs, jwt_validation_pubkeys=[])
+        for issuer in (safe, other):
+            login.issuer = issuer
+            await login()
+        other.signs_with = "stranger"
+        with pytest.raises(InvalidRequest, match="no known key"):
+            await login()
+        shown = (await login.mounted.data("config"))["jwks_pairs"]
+        assert shown == [pair | {"jwks_ca_pem": pair.get("jwks_ca_pem", "")} for pair in pairs]
+        with pytest.raises(InvalidRequest, match="error checking jwks URL"):
+            await login.mounted.ask("update", "config", {"jwks_pairs": [down]})
+
+
+@pytest.mark.parametrize(
+    ("pairs", "more", "message"),
+    [
+        pytest.param([{"jwks_url": "http://a"}], {"jwks_url": "http://a"}, "exactly one of", id="beside_another"),
+        pytest.param([{"jwks_url": "http://a"}], {"jwks_ca_pem": "x"}, "jwks_ca_pem", id="beside_a_certificate"),
+        pytest.param([{"jwks_url": "http://a", "jwks_ca_pem": "x"}], {}, "error checking jwks_ca_pem", id="no_pem"),
+        pytest.param([{"jwks_ca_pem": ""}], {}, "must have a 'jwks_url'", id="no_url"),
+        pytest.param(["http://a"], {}, "jwks_pairs", id="no_object"),
+    ],
+)
+async def test_sources_that_cannot_be(login: Login, pairs: Any, more: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        await login.mounted.ask("update", "config", {"jwks_pairs": pairs} | more)
+
+
+async def test_a_provider_may_go_by_another_name(login: Login) -> None:
+    async with Issuer(login.mounted.clock.now, tls=True) as issuer:
+        login.issuer = issuer
+        settings = {"jwks_url": issuer.url.replace("127.0.0.1", "localhost") + "/keys", "jwks_ca_pem": issuer.ca}
+        for names in ([], ["elsewhere.example"]):
+            with pytest.raises(InvalidRequest, match="error checking jwks URL"):
+                await login.configure(**settings, override_allowed_server_names=names)
+        await login.configure(**settings, override_allowed_server_names=["elsewhere.example", "127.0.0.1"])
+        await login()
+
+
+@pytest.mark.parametrize(
+    ("names", "policies"),
+    [
+        pytest.param(["app-{{.sub}}", "b"], ("app-ann", "b"), id="a_claim"),
+        pytest.param(["{{ .realm.team }}/{{.realm.n}}"], ("blue/7",), id="deeper_claims"),
+        pytest.param(["{{index .groups 1}}", '{{ index . "realm" "team" }}'], ("two", "blue"), id="indexed"),
+        pytest.param(["{{.nothing}}", "a"], ("a",), id="empty_ones_are_left_out"),
+        pytest.param(["{{.yes}}"], ("true",), id="a_truth"),
+        pytest.param(["{{.Team}}"], ("Red",), id="a_claim_in_capitals"),
+    ],
+)
+async def test_policies_named_by_claims(login: Login, names: list[str], policies: tuple[str, ...]) -> None:
+    await login.role(token_policies=names, token_policies_template_claims=True)
+    claims = {"realm": {"team": "blue", "n": 7}, "groups": ["one", "two"], "nothing": "", "yes": True, "Team": "Red"}
+    auth = await login(**claims)
+    assert auth.policies == policies
+
+
+@pytest.mark.parametrize("name", ["{{.nosuch}}", "{{.groups}}", "{{index .groups 2}}", "{{.sub.x}}", "{{.}}"])
+async def test_claims_that_name_no_policy(login: Login, name: str) -> None:
+    await login.role(token_policies=["a", name], token_policies_template_claims=True)
+    with pytest.raises(InvalidRequest, match=r"failed to template policy \[1\]"):
+        await login(groups=["one", "two"])
+
+
+async def test_policies_are_no_templates_unless_the_role_says_so(login: Login) -> None:
+    await login.role(token_policies="app-{{.sub}}")
+    assert (await login()).policies == ("app-{{.sub}}",)
+
+
 # -- configuration and roles ----------------------------------------------------------------------------------------
 
 
@@ -372,6 +446,7 @@ async def test_config_is_read_without_the_secret(login: Login) -> None:
         "jwt_validation_pubkeys": (), "namespace_in_state": True, "oidc_client_id": "id",
         "oidc_discovery_ca_pem": "", "oidc_discovery_url": url,
         "oidc_response_mode": "", "oidc_response_types": (), "provider_config": {}, "status": "valid",
+        "jwks_pairs": [], "override_allowed_server_names": (),
     }  # fmt: skip
 
 
@@ -433,6 +508,15 @@ async def test_the_discovery_document_must_be_the_issuers_own(login: Login) -> N
         pytest.param({"bound_claims": "x"}, "bound_claims", id="claims_that_are_a_text"),
         pytest.param({"claim_mappings": {"a": "b", "c": "b"}}, "multiple keys", id="two_claims_for_one_name"),
         pytest.param({"claim_mappings": {"a": "role"}}, "reserved", id="the_roles_own_name"),
+        pytest.param({"oauth2_metadata": "x"}, "Unrecognized oauth2 metadata name x", id="no_token"),
+        *(
+            pytest.param(
+                {"token_policies": name, "token_policies_template_claims": True},
+                r"failed to parse template policy \[0\]",
+                id=f"a_template_that_is_none_{number}",
+            )
+            for number, name in enumerate(["{{", "{{upper .sub}}", "{{sub}}", "{{.a..b}}", "{{index .a x}}", "{{}}"])
+        ),
         pytest.param({"expiration_leeway": "x"}, "expiration_leeway", id="a_leeway_that_is_none"),
     ],
 )
@@ -464,7 +548,8 @@ async def test_a_role_is_read_as_it_was_written(login: Login) -> None:
         "role_type": "jwt", "token_bound_cidrs": (), "token_explicit_max_ttl": 0, "token_max_ttl": 0,
         "token_no_default_policy": False, "token_num_uses": 0, "token_period": 0, "token_policies": ("app",),
         "token_strictly_bind_ip": False, "token_ttl": 0, "token_type": "default", "user_claim": "sub",
-        "user_claim_json_pointer": False, "verbose_oidc_logging": True,
+        "user_claim_json_pointer": False, "verbose_oidc_logging": True, "oauth2_metadata": None,
+        "token_policies_template_claims": False,
     }  # fmt: skip
     assert await mounted.keys("role") == ["app", "r"]
     with pytest.raises(InvalidRequest, match="allowed_redirect_uris"):  # the type is oidc unless said each time

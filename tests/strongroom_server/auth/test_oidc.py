@@ -78,6 +78,19 @@ async def test_a_user_logs_in_at_the_provider(oidc: Oidc) -> None:
     assert (asked["scope"], asked["max_age"], asked["code_challenge_method"]) == ("openid email", "3600", "S256")
 
 
+async def test_tokens_of_the_provider_are_in_the_metadata_where_the_role_says_so(oidc: Oidc) -> None:
+    await oidc.role(oauth2_metadata=["access_token", "id_token", "refresh_token"])
+    auth = await oidc()
+    assert (auth.metadata["oauth2_access_token"], auth.metadata["oauth2_id_token"].count(".")) == ("access", 2)
+    assert "oauth2_refresh_token" not in auth.metadata
+    assert auth.alias is not None
+    assert auth.alias.metadata == {"role": "app"}
+    oidc.issuer.more = {"refresh_token": "again"}
+    assert (await oidc()).metadata["oauth2_refresh_token"] == "again"
+    await oidc.role()
+    assert (await oidc()).metadata == {"role": "app"}
+
+
 async def test_the_address_begins_as_clients_expect(oidc: Oidc) -> None:
     url = await oidc.begin()
     assert url.startswith(f"{oidc.issuer.url}/authorize?client_id={CLIENT}&code_challenge=")

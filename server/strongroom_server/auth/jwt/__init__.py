@@ -10,8 +10,8 @@ from typing import Any
 
 from strongroom_common.fields import Given
 from strongroom_common.secret import Secret
-from strongroom_server.auth.jwt import claims, flow, pages, schemas
-from strongroom_server.auth.jwt.answers import Answers, NotYet
+from strongroom_server.auth.jwt import claims, flow, pages, policies, schemas
+from strongroom_server.auth.jwt.answers import Answers, NotYet, Told
 from strongroom_server.auth.jwt.cel_roles import CelRoles
 from strongroom_server.auth.jwt.flow import Logins, Pending
 from strongroom_server.auth.jwt.keys import Keys
@@ -139,7 +139,7 @@ class Engine(CelRoles):
             raise InvalidRequest(f"error validating token: {error}") from None
         claims.check_token(config, role, token, self.system.clock.now())
         claims.check_addressed(role, token)
-        return Response(auth=_auth(name, role, token.claims, request))
+        return Response(auth=_auth(name, role, Told(token.claims), request))
 
     async def renew_login(self, auth: Auth, request: Request) -> Auth:
         """Go on while the role is there; raises InvalidRequest otherwise."""
@@ -227,7 +227,7 @@ class Engine(CelRoles):
         _check_address(role, request)
         told = await self._answers.by_callback(config, role, pending, sent)
         if role.verbose_oidc_logging:
-            log.debug("OIDC login with the claims %s", told)
+            log.debug("OIDC login with the claims %s", told.claims)
         return Response(auth=_auth(pending.role, role, told, request))
 
     async def _end_direct(self, config: Config, role: Role, pending: Pending, sent: Callback) -> Response:
@@ -252,7 +252,7 @@ class Engine(CelRoles):
             raise flow.failed("Wrong confirmation.")
         try:
             told = await self._answers.by_callback(config, role, pending, sent)
-            claims.check_bound_claims(role, told)
+            claims.check_bound_claims(role, told.claims)
         except RequestError:
             self._logins.end(state)
             raise
@@ -345,15 +345,17 @@ def _check_address(role: Role, request: Request) -> None:
         raise PermissionDenied
 
 
-def _auth(name: str, role: Role, told: claims.Claims, request: Request) -> Auth:
+def _auth(name: str, role: Role, told: Told, request: Request) -> Auth:
     """Return the login of whom the claims are about, if the role lets them in."""
-    claims.check_bound_claims(role, told)
-    user = claims.user(role, told)
-    facts = claims.metadata(role, told) | {"role": name}
+    claims.check_bound_claims(role, told.claims)
+    user = claims.user(role, told.claims)
+    facts = claims.metadata(role, told.claims) | {"role": name}
     auth = tokenparams.login(role, request)
+    if role.token_policies_template_claims:
+        auth.policies = policies.filled(role.token_policies, told.claims)
     auth.alias = Alias(user, facts)
-    auth.group_aliases = tuple(Alias(group) for group in claims.groups(role, told))
+    auth.group_aliases = tuple(Alias(group) for group in claims.groups(role, told.claims))
     auth.display_name = user
-    auth.metadata = dict(facts)
+    auth.metadata = facts | told.metadata(role.oauth2_metadata)
     auth.internal = {"role": name}
     return auth

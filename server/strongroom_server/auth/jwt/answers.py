@@ -1,9 +1,11 @@
 """What an OpenID provider tells about a user: the claims of a verified id token, and of the user info beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from strongroom_common.clock import Clock
+from strongroom_common.secret import Secret
 from strongroom_server.auth.jwt import flow
 from strongroom_server.auth.jwt.flow import Pending
 from strongroom_server.auth.jwt.keys import Keys, Verified
@@ -13,11 +15,24 @@ from strongroom_server.sdk.errors import InvalidRequest, UpstreamError
 if TYPE_CHECKING:
     from strongroom_server.auth.jwt.schemas import Callback, Config, Role
 
+TOKENS = ("access_token", "id_token", "refresh_token")
 _NOT_YET = frozenset({"authorization_pending", "slow_down"})  # RFC 8628, 3.5
 
 
 class NotYet(InvalidRequest):
     """The user has not been at the provider yet; the client is to ask again."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the provider has told: claims about the user, and the tokens that it gave, by kind."""
+
+    claims: Mapping[str, Any]
+    tokens: Mapping[str, Secret[str]] = field(default_factory=dict)
+
+    def metadata(self, kinds: Sequence[str]) -> dict[str, str]:
+        """Return the tokens of these kinds as a login's metadata has them."""
+        return {f"oauth2_{kind}": self.tokens[kind].reveal() for kind in kinds if kind in self.tokens}
 
 
 class Answers:
@@ -28,17 +43,16 @@ class Answers:
         self._keys = keys
         self._clock = clock
 
-    async def by_callback(self, config: "Config", role: "Role", pending: Pending, sent: "Callback") -> dict[str, Any]:
+    async def by_callback(self, config: "Config", role: "Role", pending: Pending, sent: "Callback") -> Told:
         """Return the claims that a code, or an id token sent through the browser, leads to."""
         code = (sent.code or pending.code).reveal()
-        token, access, found = (sent.id_token or pending.id_token).reveal(), "", None
+        tokens, found = {"id_token": (sent.id_token or pending.id_token).reveal()}, None
         if code and config.wants_code:
             found = await self._provider.discover(config)
-            tokens = await self._redeem(config, found, flow.redemption(pending, code))
-            token, access = _texts(tokens)
-        return await self._told(config, role, pending, token, access, found)
+            tokens = _texts(await self._redeem(config, found, flow.redemption(pending, code)))
+        return await self._told(config, role, pending, tokens, found)
 
-    async def by_device(self, config: "Config", role: "Role", pending: Pending) -> dict[str, Any]:
+    async def by_device(self, config: "Config", role: "Role", pending: Pending) -> Told:
         """Return the claims of a user who logged in with another device; raises NotYet until then."""
         found = await self._provider.discover(config)
         try:
@@ -48,11 +62,12 @@ class Answers:
             if reason in _NOT_YET:
                 raise NotYet(reason) from None
             raise
-        return await self._told(config, role, pending, *_texts(tokens), found)
+        return await self._told(config, role, pending, _texts(tokens), found)
 
     async def _told(
-        self, config: "Config", role: "Role", pending: Pending, token: str, access: str, found: Discovered | None
-    ) -> dict[str, Any]:
+        self, config: "Config", role: "Role", pending: Pending, tokens: Mapping[str, str], found: Discovered | None
+    ) -> Told:
+        token, access = tokens["id_token"], tokens.get("access_token", "")
         if not token:
             raise flow.failed("No code or id_token received.")
         verified = await self._verify(config, token)
@@ -60,7 +75,8 @@ class Answers:
         info = await self._user_info(config, found, access) if found and access else {}
         # Security 1: what is told about another user is not used (OpenID Connect Core 1.0, 5.3.2).
         same = info.get("sub") == verified.claims.get("sub")
-        return {**verified.claims, **(info if same else {})}
+        kept = {kind: Secret(text) for kind, text in tokens.items() if text}
+        return Told({**verified.claims, **(info if same else {})}, kept)
 
     async def _redeem(self, config: "Config", found: Discovered, form: Mapping[str, str]) -> dict[str, Any]:
         try:
@@ -83,6 +99,6 @@ class Answers:
             return {}
 
 
-def _texts(tokens: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the id token and the access token of an answer."""
-    return str(tokens.get("id_token") or ""), str(tokens.get("access_token") or "")
+def _texts(tokens: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tokens of an answer by kind; "" is one that is not there."""
+    return {kind: str(tokens.get(kind) or "") for kind in TOKENS}

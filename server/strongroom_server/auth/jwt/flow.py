@@ -17,6 +17,7 @@ from strongroom_server.auth.jwt import claims as claims_of
 from strongroom_server.sdk.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
+    from strongroom_server.auth.jwt.answers import Told
     from strongroom_server.auth.jwt.keys import Verified
     from strongroom_server.auth.jwt.schemas import AuthUrl, Config, Role
 
@@ -45,7 +46,7 @@ class Pending:
     device_code: Secret[str] = Secret("")
     address: str = ""
     confirmation: Secret[str] = Secret("")
-    told: dict[str, Any] | None = None
+    told: "Told | None" = None
 
 
 class Failed(InvalidRequest):

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
@@ -22,6 +22,7 @@ log = logging.getLogger("auth.jwt")
 
 TIMEOUT = 10  # seconds
 _LONGEST = 1 << 20  # bytes of an answer
+_MOST = 32  # certificates that connections are kept for
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,12 @@ class Provider:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: tuple[Config, float, Discovered] | None = None
-        self._session: ClientSession | None = None
-        self._trusted = ""
+        self._sessions: dict[str, ClientSession] = {}
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        while self._sessions:
+            await self._sessions.popitem()[1].close()
 
     async def discover(self, config: "Config") -> Discovered:
         """Return the provider's metadata, fetched now or lately."""
@@ -81,8 +80,21 @@ class Provider:
         return Discovered(**known)
 
     async def keys(self, config: "Config") -> "Sequence[jwt.PyJWK]":
-        """Return the keys that the issuer publishes."""
-        url = config.jwks_url or (await self.discover(config)).jwks_uri
+        """Return the keys that the issuer publishes; of several URLs one that answers is enough."""
+        if not config.jwks_pairs:
+            return await self._keys_at(config, config.jwks_url or (await self.discover(config)).jwks_uri)
+        found: list[jwt.PyJWK] = []
+        failed: UpstreamError | None = None
+        for pair in config.jwks_pairs:
+            try:
+                found += await self._keys_at(replace(config, jwks_ca_pem=pair.jwks_ca_pem), pair.jwks_url)
+            except UpstreamError as error:
+                failed = error
+        if not found and failed is not None:
+            raise failed
+        return found
+
+    async def _keys_at(self, config: "Config", url: str) -> "Sequence[jwt.PyJWK]":
         document = await self._get(config, url)
         if not isinstance(document.get("keys"), list):
             raise UpstreamError(f"{url} is no set of keys")
@@ -109,33 +121,37 @@ class Provider:
     async def _ask(
         self, config: "Config", method: str, url: str, authorization: str = "", form: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        from aiohttp import ClientError
+        from aiohttp import ClientConnectorCertificateError, ClientError
 
         headers = {"Accept": "application/json"} | ({"Authorization": authorization} if authorization else {})
-        try:
-            session = await self._open(config.ca_pem)
-            async with session.request(
-                method, url, data=form, headers=headers, allow_redirects=not authorization
-            ) as answer:  # Security 2: what we authenticate with goes to no other host
-                raw, status = await _read(answer), answer.status
-        except (ClientError, TimeoutError, OSError, ValueError) as error:
-            log.warning("the issuer cannot be asked: %s: %s", url, error)
-            raise UpstreamError(f"{url} cannot be asked") from error
-        return _object(url, status, raw)
+        for name in config.override_allowed_server_names or (None,):
+            try:
+                session = await self._open(config.ca_pem)
+                async with session.request(
+                    method, url, data=form, headers=headers, allow_redirects=not authorization, server_hostname=name
+                ) as answer:  # Security 2: what we authenticate with goes to no other host
+                    raw, status = await _read(answer), answer.status
+            except ClientConnectorCertificateError as error:  # perhaps it has another of the names
+                last: Exception = error
+                continue
+            except (ClientError, TimeoutError, OSError, ValueError) as error:
+                last = error
+                break
+            return _object(url, status, raw)
+        log.warning("the issuer cannot be asked: %s: %s", url, last)
+        raise UpstreamError(f"{url} cannot be asked") from last
 
     async def _open(self, trusted: str) -> "ClientSession":
         from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
-        if self._session is None or trusted != self._trusted:
+        if trusted not in self._sessions:
+            if len(self._sessions) >= _MOST:  # those of former configurations
+                await self._sessions.pop(next(iter(self._sessions))).close()
             context = trusting(trusted) if trusted else True
-            old, self._session = (
-                self._session,
-                ClientSession(connector=TCPConnector(ssl=context), timeout=ClientTimeout(total=TIMEOUT)),
+            self._sessions[trusted] = ClientSession(
+                connector=TCPConnector(ssl=context), timeout=ClientTimeout(total=TIMEOUT)
             )
-            self._trusted = trusted
-            if old is not None:
-                await old.close()
-        return self._session
+        return self._sessions[trusted]
 
 
 async def _read(answer: "ClientResponse") -> bytes:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Protocol
 
 from strongroom_common.fields import Given, Names, Object, Pairs, Seconds, SignedSeconds, public
 from strongroom_common.secret import Secret
+from strongroom_server.auth.jwt import policies
+from strongroom_server.auth.jwt.answers import TOKENS
 from strongroom_server.auth.jwt.keys import ALGORITHMS, public_key
 from strongroom_server.lib import tokenparams
 from strongroom_server.lib.tokenparams import TokenParams
@@ -22,6 +24,14 @@ _PROVIDERS = ("azure", "gsuite", "ibmisam", "kubernetes", "secureauth")
 
 
 @dataclass(frozen=True)
+class JwksPair:
+    """One of several sources of keys."""
+
+    jwks_url: Annotated[str, "URL of the keys."] = ""
+    jwks_ca_pem: Annotated[str, "PEM certificates that this URL's is issued by; else the system's."] = ""
+
+
+@dataclass(frozen=True)
 class Config:
     """Who issues the tokens and how they are known. A write replaces all of it."""
 
@@ -33,6 +43,10 @@ class Config:
     oidc_response_types: Annotated[Names, 'What it answers: "code" (if absent) or "id_token".'] = Names(())
     jwks_url: Annotated[str, "URL of the keys that tokens are signed with."] = ""
     jwks_ca_pem: Annotated[str, "PEM certificates that this URL's is issued by; else the system's."] = ""
+    jwks_pairs: Annotated[tuple[JwksPair, ...], "Several such URLs, each with its certificates."] = ()
+    override_allowed_server_names: Annotated[
+        Names, "Host names of which the provider's certificate must have one, rather than that of its URL."
+    ] = Names(())
     jwt_validation_pubkeys: Annotated[Names, "PEM public keys that tokens are signed with."] = Names(())
     bound_issuer: Annotated[str, "Issuer that tokens must name."] = ""
     jwt_supported_algs: Annotated[Names, "Algorithms of signatures; else all with a public key."] = Names(())
@@ -44,7 +58,7 @@ class Config:
     @property
     def ca_pem(self) -> str:
         """Return the certificates that the keys' source is known by."""
-        return self.jwks_ca_pem if self.jwks_url else self.oidc_discovery_ca_pem
+        return self.jwks_ca_pem if self.jwks_url or self.jwks_pairs else self.oidc_discovery_ca_pem
 
     @property
     def wants_code(self) -> bool:
@@ -53,19 +67,26 @@ class Config:
 
     def facts(self) -> dict[str, Any]:
         """Return what a read of config shows."""
-        return {name: value for name, value in public(self).items() if name != "skip_jwks_validation"}
+        shown = {name: value for name, value in public(self).items() if name != "skip_jwks_validation"}
+        return shown | {"jwks_pairs": [public(pair) for pair in self.jwks_pairs]}
 
 
 def check_config(config: Config) -> list[str]:
     """Refuse what cannot work, in Vault's words; return warnings."""
     if (config.oidc_client_id != "") != bool(config.oidc_client_secret):
         raise InvalidRequest("both 'oidc_client_id' and 'oidc_client_secret' must be set for OIDC")
-    sources = (config.jwt_validation_pubkeys, config.jwks_url, config.oidc_discovery_url)
+    sources = (config.jwt_validation_pubkeys, config.jwks_url, config.jwks_pairs, config.oidc_discovery_url)
     if sum(map(bool, sources)) != 1:
         raise InvalidRequest("exactly one of 'jwt_validation_pubkeys', 'jwks_url' or 'oidc_discovery_url' must be set")
     if config.oidc_client_id and not config.oidc_discovery_url:
         raise InvalidRequest("'oidc_discovery_url' must be set for OIDC")
     _check_ca(config.jwks_ca_pem, "error checking jwks_ca_pem")
+    if config.jwks_pairs and config.jwks_ca_pem:
+        raise InvalidRequest("only one of 'jwks_ca_pem' and 'jwks_pairs' may be set")
+    for pair in config.jwks_pairs:
+        if not pair.jwks_url:
+            raise InvalidRequest("each of 'jwks_pairs' must have a 'jwks_url'")
+        _check_ca(pair.jwks_ca_pem, "error checking jwks_ca_pem")
     _check_ca(
         config.oidc_discovery_ca_pem, "error checking oidc discovery URL: could not parse CA PEM value successfully"
     )
@@ -166,6 +187,12 @@ class Role(TokenParams):
     poll_interval: Annotated[Seconds, "How often a client asks after a login that we hear of; 0 is 5."] = Seconds(0)
     oidc_disable_confirmation: Annotated[bool, "Whether a direct login is not confirmed in the browser."] = False
     max_age: Annotated[Seconds, "How long ago the user may have logged in at the provider."] = Seconds(0)
+    oauth2_metadata: Annotated[
+        Names, 'Tokens of the provider that the login\'s metadata has: "access_token", "id_token", "refresh_token".'
+    ] = Names(())
+    token_policies_template_claims: Annotated[
+        bool, "Whether names of token_policies have claims filled in, as in app-{{.sub}}; empty ones are left out."
+    ] = False
 
 
 _CHOSEN_EACH_TIME = frozenset({"role_type", "bound_claims_type"})
@@ -175,6 +202,8 @@ def changed_role(given: Given[Role], stored: Role | None, request: Request) -> R
     """Return the role after a write; what is in ``_CHOSEN_EACH_TIME`` goes back to its default unless sent."""
     every_time = Given(given.value, given.sent | _CHOSEN_EACH_TIME)
     role = tokenparams.updated(every_time, stored, request)
+    if role.token_policies_template_claims:  # names of claims are taken as they are
+        role = replace(role, token_policies=given.over(stored).token_policies)
     role = replace(role, role_type=role.role_type or OIDC, bound_claims_type=role.bound_claims_type or STRING)
     _check_role(role)
     return role
@@ -187,6 +216,11 @@ def _check_role(role: Role) -> None:
         raise InvalidRequest(f"invalid 'callback_mode': {role.callback_mode}")
     if role.role_type == OIDC and not role.allowed_redirect_uris:
         raise InvalidRequest("'allowed_redirect_uris' must be set if 'role_type' is 'oidc' or unspecified.")
+    for name in role.oauth2_metadata:
+        if name not in TOKENS:
+            raise InvalidRequest(f"Unrecognized oauth2 metadata name {name}")
+    if role.token_policies_template_claims:
+        policies.check(role.token_policies)
     if not role.user_claim:
         raise InvalidRequest("a user claim must be defined on the role")
     # Security 1: a role that binds nothing would let in whoever has any token of the issuer.
@@ -223,7 +257,14 @@ def role_warnings(role: Role) -> list[str]:
     ]
 
 
-_NONE_IF_EMPTY = ("allowed_redirect_uris", "bound_audiences", "bound_claims", "claim_mappings", "oidc_scopes")
+_NONE_IF_EMPTY = (
+    "allowed_redirect_uris",
+    "bound_audiences",
+    "bound_claims",
+    "claim_mappings",
+    "oauth2_metadata",
+    "oidc_scopes",
+)
 
 
 def role_facts(role: Role) -> dict[str, Any]:
@@ -261,6 +302,7 @@ class Callback:
     client_nonce: Annotated[Secret[str], "The client's nonce of the first call."] = Secret("")
     error: Annotated[str, "Why the provider refuses."] = ""
     error_description: Annotated[str, "The same in more words."] = ""
+    error_uri: Annotated[str, "Where more of it can be read."] = ""
     confirmation: Annotated[Secret[str], "What the page that asks the user sends on."] = Secret("")
 
 
