@@ -118,6 +118,10 @@ class Config(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+LOG = ("level", "format", "file", "rotate_bytes", "rotate_duration", "rotate_max_files")
+"""What the file says of the log under ``log_…``, and the command line under ``-log-…``."""
+
+
 def read(text: str) -> Config:
     """Return the configuration in ``text``; raises HclError."""
     return build([parse(text)])
@@ -143,11 +147,10 @@ def build(bodies: list[Body]) -> Config:
         cache=cache,
         exit_after_auth=top.flag("exit_after_auth"),
         pid_file=top.text("pid_file"),
-        log={key: top.text(f"log_{key}") for key in ("level", "format", "file")},
+        log={key: top.text(f"log_{key}") for key in LOG},
     )
     _refuse_supervising(top)
-    top.ignore("telemetry", "disable_idle_connections", "disable_keep_alives", "log_rotate_bytes",
-               "log_rotate_duration", "log_rotate_max_files")  # fmt: skip
+    top.ignore("telemetry", "disable_idle_connections", "disable_keep_alives")
     _check(config, top)
     return config._replace(warnings=tuple(top.unknown() + _remarks(config)))
 

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 _SWITCHES = ("exit-after-auth", "revoke-on-shutdown", "help", "h")
-_VALUES = ("config", "config-env", "ready-file", "check-ready", "log-level", "log-format", "log-file", "address",
-           "ca-cert", "ca-path", "client-cert", "client-key", "tls-server-name", "namespace", "pid-file")  # fmt: skip
+_VALUES = ("config", "config-env", "ready-file", "check-ready", "log-level", "log-format", "log-file",
+           "log-rotate-bytes", "log-rotate-duration", "log-rotate-max-files", "address", "ca-cert", "ca-path",
+           "client-cert", "client-key", "tls-server-name", "namespace", "pid-file")  # fmt: skip
 _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 USAGE = """\
@@ -13,7 +14,7 @@ Usage: strongroom agent -config=FILE [options]
   Logs in, keeps the token and its leases alive, and renders templates to files.
   FILE is Vault's agent file, in HCL or JSON; -config may be repeated, or name a folder.
 
-  -config=PATH            the agent file, or a folder of .hcl and .json files
+  -config=PATH            the agent file, or a folder of .hcl and .json files; also VAULT_AGENT_CONFIG_PATH
   -config-env=NAME        take the agent file from an environment variable, as text or in base64
   -exit-after-auth        end once the token and all templates are written: 0 if all is there, 1 if not
   -ready-file=PATH        make this file once every template is rendered
@@ -23,7 +24,8 @@ Usage: strongroom agent -config=FILE [options]
                           -client-key, -tls-server-name, -tls-skip-verify
   -log-level=LEVEL        trace, debug, info, warn or error
   -log-format=FORM        standard or json
-  -log-file=PATH          append the log to a file
+  -log-file=PATH          write the log to a file too; -log-rotate-bytes, -log-rotate-duration and
+                          -log-rotate-max-files begin a new one when it is full
   -pid-file=PATH          write the process's number here
 
   SIGHUP reads the file again and takes its templates; SIGTERM ends the agent.

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from strongroom_agent.config import Config
     from strongroom_agent.flags import Flags
     from strongroom_client import Settings
+    from strongroom_common.logfile import RotatingFile
+    from strongroom_common.logs import Form
 
 
 def main(arguments: list[str]) -> int:
@@ -40,11 +42,22 @@ def run(given: "Flags", environment: Mapping[str, str]) -> int:
 
     try:
         config = source.load(given, environment)
-        stream = open(config.log["file"], "a", encoding="utf-8") if config.log["file"] else None  # noqa: SIM115
-        logs.configure(config.log["level"] or "info", "json" if config.log["format"] == "json" else "standard", stream)
+        form: Form = "json" if config.log["format"] == "json" else "standard"
+        logs.configure(config.log["level"] or "info", form, file=_log_file(config.log))
     except (OSError, ValueError) as error:
         return _complain(f"error loading configuration: {error}\n")
     return _run(config, given, environment)
+
+
+def _log_file(log: dict[str, str]) -> "RotatingFile | None":
+    """Return what writes the log's file, None for none; raises OSError, ValueError."""
+    if not log["file"]:
+        return None
+    from strongroom_common.durations import parse_duration
+    from strongroom_common.logfile import LogFile
+
+    size, keep = (int(log[name] or 0) for name in ("rotate_bytes", "rotate_max_files"))
+    return LogFile(log["file"], int(parse_duration(log["rotate_duration"] or "24h")), size, keep).handler("agent")
 
 
 def _run(config: "Config", given: "Flags", environment: Mapping[str, str]) -> int:

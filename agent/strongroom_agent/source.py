@@ -7,14 +7,17 @@ from collections.abc import Mapping
 
 from strongroom_agent.config import Config, build, located
 from strongroom_agent.flags import Flags
+from strongroom_common.environment import PREFIXES
 from strongroom_common.hcl import Body, HclError, parse
 
 _VARIABLE = "STRONGROOM_AGENT_CONFIG"
+_PATHS = tuple(f"{prefix}{role}_CONFIG_PATH" for role in ("AGENT", "PROXY") for prefix in PREFIXES)
 
 
 def load(given: Flags, environment: Mapping[str, str]) -> Config:
     """Return the configuration that the flags ask for; raises OSError, or ValueError naming file and line."""
-    texts = [(path, _read(path)) for name in given.configs for path in _files(name)]
+    named = given.configs or tuple(filter(None, map(environment.get, _PATHS)))[:1]
+    texts = [(path, _read(path)) for name in named for path in _files(name)]
     variable = given.values.get("config-env") or ("" if texts else _VARIABLE)
     if variable and (given.values.get("config-env") or environment.get(variable)):
         texts.append((f"${variable}", _decoded(variable, environment.get(variable, ""))))
@@ -24,7 +27,7 @@ def load(given: Flags, environment: Mapping[str, str]) -> Config:
     return config._replace(
         exit_after_auth=given.switches.get("exit-after-auth", config.exit_after_auth),
         pid_file=given.values.get("pid-file", config.pid_file),
-        log={key: given.values.get(f"log-{key}", text) for key, text in config.log.items()},
+        log={key: given.values.get(f"log-{key.replace('_', '-')}", text) for key, text in config.log.items()},
     )
 
 

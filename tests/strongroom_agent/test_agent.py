@@ -260,6 +260,18 @@ def test_without_it_the_agent_tries_on(vault, tmp_path):
         assert agent.poll() is None
 
 
+@pytest.mark.parametrize("name", ["VAULT_AGENT_CONFIG_PATH", "BAO_PROXY_CONFIG_PATH"])
+def test_the_environment_may_name_the_file_and_flags_the_log(vault, tmp_path, name):
+    config = configuration(vault, tmp_path, exit_after_auth=True, template=[template(tmp_path, "x")])
+    (tmp_path / "agent.json").write_text(json.dumps(config))
+    flags = [f"-log-file={tmp_path}/logs/", "-log-rotate-bytes=1", "-log-rotate-max-files=1"]
+    named = environment(**{name: str(tmp_path / "agent.json")})
+    done = subprocess.run([*COMMAND, *flags], capture_output=True, text=True, timeout=20, env=named, check=False)
+    assert (done.returncode, content(tmp_path / "out")) == (0, "x"), done.stderr
+    assert "stopped" in (tmp_path / "logs" / "agent.log").read_text()
+    assert len(list((tmp_path / "logs").glob("agent-*.log"))) == 1
+
+
 def test_the_config_may_come_from_the_environment(vault, tmp_path):
     text = json.dumps(configuration(vault, tmp_path, exit_after_auth=True, template=[template(tmp_path, "x")]))
     for value in (text, base64.b64encode(text.encode()).decode()):
