@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from cryptography import x509
 
 from strongroom_server.engines.pki.issuers import Issuers
@@ -86,20 +85,24 @@ async def take_in(bundle: Bundle, issuers: Issuers, keys: Keys) -> Imported:
     for private in bundle.keys:
         key, new = await keys.add(private)
         (result.keys if new else result.known_keys).append(key.id)
-    key_ids = {spki(await keys.private(key_id)): key_id for key_id in await keys.all()}
+    key_ids = await _by_public_half(keys)
     for certificate in bundle.certificates:
         issuer, new = await issuers.add(certificate, key_ids.get(_spki(certificate), ""))
         (result.issuers if new else result.known_issuers).append(issuer.id)
         result.mapping[issuer.id] = issuer.key_id
-    await _give_keys(issuers, key_ids)
+    await give_keys(issuers, keys)
     return result
 
 
-async def _give_keys(issuers: Issuers, key_ids: dict[bytes, str]) -> None:
+async def give_keys(issuers: Issuers, keys: Keys) -> None:
     """Let issuers that came before their key have it now."""
+    key_ids = await _by_public_half(keys)
     for issuer in list((await issuers.all()).values()):
-        if not issuer.key_id and (key_id := key_ids.get(_spki(issuer.x509))):
-            await issuers.save(msgspec.structs.replace(issuer, key_id=key_id))
+        await issuers.adopt(issuer, key_ids.get(_spki(issuer.x509), ""))
+
+
+async def _by_public_half(keys: Keys) -> dict[bytes, str]:
+    return {spki(await keys.private(key_id)): key_id for key_id in await keys.all()}
 
 
 def _spki(certificate: x509.Certificate) -> bytes:

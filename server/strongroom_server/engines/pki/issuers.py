@@ -156,16 +156,22 @@ class Issuers:
         raw = der(certificate)
         for issuer in (await self.all()).values():
             if der(issuer.x509) == raw:
-                if key_id and not issuer.key_id:
-                    issuer = msgspec.structs.replace(issuer, key_id=key_id)
-                    await self.save(issuer)
-                return issuer, False
+                return await self.adopt(issuer, key_id), False
         issuer = Issuer(str(uuid.uuid4()), pem(certificate), key_id, name, revocation_signature_algorithm=algorithm)
         config = await self.config()
         if key_id and (not config.default or config.default_follows_latest_issuer):
             config = msgspec.structs.replace(config, default=issuer.id)
         await self._commit([put(f"issuer/{issuer.id}", issuer)], config)
         return issuer, True
+
+    async def adopt(self, issuer: Issuer, key_id: str) -> Issuer:
+        """Return an issuer with the key that it lacked; it is the default one where there is none."""
+        if issuer.key_id or not key_id:
+            return issuer
+        changed, config = msgspec.structs.replace(issuer, key_id=key_id), await self.config()
+        config = msgspec.structs.replace(config, default=config.default or changed.id)
+        await self._commit([put(f"issuer/{changed.id}", changed)], config)
+        return changed
 
     async def save(self, issuer: Issuer) -> None:
         """Store a changed issuer."""

@@ -162,6 +162,18 @@ async def test_keys_by_themselves() -> None:
             await data(pki, path, **body)
 
 
+async def test_an_issuer_has_the_key_that_comes_later() -> None:
+    source = await Mounted(Engine, max_lease_ttl=8760 * 3600).start()
+    made = await data(source, "root/generate/exported", common_name="R", key_type="ec", ttl="8000h")
+    pki = await Mounted(Engine).start()
+    await pki("update", "issuers/import/cert", pem_bundle=made["certificate"])
+    assert (await pki.data("config/issuers"))["default"] == ""
+    key = await data(pki, "keys/import", pem_bundle=made["private_key"])
+    assert (await pki.data("issuer/default"))["key_id"] == key["key_id"]
+    await role(pki)
+    assert certificate(await issue(pki)).issuer == certificate(made).subject
+
+
 async def test_a_key_is_not_deleted_while_an_issuer_has_it() -> None:
     pki = await mounted(key_name="k")
     with pytest.raises(InvalidRequest, match="Key in Use by Issuer"):

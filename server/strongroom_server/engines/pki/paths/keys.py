@@ -8,7 +8,7 @@ import msgspec
 from strongroom_common.fields import Given
 from strongroom_common.secret import Secret
 from strongroom_server.engines.pki import building
-from strongroom_server.engines.pki.bundles import SHORTEST
+from strongroom_server.engines.pki.bundles import SHORTEST, give_keys
 from strongroom_server.engines.pki.keys import Key
 from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.role import checked_bits
@@ -89,7 +89,7 @@ class KeyPaths(Mount):
 
     @write("keys/import")
     async def import_key(self, given: Given[ImportInput]) -> Response:
-        """Take in a key."""
+        """Take in a key; issuers that are here already and lack it have it then."""
         text = given.value.pem_bundle.reveal()
         if len(text) < SHORTEST:
             raise InvalidRequest(_TOO_SHORT)
@@ -104,8 +104,9 @@ class KeyPaths(Mount):
                 key, new = await self.keys.add(load_key(blocks[0]), name)
             except ValueError as error:
                 raise InvalidRequest(str(error)) from None
+            await give_keys(self.issuers, self.keys)
         warnings = [] if new else ["Key already imported, use key/ endpoint to update name."]
-        return Response(key.facts(), warnings=warnings)
+        return Response(key.facts(), warnings=[*warnings, *await self.rebuild_crls()])
 
     @read("key/{key_ref}")
     async def read_key(self, key_ref: str) -> dict[str, Any]:
