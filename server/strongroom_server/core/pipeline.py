@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from strongroom_server.core import registration, wrapping
+from strongroom_server.core import passed_headers, registration, wrapping
 from strongroom_server.core.acl import Decision
 from strongroom_server.core.exchange import Exchange
 from strongroom_server.core.help import help_of_mount, help_of_path
@@ -318,6 +318,8 @@ async def call_engine(exchange: Exchange) -> None:
         raise UnsupportedOperation
     if mount is not None and mount.table == "auth" and (user := engine.login_name(request)):
         await _call_login(exchange, mount, engine, exchange.route, user)
+    elif exchange.route.wants_request:
+        exchange.response = await passed_headers.call(engine, exchange.route, exchange)
     else:
         exchange.response = await engine.call(exchange.route, exchange.captures, request)
 
@@ -327,11 +329,11 @@ async def _call_login(exchange: Exchange, mount: Mount, engine: Engine, route: R
     lockouts, user = exchange.server.lockouts, (mount.entry.accessor, name)
     rules = lockouts.rules(mount)
     if rules.disable_lockout:
-        exchange.response = await engine.call(route, exchange.captures, exchange.request)
+        exchange.response = await passed_headers.call(engine, route, exchange)
         return
     lockouts.check(user)
     try:
-        exchange.response = await engine.call(route, exchange.captures, exchange.request)
+        exchange.response = await passed_headers.call(engine, route, exchange)
     except InvalidCredentials:
         await lockouts.failed(user, rules)
         raise
