@@ -52,6 +52,27 @@ async def admin(live: Live, namespace: str) -> str:
     return str((await login(live, namespace))["client_token"])
 
 
+@pytest.mark.parametrize(
+    ("namespace", "body", "counts"),
+    [
+        pytest.param("", {}, {"auth/approle/": 1}, id="its_own"),
+        pytest.param("one", {}, {"auth/approle/": 1}, id="its_own_below_the_root"),
+        pytest.param("", {"include_child_namespaces": True},
+                     {f"{path}auth/approle/": 1 for path in ("", "one/", "one/below/", "two/")}, id="all"),
+        pytest.param("one", {"include_child_namespaces": True}, {"auth/approle/": 1, "below/auth/approle/": 1},
+                     id="those_below"),
+    ],
+)  # fmt: skip
+async def test_whose_leases_are_counted(
+    live: Live, namespace: str, body: dict[str, Any], counts: dict[str, int]
+) -> None:
+    tokens = {where: await admin(live, where) for where in ("", "one", "one/below", "two")}
+    answer = await live.get("sys/leases/count", body=body, token=tokens[namespace], namespace=namespace)
+    assert answer.data == {"lease_count": len(counts), "counts": counts}
+    listed = await live.get("sys/leases", body=body, token=tokens[namespace], namespace=namespace)
+    assert listed.data == {"lease_count": 0, "leases": []}
+
+
 # -- which namespace -------------------------------------------------------------------------------------------------
 
 

@@ -156,7 +156,11 @@ class Leases(Area):
     async def irrevocable(self, query: Given[Which]) -> dict[str, Any]:
         """List the leases whose revocation was given up."""
         query.value.check()
-        rows = [{"lease_id": lease_id, "error": error} for lease_id, error in self.server.leases.irrevocable().items()]
+        rows = [
+            {"lease_id": lease_id, "error": error}
+            for server in self._asked(query.value)
+            for lease_id, error in server.leases.irrevocable().items()
+        ]
         most = len(rows) if query.value.limit == "none" else int(query.value.limit)
         return {"lease_count": len(rows), "leases": rows[:most]}
 
@@ -164,13 +168,17 @@ class Leases(Area):
     async def count(self, query: Given[Which]) -> dict[str, Any]:
         """Count the leases by mount: all of them, or the irrevocable ones alone."""
         query.value.check()
-        leases = self.server.leases
         counts: dict[str, int] = {}
-        for lease_id in leases.irrevocable() if query.value.type else leases.ending():
-            found = self.server.mounts.find(lease_id)
-            point = found[0].point if found else ""
-            counts[point] = counts.get(point, 0) + 1
+        for server in self._asked(query.value):
+            leases, below = server.leases, server.path.removeprefix(self.server.path)
+            for lease_id in leases.irrevocable() if query.value.type else leases.ending():
+                found = server.mounts.find(lease_id)
+                point = below + (found[0].point if found else "")
+                counts[point] = counts.get(point, 0) + 1
         return {"lease_count": sum(counts.values()), "counts": counts}
+
+    def _asked(self, which: Which) -> "list[Server]":
+        return list(self.server.tree()) if which.include_child_namespaces else [self.server]
 
     @write("leases/tidy")
     async def tidy(self) -> Response:
