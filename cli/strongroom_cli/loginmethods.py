@@ -125,12 +125,17 @@ METHODS: dict[str, Method] = {
         "Logs in with the browser at an OpenID provider.",
         [
             ("role", "Role; the auth method's default if not given."),
+            (
+                "callbackmode",
+                "client, or as the role has it: direct (back to the server), device (back to nowhere).",
+            ),
             ("port", "Port to listen on for the browser; 8250 if not given."),
             ("listenaddress", "Address to listen on; localhost if not given."),
             ("callbackhost", "Host that the provider sends the browser back to; localhost if not given."),
             ("callbackport", "Port of that host; the one that is listened on if not given."),
             ("callbackmethod", "http, or https where something in front of this program speaks TLS."),
             ("skip_browser", "true: print the address and start no browser."),
+            ("abort_on_error", "Kept for compatibility: any error ends the login."),
         ],
         _oidc,
     ),

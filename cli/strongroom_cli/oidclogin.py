@@ -1,21 +1,26 @@
 """A login at an OpenID provider: the browser goes there, and comes back to a page that this program serves on loopback.
 
-As RFC 8252, section 7.3, has it for programs on a person's machine.
+As RFC 8252, section 7.3, has it for programs on a person's machine. Where the role says so it comes back to the server
+itself (``direct``) or to nowhere, as the user enters a code (``device``, RFC 8628); the server is then asked.
 """
 
 import html
 import queue
 import secrets
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from strongroom_cli.errors import CommandError, UsageError
 from strongroom_cli.session import Session
-from strongroom_client import Client, ClientError, Response
+from strongroom_client import ApiError, Client, ClientError, Response
 
 PATH = "/oidc/callback"
+_MODES = ("client", "direct", "device")
+_TRUE = ("1", "t", "true")
+_POLLED_EVERY = 5  # seconds
 _PATIENCE = 2  # seconds for the browser to take its page
 _LONGEST = 1 << 20  # bytes that a provider may post
 _PAGE = "<!DOCTYPE html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><p>{text}</p>"
@@ -75,22 +80,65 @@ class _Handler(BaseHTTPRequestHandler):
 
 def login(session: Session, client: Client, mount: str, given: dict[str, str]) -> Response:
     """Send the user to the provider and wait for the answer; raises CommandError or ClientError."""
-    role = given.get("role", "")
+    mode = given.get("callbackmode") or "client"
+    if mode not in _MODES:
+        raise UsageError(f"callbackmode={mode}: expected one of {', '.join(_MODES)}")
+    if given.get("show_qr", "false") in _TRUE:
+        raise UsageError("show_qr: codes to scan are not supported; the address is printed")
+    if mode != "client":
+        redirect = _direct(client, mount, given) if mode == "direct" else ""
+        return _login_by_polling(session, client, mount, given, redirect)
     with _listen(given) as listener:
         port = given.get("callbackport") or str(listener.server_port)
         host = given.get("callbackhost") or "localhost"
         redirect = f"{given.get('callbackmethod') or 'http'}://{host}:{port}{PATH}"
         nonce = secrets.token_urlsafe(24)
-        url = _auth_url(client, mount, {"role": role, "redirect_uri": redirect, "client_nonce": nonce})
-        session.warn(f"Complete the login via your OIDC provider. Launching browser to:\n\n    {url}\n\n")
-        if given.get("skip_browser", "false") not in {"true", "1"}:
-            threading.Thread(target=_open_browser, args=(url,), daemon=True).start()
-        session.warn("Waiting for OIDC authentication to complete...")
+        told = _begin(client, mount, given, redirect, nonce)
+        if told.get("state"):
+            raise CommandError("The browser does not come back here: the role wants callbackmode=direct or =device.")
+        url = told["auth_url"]
+        _send_there(session, given, url)
         threading.Thread(target=listener.serve_forever, daemon=True).start()
         try:
             return _finish(client, mount, listener, nonce, _state(url))
         finally:
             listener.shutdown()
+
+
+def _direct(client: Client, mount: str, given: dict[str, str]) -> str:
+    """Return the server's own address for the browser, as it is reached from here unless said otherwise."""
+    here = urlsplit(client.settings.address)
+    host, port = given.get("callbackhost") or here.hostname or "localhost", given.get("callbackport") or here.port
+    namespace = f"{client.namespace.strip('/')}/" if client.namespace.strip("/") else ""
+    where = f"{host}:{port}" if port else host
+    return f"{given.get('callbackmethod') or here.scheme}://{where}/v1/{namespace}auth/{mount}{PATH}"
+
+
+def _login_by_polling(session: Session, client: Client, mount: str, given: dict[str, str], redirect: str) -> Response:
+    """Ask the server until it has heard of the login, which it ends by itself after a while."""
+    nonce = secrets.token_urlsafe(24)
+    told = _begin(client, mount, given, redirect, nonce)
+    if not told.get("state"):
+        raise CommandError("The browser comes back here: the role wants callbackmode=client.")
+    code = f"When prompted, enter code {told['user_code']}\n\n" if told.get("user_code") else ""
+    _send_there(session, given, told["auth_url"], code)
+    pause = float(told.get("poll_interval") or _POLLED_EVERY)
+    while True:
+        time.sleep(pause)
+        try:
+            return client.write(f"auth/{mount}/oidc/poll", {"state": told["state"], "client_nonce": nonce})
+        except ApiError as error:
+            if "slow_down" in error.errors:
+                pause += 5  # seconds (RFC 8628, 3.5)
+            elif "authorization_pending" not in error.errors:
+                raise
+
+
+def _send_there(session: Session, given: dict[str, str], url: str, code: str = "") -> None:
+    session.warn(f"Complete the login via your OIDC provider. Launching browser to:\n\n    {url}\n\n{code}")
+    if given.get("skip_browser", "false") not in _TRUE:
+        threading.Thread(target=_open_browser, args=(url,), daemon=True).start()
+    session.warn("Waiting for OIDC authentication to complete...")
 
 
 def _listen(given: dict[str, str]) -> _Listener:
@@ -104,17 +152,17 @@ def _listen(given: dict[str, str]) -> _Listener:
         raise CommandError(f"listen tcp {host}:{port}: {error.strerror}", 2, hint) from error
 
 
-def _auth_url(client: Client, mount: str, body: dict[str, str]) -> str:
+def _begin(client: Client, mount: str, given: dict[str, str], redirect: str, nonce: str) -> dict[str, Any]:
+    body = {"role": given.get("role", ""), "redirect_uri": redirect, "client_nonce": nonce}
     wrap, client.wrap_ttl = client.wrap_ttl, ""  # the login is to be wrapped, not the way there
     data: dict[str, Any] = client.write(f"auth/{mount}/oidc/auth_url", body).data or {}
     client.wrap_ttl = wrap
-    url = str(data.get("auth_url") or "")
-    if not url:
+    if not data.get("auth_url"):
         raise CommandError(
             f'Unable to authorize role "{body["role"]}" with redirect_uri "{body["redirect_uri"]}". '
             "Check the server's logs for more information."
         )
-    return url
+    return data
 
 
 def _state(url: str) -> str:

@@ -94,6 +94,46 @@ async def test_a_refused_person_is_told_in_both_places(server: str, issuer: Issu
     assert 'Unable to authorize role "" with redirect_uri "http://evil:' in output
 
 
+async def test_the_browser_comes_back_to_the_server(server: str, issuer: Issuer, tmp_path: Path) -> None:
+    uris = [f"{server}/v1/auth/direct/oidc/callback"]
+    await configure(server, "direct", issuer, callback_mode="direct", poll_interval=1, oidc_disable_confirmation=True,
+                    allowed_redirect_uris=uris)  # fmt: skip
+    person = Person(tmp_path, server, BROWSER)
+    words = ("login", "-method=oidc", "-path=direct")
+    code, output = await person.types(*words, "callbackmode=direct")
+    assert (code, "Success! You are now authenticated" in output) == (0, True), output
+    code, output = await person.types(*words, "port=0")
+    assert (code, "Unable to authorize role" in output) == (2, True), output
+    code, output = await person.types(*words, "callbackmode=direct", "callbackhost=elsewhere")
+    assert (code, f'redirect_uri "http://elsewhere:{server.rpartition(":")[2]}/v1/auth/direct/' in output) == (2, True)
+
+
+async def test_the_user_enters_a_code_elsewhere(server: str, issuer: Issuer, tmp_path: Path) -> None:
+    await configure(server, "device", issuer, callback_mode="device", poll_interval=1)
+    issuer.device_says = "authorization_pending"
+    asyncio.get_running_loop().call_later(2, setattr, issuer, "device_says", "")
+    person = Person(tmp_path, server, BROWSER)
+    words = ("login", "-method=oidc", "-path=device", "skip_browser=true")
+    code, output = await person.types(*words, "callbackmode=device")
+    assert (code, "When prompted, enter code AB-12" in output) == (0, True), output
+    issuer.device_says = "access_denied"
+    code, output = await person.types(*words, "callbackmode=device")
+    assert (code, "access_denied" in output) == (2, True), output
+    code, output = await person.types(*words, "port=0")
+    assert (code, "the role wants callbackmode=direct or =device" in output) == (2, True), output
+
+
+async def test_modes_that_do_not_fit(server: str, issuer: Issuer, tmp_path: Path) -> None:
+    await configure(server, "plain", issuer)
+    person = Person(tmp_path, server, BROWSER)
+    for word, says in (
+        ("callbackmode=x", "callbackmode=x: expected one of client, direct, device"),
+        ("show_qr=true", "show_qr: codes to scan are not supported"),
+    ):
+        code, output = await person.types("login", "-method=oidc", "-path=plain", word)
+        assert (code, says in output) == (1, True), output
+
+
 async def test_ports_that_cannot_be_had(server: str, issuer: Issuer, tmp_path: Path) -> None:
     person = Person(tmp_path, server, BROWSER)
     code, output = await person.types("login", "-method=oidc", "port=x")
