@@ -243,7 +243,7 @@ class App:
             raise UnsupportedMediaType(f"PATCH requires Content-Type of {_MERGE_PATCH}, provided {kind}")
         if not raw or raw.isspace():
             return {}
-        if kind == "application/x-www-form-urlencoded" and raw[:1] != b"{":
+        if kind == "application/x-www-form-urlencoded" and raw.lstrip()[:1] not in {b"{", b"["}:
             return dict(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
         self._limits.check_text(raw)
         try:

@@ -135,6 +135,22 @@ async def test_bodies(wire: Wire, body: bytes, status: int) -> None:
     assert status == 200 or answer["errors"]
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "stored"),
+    [
+        pytest.param(b"a=b&c", 204, {"a": "b", "c": ""}, id="a_form"),
+        pytest.param(b'{"a":1}', 204, {"a": 1}, id="an_object"),
+        pytest.param(b'\n {"a":1}', 204, {"a": 1}, id="an_object_after_blanks"),
+        pytest.param(b"[1]", 400, None, id="a_list"),
+    ],
+)
+async def test_what_curl_sends_as_a_form_may_be_json(wire: Wire, body: bytes, status: int, stored: Any) -> None:
+    await wire.send(message("POST", "cubbyhole/f", body, "Content-Type: application/x-www-form-urlencoded"))
+    assert (await wire.answer())[0] == status
+    await wire.send(message("GET", "cubbyhole/f"))
+    assert ((await wire.answer())[2] or {}).get("data") == stored
+
+
 async def test_numbers_keep_their_text(wire: Wire) -> None:
     numbers = b'{"data":{"a":1.50,"b":1E3,"c":9007199254740993,"d":12345678901234567890123,"e":-0.0}}'
     await wire.send(message("POST", "secret/data/n", numbers))
@@ -292,6 +308,10 @@ async def test_errors_of_the_core_are_counted_as_vaults_are(wire: Wire, live: Li
         assert (await wire.answer())[2]["errors"] == [error]
     await wire.send(message("GET", "sys/nothing"))
     assert (await wire.answer())[2]["errors"] == ["1 error occurred:\n\t* unsupported path\n\n"]
+    await live.post("sys/mounts/pki", {"type": "pki"})
+    await wire.send(message("GET", "pki/issuer/default"))
+    code, _, answer = await wire.answer()
+    assert (code, answer["errors"]) == (500, ["1 error occurred:\n\t* no default issuer currently configured\n\n"])
 
 
 @pytest.mark.parametrize(

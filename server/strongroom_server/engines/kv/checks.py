@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from strongroom_common.fields import KINDS
+from strongroom_common.jsonx import dumps
 from strongroom_server.sdk.errors import InvalidRequest
 
 MAX_KEYS = 64
@@ -71,4 +72,4 @@ def _problems(key: str, value: str) -> list[str]:
 
 
 def _unprintable(key: str, value: str) -> list[str]:
-    return [f"{what} {key!r}" for what, text in (("key", key), ("value for key", value)) if not text.isprintable()]
+    return [f"{what} {dumps(key)}" for what, text in (("key", key), ("value for key", value)) if not text.isprintable()]
