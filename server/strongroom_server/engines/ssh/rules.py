@@ -20,7 +20,7 @@ class Wish:
     """What a client may ask of a certificate."""
 
     ttl: Annotated[Seconds, "How long it holds; 0 is as the role says."] = Seconds(0)
-    valid_principals: Annotated[str | None, "User or host names that it is for, with commas between."] = None
+    valid_principals: Annotated[str, "User or host names that it is for, with commas between."] = ""
     cert_type: Annotated[str, "user or host."] = "user"
     key_id: Annotated[str, "Its key id, which SSH servers log; where the role allows to choose."] = ""
     critical_options: Annotated[Pairs, "Critical options; they replace the role's."] = field(
@@ -88,7 +88,7 @@ def check_type(role: Role, cert_type: str) -> None:
 def principals(role: Role, wish: Wish, templates: Templates) -> tuple[str, ...]:
     """Return the names that the certificate is for, sorted: those asked for, else the default user.
 
-    Either must be among the allowed ones.
+    Either must be among the allowed ones; where the role lists none, that is the default user alone.
 
     Security 2: a certificate without names is for everybody, so there is none unless the role's author said that it
     is meant (B121).
@@ -97,12 +97,11 @@ def principals(role: Role, wish: Wish, templates: Templates) -> tuple[str, ...]:
     default = templates.names(role.default_user, templated=role.default_user_template) if user else ()
     if user:
         allowed = templates.names(role.allowed_users, templated=role.allowed_users_template)
+        allowed = allowed if role.allowed_users else default
     else:
         allowed = templates.names(role.allowed_domains, templated=role.allowed_domains_template)
     anyone = allowed == ("*",)
-    wanted = split_names(wish.valid_principals or "")
-    if not wanted and (wish.valid_principals is None or (anyone and not role.allow_empty_principals)):
-        wanted = default
+    wanted = split_names(wish.valid_principals) or default
     if not wanted:
         if not anyone and not role.allow_empty_principals:
             raise InvalidRequest("refusing to issue unsafe, globally-valid certificate with no principals specified; "
