@@ -228,10 +228,10 @@ class Mounts:
         if table == "secret" and first in self._namespaces:
             raise InvalidRequest(f"existing mount at {first}/: it is a namespace")
         if point in self._points:
-            raise InvalidRequest(f"path is already in use at {point}")
+            raise InvalidRequest(f"path is already in use at {path}")
         for taken in self._points:
             if taken.startswith(point) or point.startswith(taken):
-                raise InvalidRequest(f"path is already in use at {taken}")
+                raise InvalidRequest(f"path is already in use at {taken.removeprefix('auth/')}")
 
     async def remove(self, mount: Mount) -> None:
         """Take a mount away with all that it stored. Its leases are the caller's to end first."""

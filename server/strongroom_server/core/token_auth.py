@@ -102,7 +102,7 @@ class TokenAuth(Engine):
         kind = token_roles.kind(role, asked.type)
         orphan = role.orphan if role else asked.no_parent
         auth = Auth(
-            policies=self._policies(body, holder, role, powerful=powerful),
+            policies=self._policies(body, request, holder, role, powerful=powerful),
             display_name=token_children.display_name(asked.display_name),
             metadata=dict(asked.meta),
             explicit_max_ttl=asked.explicit_max_ttl,
@@ -132,7 +132,8 @@ class TokenAuth(Engine):
         if await self.server.tokens.by_hash(self.server.tokens.hash(text)) is not None:
             raise InvalidRequest("cannot create a token with a duplicate ID")
 
-    def _policies(self, body: Given[Create], holder: Holder, role: Role | None, *, powerful: bool) -> tuple[str, ...]:
+    def _policies(self, body: Given[Create], request: Request, holder: Holder, role: Role | None, *,
+                  powerful: bool) -> tuple[str, ...]:  # fmt: skip
         """Return the policies of a child: a subset of its parent's, unless root, sudo or the role says otherwise."""
         asked, parent = body.value, holder.token
         wanted, default = tuple(asked.policies), not asked.no_default_policy
@@ -145,7 +146,7 @@ class TokenAuth(Engine):
             default = default and not role.token_no_default_policy
         if role is not None and role.rules_policies:
             found = token_roles.policies(role, wanted, parent.policies, default=default)
-        elif wanted:
+        elif wanted or token_children.names_none(request.data):
             found = token_children.policies(wanted, parent, powerful=powerful, default=default)
         else:
             inherited = tuple(name for name in parent.policies if name != "default")

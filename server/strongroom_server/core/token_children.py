@@ -1,8 +1,9 @@
 """What a token made from another may be: the body of the call, and the rules that need nobody but the parent. Pure."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from strongroom_common.fields import Names, Pairs, Seconds
 from strongroom_common.secret import Secret
@@ -49,6 +50,12 @@ def check_privileges(asked: Create, *, powerful: bool, orphan: bool) -> None:
     for what, wanted in special.items():
         if wanted and not powerful:
             raise InvalidRequest(f"root or sudo privileges required to {what}")
+
+
+def names_none(data: Mapping[str, Any]) -> bool:
+    """Tell whether the policies that are sent are blanks: then there are none, and the parent's are not meant."""
+    sent = data.get("policies")
+    return isinstance(sent, list) and bool(sent)
 
 
 def policies(wanted: tuple[str, ...], parent: Token, *, powerful: bool, default: bool) -> tuple[str, ...]:

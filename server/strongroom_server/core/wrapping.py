@@ -86,7 +86,7 @@ def envelope(response: Response, request_id: str) -> dict[str, Any]:
     """Return a response as the JSON envelope that every Vault client reads (HTTP API, "Responses")."""
     lease, auth, wrap_info = response.lease, response.auth, response.wrap
     return {
-        "request_id": request_id,
+        "request_id": "" if wrap_info else request_id,
         "lease_id": lease.id if lease else "",
         "renewable": lease.renewable if lease else False,
         "lease_duration": lease.ttl if lease else 0,

@@ -105,11 +105,12 @@ class App:
         except asyncio.CancelledError:
             if not flight.forgive():
                 raise
-            return self._failed(SlowBody("http: the request body took too long to arrive"), request_id)
+            return _named(self._failed(SlowBody("http: the request body took too long to arrive"), request_id), message)
         except (GeneratorExit, KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is, be it the panic of a library in Rust, which is
-            return self._failed(error, request_id)  # no Exception: the client gets an answer, the log alone the cause
+        except BaseException as error:  # noqa: BLE001 - whatever it is, be it the panic of a library in Rust: the client
+            # gets an answer, the log alone the cause
+            return _named(self._failed(error, request_id), message)
         finally:
             del self._server.in_flight[request_id]
 
@@ -137,7 +138,10 @@ class App:
             raise InvalidRequest("the path has characters that are not printable")
         flight.request = request = await self._request(message, path[4:], query, request_id)
         flight.due = self._serving + asyncio.get_running_loop().time()
+        named = request.namespace
         answer = self._answer(await self._server.handle(request), request_id)
+        if named:
+            answer = _named(answer, message)
         if answer.status == 204 and message.method == "HEAD":  # RFC 8555, section 7.2, asks for this at new-nonce
             return self._headers.answer(200, b"", answer.headers)
         return answer
@@ -276,6 +280,12 @@ class App:
         if response.top_level and response.data:
             body = response.data | body
         return codec.encode(body), response.status or 200
+
+
+def _named(answer: Answer, message: Message) -> Answer:
+    """Say which namespace was asked for, which clients repeat in what they tell their users."""
+    name = _printable(message.headers.get("X-Vault-Namespace", ""))
+    return answer.beside({"X-Vault-Namespace": name}) if name else answer
 
 
 def fresh_id() -> str:

@@ -55,6 +55,20 @@ async def test_bad_wishes_are_refused(live: Live, asked: dict[str, Any]) -> None
     assert (await live.list("auth/token/accessors")).data == before.data
 
 
+@pytest.mark.parametrize(
+    ("asked", "policies"),
+    [
+        pytest.param({}, ["root"], id="unsaid_they_are_the_parents"),
+        pytest.param({"policies": []}, ["root"], id="an_empty_list_says_nothing"),
+        pytest.param({"policies": ""}, ["root"], id="nor_does_an_empty_text"),
+        pytest.param({"policies": ["", " "]}, ["default"], id="blanks_are_no_policies"),
+        pytest.param({"policies": [""], "no_default_policy": True}, [], id="and_not_even_the_default"),
+    ],
+)
+async def test_the_policies_of_a_token_made_by_root(live: Live, asked: dict[str, Any], policies: list[str]) -> None:
+    assert (await live.post("auth/token/create", asked)).auth["policies"] == policies
+
+
 async def test_a_token_ends_by_itself(live: Live) -> None:
     token = await live.make_token(policies=["default"], ttl="1m")
     await live.clock.advance(59)

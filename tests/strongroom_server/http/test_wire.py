@@ -331,3 +331,21 @@ async def test_patch_wants_a_merge_patch(wire: Wire, live: Live, header: str, st
     await wire.send(message("PATCH", "secret/data/a", b'{"data": {"y": 2}}', header))
     found, _, body = await wire.answer()
     assert (found, says in str(body)) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        pytest.param("here", 200, id="one_that_is_there"),
+        pytest.param("/here/", 200, id="as_it_was_written"),
+        pytest.param("nope", 404, id="one_that_is_not"),
+        pytest.param("caf\u00e9", 404, id="one_with_other_letters"),
+    ],
+)
+async def test_answers_repeat_the_namespace(wire: Wire, live: Live, name: str, status: int) -> None:
+    await live.post("sys/namespaces/here")
+    await wire.send(message("GET", "sys/mounts", b"", f"X-Vault-Namespace: {name}"))
+    found, headers, _ = await wire.answer()
+    assert (found, headers["x-vault-namespace"]) == (status, name)
+    await wire.send(message("GET", "sys/mounts"))
+    assert "x-vault-namespace" not in (await wire.answer())[1]

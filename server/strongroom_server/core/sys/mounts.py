@@ -174,16 +174,18 @@ class Mounts(Area):
         await self.server.leases.revoke_many(await self.server.leases.ids(mount.point), force=mount.engine is None)
         await self.server.mounts.remove(mount)
 
-    def _found(self, table: Table, path: str) -> Mount:
-        point = path.strip("/") + "/"
-        mount = self.server.mounts.at(f"auth/{point}" if table == "auth" else point)
+    def _found(self, table: Table, path: str, otherwise: str = "") -> Mount:
+        """Return the mount; raises InvalidRequest, with ``otherwise`` about the path where it is given."""
+        name = path.strip("/") + "/"
+        point = f"auth/{name}" if table == "auth" else name
+        mount = self.server.mounts.at(point)
         if mount is None:
             what = "auth engine" if table == "auth" else "secret engine mount"
-            raise InvalidRequest(f"No {what} at {point}")
+            raise InvalidRequest(otherwise % f'"{point}"' if otherwise else f"No {what} at {name}")
         return mount
 
     def _tuning(self, table: Table, path: str) -> Response:
-        mount = self._found(table, path)
+        mount = self._found(table, path, "cannot fetch sysview for path %s")
         config, defaults = mount.entry.config, MountConfig()
         data: dict[str, Any] = {
             "default_lease_ttl": config.default_lease_ttl or self.server.default_lease_ttl,
@@ -202,7 +204,7 @@ class Mounts(Area):
         return Response(data, top_level=True)
 
     async def _tune(self, table: Table, path: str, body: Given[Tune]) -> Response:
-        mount = self._found(table, path)
+        mount = self._found(table, path, "tune of path %s failed: no mount entry found")
         warnings: list[str] = []
         asked = {name: getattr(body.value, name) for name in sorted(body.sent)}
         entry = mount.entry

@@ -68,7 +68,7 @@ async def test_a_mount_is_shown_at_both_levels(live: Live) -> None:
         ),
         pytest.param("secret", {"options": {"version": "1"}}, "cannot downgrade", id="downgrade"),
         pytest.param("secret", {"listing_visibility": "x"}, "listing_visibility", id="no_visibility"),
-        pytest.param("other", {"description": "x"}, "No secret engine mount at other/", id="no_mount"),
+        pytest.param("other", {"description": "x"}, 'tune of path "other/" failed: no mount', id="no_mount"),
     ],
 )
 async def test_tunings_that_are_refused(live: Live, path: str, body: dict[str, Any], error: str) -> None:
