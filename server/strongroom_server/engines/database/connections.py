@@ -14,6 +14,7 @@ from strongroom_server.engines.database.plugins import load_plugin, username_tem
 from strongroom_server.engines.database.plugins.protocol import Database, DatabaseError, Unverified, User
 from strongroom_server.engines.database.schemas import Config, Connection
 from strongroom_server.engines.database.statements import plain
+from strongroom_server.engines.database.username_templates import BadTemplate
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.sdk.engine import Engine as Base
@@ -202,7 +203,7 @@ class Connections(Base):
                     raise
         except (DatabaseError, FieldError, UnknownPart) as error:
             raise InvalidRequest(f"error creating database object: {error}") from None
-        except usernames.BadTemplate as error:
+        except BadTemplate as error:
             raise InvalidRequest(f"error creating database object: invalid username template: {error}") from None
         return opened
 

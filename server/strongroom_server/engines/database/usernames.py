@@ -9,23 +9,16 @@ import base64
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
-_ACTION = re.compile(r"(?:\s+(?={{-\s))?{{(-\s)?(.*?)(\s-)?}}", re.DOTALL)
+from strongroom_server.engines.database.username_templates import BadTemplate, Call, Choice, Field, read
+
 _LONGEST = 4096
-_TOKEN = re.compile(r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|`[^`]*`)|(?P<number>-?\d+)|(?P<field>\.\w+)|(?P<name>\w+)"""
-                    r"""|(?P<sign>[|()]))""", re.ASCII)  # fmt: skip
 _VERB = re.compile(r"%[sdvq%]")
 _LAYOUT = {"%": "%%", "2006": "%Y", "01": "%m", "02": "%d", "15": "%H", "04": "%M", "05": "%S"}
-_ESCAPES = {"n": "\n", "t": "\t"}
-
-
-class BadTemplate(ValueError):
-    """A template cannot be understood, or cannot be applied."""
 
 
 @dataclass(frozen=True)
@@ -38,26 +31,14 @@ class Facts:
     random: Callable[[int], str]
 
 
-@dataclass(frozen=True)
-class Call:
-    """A function's name, or "" for a value alone, with its operands: texts, numbers, fields and other calls."""
-
-    name: str
-    operands: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of the facts."""
-
-    name: str
-
-
 def render(template: str, facts: Facts) -> str:
     """Return the name that a template makes; raises BadTemplate."""
     if len(template) > _LONGEST:  # reading takes the square of it
         raise BadTemplate(f"template is too long: expected at most {_LONGEST} characters")
-    return "".join(_text(_evaluate(part, facts)) for part in _read(template))
+    try:
+        return _shown(read(template, _NAMES), facts)
+    except RecursionError:
+        raise BadTemplate("template is nested too deep") from None
 
 
 def check(template: str) -> None:
@@ -66,92 +47,13 @@ def check(template: str) -> None:
         raise BadTemplate("template makes an empty name")
 
 
-# -- reading ------------------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=256)
-def _read(template: str) -> tuple[Any, ...]:
-    """Return a template's texts and actions in order."""
-    parts: list[Any] = []
-    end, trim = 0, False
-    for match in _ACTION.finditer(template):
-        literal = template[end : match.start()]
-        parts += [literal.lstrip() if trim else literal, _parse(match[2])]
-        trim, end = bool(match[3]), match.end()
-    rest = template[end:]
-    if "{{" in rest:
-        raise BadTemplate("unable to parse template: unclosed action")
-    return (*parts, rest.lstrip() if trim else rest)
-
-
-def _parse(action: str) -> Call:
-    tokens = _tokens(action)
-    call = _pipeline(tokens, closing="")
-    if call is None:
-        raise BadTemplate("unable to parse template: missing value for command")
-    return call
-
-
-def _tokens(action: str) -> Iterator[tuple[str, str]]:
-    end = 0
-    stripped = action.rstrip()
-    while end < len(stripped):
-        match = _TOKEN.match(stripped, end)
-        if match is None or match.lastgroup is None:
-            raise BadTemplate(f"unable to parse template: unexpected {stripped[end:].strip()[:10]!r}")
-        yield match.lastgroup, match[match.lastgroup]
-        end = match.end()
-
-
-def _pipeline(tokens: Iterator[tuple[str, str]], closing: str) -> Call | None:
-    """Read commands up to the closing sign; what stands before a bar is the last operand of what follows it."""
-    words: list[Any] = []
-    piped: Call | None = None
-    for kind, text in tokens:
-        if (kind, text) == ("sign", ")"):
-            if not closing:
-                raise BadTemplate("unable to parse template: unexpected right paren")
-            return _command(words, piped)
-        if (kind, text) == ("sign", "|"):
-            piped, words = _command(words, piped), []
-        else:
-            words.append(_pipeline(tokens, ")") if text == "(" and kind == "sign" else _word(kind, text))
-    if closing:
-        raise BadTemplate("unable to parse template: unclosed left paren")
-    return _command(words, piped)
-
-
-def _word(kind: str, text: str) -> Any:
-    if kind == "number":
-        return int(text)
-    if kind == "text":
-        body = text[1:-1]
-        return body if text[0] == "`" else re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), body)
-    if kind == "field":
-        if text not in {".DisplayName", ".RoleName"}:
-            raise BadTemplate(f"unable to apply template: there is no field {text}: expected .DisplayName or .RoleName")
-        return Field(text[1:])
-    if text not in _FUNCTIONS:
-        raise BadTemplate(f'unable to parse template: function "{text}" not defined')
-    return Call(text, ())
-
-
-def _command(words: list[Any], piped: Call | None) -> Call:
-    if not words:
-        raise BadTemplate("unable to parse template: missing value for command")
-    head, *rest = words
-    operands = (*rest, *([piped] if piped is not None else []))
-    if isinstance(head, Call) and head.name and not head.operands:
-        return Call(head.name, operands)
-    if operands:
-        raise BadTemplate("unable to parse template: can't give argument to a value")
-    return head if isinstance(head, Call) else Call("", (head,))
-
-
-# -- working it out -----------------------------------------------------------------------------------------------
+def _shown(nodes: tuple[Any, ...], facts: Facts) -> str:
+    return "".join(_text(_evaluate(node, facts)) for node in nodes)
 
 
 def _evaluate(value: Any, facts: Facts) -> Any:
+    if isinstance(value, Choice):
+        return _shown(value.then if _evaluate(value.condition, facts) else value.otherwise, facts)
     if isinstance(value, Field):
         return facts.display_name if value.name == "DisplayName" else facts.role_name
     if not isinstance(value, Call):
@@ -166,7 +68,7 @@ def _evaluate(value: Any, facts: Facts) -> Any:
 
 
 def _text(value: Any) -> str:
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _random(facts: Facts, length: int) -> str:
@@ -222,4 +124,13 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "unix_time_millis": lambda facts: int(facts.now * 1000),
     "timestamp": _timestamp,
     "uuid": lambda _: str(uuid.uuid4()),
+    # Go's own
+    "and": lambda _, *values: next((value for value in values if not value), values[-1]),
+    "eq": lambda _, value, *others: value in others,
+    "len": lambda _, text: len(text.encode()),
+    "ne": lambda _, one, other: one != other,
+    "not": lambda _, value: not value,
+    "or": lambda _, *values: next((value for value in values if value), values[-1]),
+    "print": lambda _, *values: "".join(map(_text, values)),
 }
+_NAMES = frozenset(_FUNCTIONS)

@@ -12,6 +12,7 @@ from strongroom_server.engines.database.plugins.protocol import DatabaseError, I
 from strongroom_server.engines.database.roles import Roles
 from strongroom_server.engines.database.schemas import Role
 from strongroom_server.engines.database.statements import plain
+from strongroom_server.engines.database.username_templates import BadTemplate
 from strongroom_server.engines.database.wal import Entry, WriteAheadLog
 from strongroom_server.sdk.engine import read, renews, revokes
 from strongroom_server.sdk.errors import Internal, InvalidRequest, RequestError
@@ -108,7 +109,7 @@ class Users(Roles):
         template = role.credential_config.get("common_name_template") or connection.username_template
         try:
             return usernames.render(template, facts)
-        except usernames.BadTemplate as error:
+        except BadTemplate as error:
             raise InvalidRequest(f"failed to generate username: {error}") from None
 
     def _end(self, role: Role) -> float:

@@ -4,7 +4,8 @@ import pytest
 
 from strongroom_server.engines.database import usernames
 from strongroom_server.engines.database.plugins import mysql, postgresql, redis
-from strongroom_server.engines.database.usernames import BadTemplate, Facts
+from strongroom_server.engines.database.username_templates import BadTemplate
+from strongroom_server.engines.database.usernames import Facts
 
 FACTS = Facts("userpass-alice", "read-only", 1_700_000_000.5, lambda length: "r" * length)
 
@@ -25,6 +26,11 @@ FACTS = Facts("userpass-alice", "read-only", 1_700_000_000.5, lambda length: "r"
         pytest.param('{{timestamp "2006-01-02 15:04"}}', "2023-11-14 22:13", id="a_time_in_a_layout"),
         pytest.param("{{base64 .RoleName}}", "cmVhZC1vbmx5", id="base64"),
         pytest.param("{{truncate_sha256 13 .DisplayName}}", "userp81a39055", id="an_end_that_is_a_digest"),
+        pytest.param("a{{/* for whoever reads this */}}b", "ab", id="a_comment"),
+        pytest.param("{{if .RoleName}}r{{else}}n{{end}}!", "r!", id="a_choice"),
+        pytest.param('{{if eq .RoleName "x" "y"}}x{{else if ne 1 1}}n{{ else }}o{{end}}', "o", id="choices_in_a_row"),
+        pytest.param('{{if not ""}}{{if and 1 ""}}a{{else}}b{{end}}{{end}}', "b", id="a_choice_within"),
+        pytest.param('{{or "" .RoleName | len}}{{print "-" (eq 1 1)}}', "9-true", id="functions_of_go"),
         pytest.param(postgresql.USERNAME, f"v-userpass-read-onl-{'r' * 20}-1700000000", id="postgresqls_own"),
         pytest.param(mysql.USERNAME, f"v-userpass-a-read-only-{'r' * 9}", id="mysqls_own"),
         pytest.param(redis.USERNAME, f"V_USERPASS-ALICE_READ-ONLY_{'R' * 20}_1700000000", id="rediss_own"),
@@ -52,6 +58,13 @@ def test_a_template_makes_a_name(template: str, name: str) -> None:
         pytest.param('{{"x" "y"}}', id="a_value_with_operands"),
         pytest.param("{{ ; }}", id="no_language_at_all"),
         pytest.param("", id="an_empty_name"),
+        pytest.param("{{if .RoleName}}a", id="a_choice_without_an_end"),
+        pytest.param("{{if .RoleName}}a{{else}}b{{else}}c{{end}}", id="two_elses"),
+        pytest.param("a{{end}}", id="an_end_of_nothing"),
+        pytest.param("{{if}}a{{end}}", id="a_choice_without_a_condition"),
+        pytest.param("{{if 1}}a{{else 2}}b{{end}}", id="an_else_with_something"),
+        pytest.param("{{if 1}}" * 500 + "{{end}}", id="choices_too_deep"),
+        pytest.param("{{" + "(" * 4000 + "}}", id="parentheses_too_deep"),
     ],
 )
 def test_a_template_that_cannot_work_is_refused(template: str) -> None:
