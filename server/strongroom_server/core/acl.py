@@ -100,7 +100,9 @@ class Acl:
         if sudo and "sudo" not in grant.capabilities:
             return Decision(allowed=False, reason='the path needs "sudo", which the rule does not grant', grant=grant)
         objection = grant.objection(operation, data, wrap_ttl)
-        return Decision(allowed=False, reason=objection, grant=grant) if objection else grant.allow
+        if objection:
+            return Decision(allowed=False, reason=objection, grant=grant)
+        return grant.allowing(operation, sudo=sudo) if grant.control_groups else grant.allow
 
     def capabilities(self, path: str) -> list[str]:
         """Return what sys/capabilities tells: sorted words, ``["root"]``, or ``["deny"]`` for nothing."""

@@ -11,6 +11,7 @@ from strongroom_server.sdk.request import Operation, Request, Response
 from strongroom_server.sdk.routes import Path, Route
 
 if TYPE_CHECKING:
+    from strongroom_server.core.control_groups import Held
     from strongroom_server.core.server import Server
 
 _HELP = frozenset({Operation.HELP})
@@ -20,7 +21,7 @@ class Exchange:
     """Mutable and slotted: one object a request, however many steps look at it."""
 
     __slots__ = (
-        "acl_path", "captures", "decision", "engine", "error", "full_path", "headers", "home", "mount", "path",
+        "acl_path", "captures", "decision", "engine", "error", "full_path", "headers", "held", "home", "mount", "path",
         "recorded", "request", "response", "route", "server", "spent", "token",
     )  # fmt: skip
 
@@ -40,3 +41,4 @@ class Exchange:
         self.headers: dict[str, str] = {}
         self.recorded = False
         self.spent = False
+        self.held: Held | None = None  # the request that was kept until others approved it, and is served now

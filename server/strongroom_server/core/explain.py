@@ -48,7 +48,8 @@ def explain(acl: Acl, asked: Question) -> dict[str, Any]:
 
 
 def _why(decision: Decision, asked: Question) -> str:
-    return f'the rule for "{decision.path}" grants "{asked.operation}"'
+    later = ", once all have approved it that its control_group asks for" if decision.factors else ""
+    return f'the rule for "{decision.path}" grants "{asked.operation}"{later}'
 
 
 def _matching(acl: Acl, asked: Question) -> list[Grant]:

@@ -11,22 +11,27 @@ from types import MappingProxyType
 from typing import Any
 
 from strongroom_common.jsonx import Number
+from strongroom_server.core.approvals import AS_UPDATE, ControlGroup, Factor
 from strongroom_server.core.policies import Rule, Values
 
 Parameters = Mapping[str, Values]
 _NONE: Parameters = MappingProxyType({})
-_AS_UPDATE = frozenset({"update", "renew", "revoke", "rollback"})
 _CHECKED = frozenset({"create", "patch", "read", "update"})
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Allowed or not, and by which rule; ``reason`` is for audit entries and ``policy explain``, not for the client."""
+    """Allowed or not, and by which rule; ``reason`` is for audit entries and ``policy explain``, not for the client.
+
+    ``factors`` are the approvals that an allowed request needs first, and ``waits`` how many seconds it waits for them.
+    """
 
     allowed: bool
     reason: str = ""
     grant: "Grant | None" = None
     root: bool = False
+    factors: tuple[Factor, ...] = ()
+    waits: float = 0
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -56,6 +61,7 @@ class Grant:
     max_wrapping_ttl: float = 0
     pagination_limit: int = 0
     keys_filter: str = ""
+    control_groups: tuple[ControlGroup, ...] = ()
     unmet: str = ""
     unconditional: bool = True
     allow: Decision = field(init=False, repr=False)
@@ -83,11 +89,21 @@ class Grant:
         self.max_wrapping_ttl = _smaller(self.max_wrapping_ttl, rule.max_wrapping_ttl)
         self.pagination_limit = int(_smaller(self.pagination_limit, rule.pagination_limit))
         self.keys_filter = self.keys_filter or rule.keys_filter
+        self.control_groups += (rule.control_group,) if rule.control_group else ()
         self.unmet = self.unmet or rule.unmet
         self.unconditional = not any((
             self.allowed, self.denied, self.required, self.min_wrapping_ttl, self.max_wrapping_ttl,
-            self.pagination_limit, self.unmet,
+            self.pagination_limit, self.control_groups, self.unmet,
         ))  # fmt: skip
+
+    def allowing(self, operation: str, *, sudo: bool) -> Decision:
+        """Return the decision to allow an operation, with the approvals that it needs."""
+        groups = self.control_groups
+        needed = tuple(f for group in groups for f in group.factors if f.controls(operation, sudo=sudo))
+        if not needed:
+            return self.allow
+        waits = min((group.ttl for group in groups if group.ttl), default=0)
+        return Decision(allowed=True, grant=self, factors=needed, waits=waits)
 
     def objection(self, operation: str, data: Mapping[str, Any], wrap_ttl: float) -> str:
         """Say why a request whose operation is granted is refused all the same; "" where nothing speaks against it.
@@ -132,7 +148,7 @@ class Grant:
 
 @cache
 def _operations(capabilities: frozenset[str]) -> frozenset[str]:
-    return (capabilities - {"sudo"}) | (_AS_UPDATE if "update" in capabilities else frozenset())
+    return (capabilities - {"sudo"}) | (AS_UPDATE if "update" in capabilities else frozenset())
 
 
 def _merge(mine: Parameters, theirs: Parameters | None) -> Parameters:

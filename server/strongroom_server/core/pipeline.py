@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from strongroom_server.core import passed_headers, registration, wrapping
+from strongroom_server.core import control_groups, passed_headers, registration, wrapping
 from strongroom_server.core.acl import Decision
 from strongroom_server.core.exchange import Exchange
 from strongroom_server.core.help import help_of_mount, help_of_path
@@ -36,6 +36,7 @@ from strongroom_server.sdk.request import LISTING, Caller, Operation, Request, R
 from strongroom_server.sdk.routes import Route
 
 if TYPE_CHECKING:
+    from strongroom_server.core.control_groups import Held
     from strongroom_server.core.server import Server
 
 Step = Callable[[Exchange], Awaitable[None] | None]
@@ -48,11 +49,15 @@ _BY_ROOT = Decision(allowed=True, root=True)
 _NO_TOKEN = Decision(allowed=False, reason="no valid token")
 
 
-async def serve(server: "Server", request: Request) -> Response:
-    """Return the answer to a request; raises RequestError, and whatever a fault of ours raises, on record too."""
+async def serve(server: "Server", request: Request, held: "Held | None" = None) -> Response:
+    """Return the answer to a request; raises RequestError, and whatever a fault of ours raises, on record too.
+
+    ``held`` is what it was kept as where it waited for approvals (``control_groups``).
+    """
     if request.namespace or server.children:
         server = server.namespaces.find(request)
     exchange = Exchange(server, request)
+    exchange.held = held
     started = server.clock.now()
     fault = await _walk(exchange)
     if exchange.recorded and server.audit.devices:
@@ -316,6 +321,9 @@ async def call_engine(exchange: Exchange) -> None:
         if request.operation in LISTING and not exchange.path.open_ended:
             raise UnsupportedPath  # a folder is another path than what it is listed for
         raise UnsupportedOperation
+    if exchange.decision is not None and exchange.decision.factors and not control_groups.released(exchange):
+        exchange.response = await control_groups.hold(exchange)
+        return
     if mount is not None and mount.table == "auth" and (user := engine.login_name(request)):
         await _call_login(exchange, mount, engine, exchange.route, user)
     elif exchange.route.wants_request:

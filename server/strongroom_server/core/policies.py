@@ -13,6 +13,7 @@ from typing import Any
 
 from strongroom_common.durations import parse_duration
 from strongroom_common.hcl import Block, Body, HclError, Item, blocks, parse, plain
+from strongroom_server.core.approvals import ControlGroup, Factor
 from strongroom_server.core.policy_templates import UNSAFE, check_keys
 
 CAPABILITIES = frozenset({"create", "delete", "deny", "list", "patch", "read", "scan", "sudo", "update"})
@@ -21,11 +22,12 @@ _OLD_STYLE: Mapping[str, frozenset[str]] = {
     "deny": frozenset({"deny"}), "read": frozenset({"list", "read"}), "write": _WRITE, "sudo": _WRITE | {"sudo"},
 }  # fmt: skip
 _FILTER = "list_scan_response_keys_filter_path"
-_UNMET = ("control_group", "mfa_methods")
+_UNMET = ("mfa_methods",)
 _KNOWN = frozenset({
-    "allowed_parameters", "capabilities", "comment", "denied_parameters", "expiration", _FILTER, "max_wrapping_ttl",
-    "min_wrapping_ttl", "pagination_limit", "policy", "required_parameters", *_UNMET,
+    "allowed_parameters", "capabilities", "comment", "control_group", "denied_parameters", "expiration", _FILTER,
+    "max_wrapping_ttl", "min_wrapping_ttl", "pagination_limit", "policy", "required_parameters", *_UNMET,
 })  # fmt: skip
+_IDENTITY = frozenset({"approvals", "group_ids", "group_names", "self_authorization", "ttl"})
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339
 _BRACES = re.compile(r"\{\{|\}\}")
 
@@ -54,6 +56,7 @@ class Rule:
     pagination_limit: int = 0
     keys_filter: str = ""
     expiration: float | None = None
+    control_group: ControlGroup | None = None
     unmet: str = ""
     unsafe: str = UNSAFE
     line: int = 0
@@ -112,12 +115,54 @@ def _rule(block: Block) -> Rule:
         pagination_limit=reader.integer("pagination_limit"),
         keys_filter=reader.keys_filter(),
         expiration=reader.moment("expiration"),
+        control_group=_control_group(body, where),
         unmet=next((key for key in _UNMET if body.get(key)), ""),
         line=item.line,
     )
     if 0 < rule.max_wrapping_ttl < rule.min_wrapping_ttl:
         raise _error(item, where, "max_wrapping_ttl cannot be less than min_wrapping_ttl")
     return rule
+
+
+def _control_group(body: Body, where: str) -> ControlGroup | None:
+    """Read what approvals the rule asks for; None where it asks for none."""
+    item = body.get("control_group")
+    if item is None:
+        return None
+    where += "error handling control_group: "
+    found, ttl = [], 0.0
+    for block in blocks(body, "control_group"):
+        _refuse_unknown(block.body, frozenset({"factor", "ttl"}), where)
+        ttl = _Reader(block.body, where).seconds("ttl") or ttl
+        found += list(blocks(block.body, "factor", 1))
+    if not found:
+        raise _error(item, where, "requires at least one factor but had none")
+    return ControlGroup(tuple(_factor(block, f"{where}factor {number}: ") for number, block in enumerate(found)), ttl)
+
+
+def _factor(block: Block, where: str) -> Factor:
+    _refuse_unknown(block.body, frozenset({"controlled_capabilities", "identity"}), where)
+    inner = [one.body for one in blocks(block.body, "identity")]
+    reader = _Reader(inner[-1] if inner else Body(()), where)
+    _refuse_unknown(reader.body, _IDENTITY, where)
+    outer = _Reader(block.body, where)
+    capabilities = frozenset(outer.texts("controlled_capabilities"))
+    if unknown := capabilities - CAPABILITIES:
+        raise _error(block.item, where, f'invalid capability "{min(unknown)}"')
+    factor = Factor(
+        name=(block.labels or ("",))[0],
+        group_names=frozenset(name.lower() for name in reader.texts("group_names")),
+        group_ids=frozenset(reader.texts("group_ids")),
+        approvals=reader.integer("approvals"),
+        capabilities=capabilities,
+        self_authorization=reader.flag("self_authorization"),
+        ttl=reader.seconds("ttl"),
+    )
+    if not factor.group_names and not factor.group_ids:
+        raise _error(block.item, where, "missing approving groups")
+    if not factor.approvals:
+        raise _error(block.item, where, "missing required approvals")
+    return factor
 
 
 def _check_braces(path: str, item: Item, where: str) -> None:
@@ -188,6 +233,15 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, int):
             raise self._error(key, f"{key} should be an integer")
         return max(0, value)
+
+    def flag(self, key: str) -> bool:
+        """Read true or false; absent is false."""
+        item = self.body.get(key)
+        if item is None or item.value in (False, "false"):
+            return False
+        if item.value in (True, "true"):
+            return True
+        raise self._error(key, f"{key} should be true or false")
 
     def keys_filter(self) -> str:
         """Read the template that lists are filtered by (see ``list_filters``)."""

@@ -42,6 +42,7 @@ from strongroom_server.core.sys.quotas import load_quotas
 from strongroom_server.core.system_view import MountSystem
 from strongroom_server.core.token_auth import TokenAuth
 from strongroom_server.core.tokens import Token, TokenStore
+from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.sdk.backend import Backend, Change
 from strongroom_server.sdk.engine import Engine
 from strongroom_server.sdk.errors import InvalidRequest, PermissionDenied
@@ -51,6 +52,7 @@ from strongroom_server.sdk.seal import Seal
 from strongroom_server.sdk.storage import Storage, load
 
 if TYPE_CHECKING:
+    from strongroom_server.core.control_groups import Held
     from strongroom_server.core.namespace import Namespace
 
 log = logging.getLogger("core")
@@ -141,6 +143,7 @@ class Server:
                                  self.suffix)  # fmt: skip
         self.mounts = Mounts(view("core/"), self._start_engine, self.children)
         self.settings = view("core/settings/")
+        self.releasing = KeyedLocks()
         self.lockouts = Lockouts(self.settings, self.clock, self.options.config.user_lockout)
         self.passwords = PasswordPolicies(view("sys/policy-password/"))
 
@@ -331,9 +334,9 @@ class Server:
 
     # -- requests -------------------------------------------------------------------------------------------------
 
-    async def handle(self, request: Request) -> Response:
-        """Serve one request; raises RequestError."""
-        return await serve(self, request)
+    async def handle(self, request: Request, held: "Held | None" = None) -> Response:
+        """Serve one request, or one that was ``held`` until others approved it; raises RequestError."""
+        return await serve(self, request, held)
 
     # -- what several parts share ---------------------------------------------------------------------------------
 

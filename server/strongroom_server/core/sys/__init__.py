@@ -4,6 +4,7 @@ from strongroom_server.core.areas import Composed
 from strongroom_server.core.sys.audit import Audit
 from strongroom_server.core.sys.capabilities import Capabilities
 from strongroom_server.core.sys.config import ServerConfig
+from strongroom_server.core.sys.control_groups import ControlGroups
 from strongroom_server.core.sys.counters import Counters
 from strongroom_server.core.sys.explain import Explain
 from strongroom_server.core.sys.generate_root import GenerateRoot
@@ -39,5 +40,5 @@ class Sys(Composed):
     AREAS = (
         Status, Sealing, Mounts, Policies, PasswordPolicyArea, Capabilities, Leases, Audit, Wrapping, Internal, Keys,
         Metrics, RotateRoot, GenerateRoot, ServerConfig, InFlight, Tools, Loggers, Plugins, Unlicensed, Counters,
-        Inspect, QuotaArea, LockedUsers, Explain, OpenApi, Monitor, Pprof, NamespaceArea, Mfa,
+        Inspect, QuotaArea, LockedUsers, Explain, OpenApi, Monitor, Pprof, NamespaceArea, Mfa, ControlGroups,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from strongroom_server.sdk.request import Request, Response
 from strongroom_server.sdk.routes import Route
 
 _OPEN = frozenset({
-    "auth", "capabilities", "capabilities-accessor", "capabilities-self", "decode-token", "ha-status",
+    "auth", "capabilities", "capabilities-accessor", "capabilities-self", "control-group", "decode-token", "ha-status",
     "internal/counters/entities", "internal/counters/requests", "internal/counters/tokens", "internal/specs",
     "internal/ui", "leader", "leases", "locked-users", "mfa", "mounts", "namespaces", "plugins", "policies", "policy",
     "remount", "renew", "revoke", "revoke-force", "revoke-prefix", "seal-status", "tools", "version-history",

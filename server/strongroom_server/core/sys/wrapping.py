@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from strongroom_common.fields import Given
 from strongroom_common.secret import Secret
-from strongroom_server.core import wrapping
+from strongroom_server.core import control_groups, wrapping
 from strongroom_server.core.sys.area import Area
 from strongroom_server.core.tokens import Token
 from strongroom_server.sdk import codec
@@ -46,8 +46,13 @@ class Wrapping(Area):
 
     @write("wrapping/unwrap")
     async def unwrap(self, body: Given[Named], request: Request) -> Response:
-        """Open a wrapped answer; it can be opened once, also where its token is the caller's own."""
+        """Open a wrapped answer; it can be opened once, also where its token is the caller's own.
+
+        A request that was kept until others approved it is served now.
+        """
         home, token = await self._token(body.value.token.reveal() or request.token)
+        if await control_groups.find(home, token) is not None:
+            return await control_groups.release(home, token, request.connection)
         stored = await wrapping.take(home, token, used=not body.value.token)
         return Response(raw=Raw(codec.encode(stored), "application/json"))
 
