@@ -77,6 +77,7 @@ async def speaking(**config: Any) -> Mounted:
     pytest.param({"alg": "none"}, 400, "badSignatureAlgorithm", id="no_algorithm"),
     pytest.param({"alg": "HS256"}, 400, "badSignatureAlgorithm", id="a_shared_key"),
     pytest.param({"kid": "x"}, 400, "malformed", id="both_kid_and_jwk"),
+    pytest.param({"crit": ["exp"], "exp": 1}, 400, "malformed", id="a_critical_header"),
     pytest.param({"jwk": None}, 400, "malformed", id="neither_kid_nor_jwk"),
     pytest.param({"jwk": None, "kid": "x"}, 400, "accountDoesNotExist", id="an_unknown_account"),
 ])  # fmt: skip
@@ -108,6 +109,18 @@ async def test_contacts(contact: Any, kind: str) -> None:
 async def test_identifiers(directory: str, identifier: dict[str, str], kind: str) -> None:
     talker = await Talker(await speaking(), directory).join()
     assert problem(await talker.say("new-order", {"identifiers": [identifier]})) == (400, kind)
+
+
+@pytest.mark.parametrize("span", [
+    pytest.param({"notAfter": "x"}, id="no_moment"),
+    pytest.param({"notBefore": "x"}, id="no_beginning"),
+    pytest.param({"notAfter": "2000-01-01T00:00:00Z"}, id="over_already"),
+    pytest.param({"notBefore": "2999-01-02T00:00:00Z", "notAfter": "2999-01-01T00:00:00Z"}, id="backwards"),
+])  # fmt: skip
+async def test_spans_that_cannot_be(span: dict[str, str]) -> None:
+    talker = await Talker(await speaking()).join()
+    order = {"identifiers": [{"type": "dns", "value": "a.example.test"}]} | span
+    assert problem(await talker.say("new-order", order)) == (400, "malformed")
 
 
 async def test_a_wildcard_is_proven_by_dns_alone() -> None:

@@ -1,7 +1,8 @@
 """Signed requests (RFC 8555, section 6.2; RFC 7515) and the accounts' keys (RFC 7517, RFC 7638). Pure.
 
 Security 1: the algorithm is one of a short list of signatures; "none" and HMACs are not on it. Security 2: an HMAC
-counts for the external account binding alone, where the key is a secret that this server made.
+counts for the external account binding alone, where the key is a secret that this server made. Security 3: a header
+that is said to be critical must be understood (RFC 7515, section 4.1.11), and here is none.
 """
 
 import hashlib
@@ -62,6 +63,8 @@ def parse(data: Mapping[str, Any]) -> Message:
     header = _object(protected, "protected")
     if ("jwk" in header) == ("kid" in header):
         raise malformed("failed to json unmarshal 'protected': invalid header: got neither or both of 'kid' and 'jwk'")
+    if "crit" in header:
+        raise malformed("failed to json unmarshal 'protected': invalid header: unsupported critical header")
     signed = f"{data['protected']}.{data['payload']}".encode()
     body = _object(payload, "payload") if payload else None
     return Message(header, body, signed, decode(data["signature"], "signature"))

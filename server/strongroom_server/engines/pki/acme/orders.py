@@ -102,8 +102,7 @@ class OrderPaths(ProofPaths, IssuePaths):
         wanted = list(dict.fromkeys(parse_identifier(one) for one in raw))
         wishes.check_allowed(visit.directory.role, wanted)
         not_before, not_after = (str(payload.get(name) or "") for name in ("notBefore", "notAfter"))
-        for text in (not_before, not_after):
-            wishes.check_time(text)
+        wishes.check_span(not_before, not_after, self.now)
         expires = self.now + _LIFE
         authorizations = [self.to_prove(account, one, expires) for one in wanted]
         order = Order(str(uuid.uuid4()), account.id, wanted, [one.id for one in authorizations], expires,

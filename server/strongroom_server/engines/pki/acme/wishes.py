@@ -26,14 +26,15 @@ def check_allowed(role: Role, wanted: list[Identifier]) -> None:
         raise Problem("rejectedIdentifier", str(error)) from None
 
 
-def check_time(text: str) -> None:
-    """Raise Problem for what is no moment."""
-    if not text:
-        return
+def check_span(not_before: str, not_after: str, now: float) -> None:
+    """Raise Problem for what are no moments, or a certificate that would be over before it begins."""
     try:
-        parse_time(text)
+        start = max(parse_time(not_before) if not_before else now, now)
+        end = parse_time(not_after) if not_after else None
     except InvalidRequest as error:
         raise malformed(str(error)) from None
+    if end is not None and end <= start:
+        raise malformed("notAfter is not after notBefore and now")
 
 
 def load_csr(payload: dict[str, Any]) -> x509.CertificateSigningRequest:
