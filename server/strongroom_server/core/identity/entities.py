@@ -86,7 +86,7 @@ class Entities(Area):
     def _changes(self, entity: Entity, body: Given[EntityFields]) -> dict[str, Any]:
         value = body.value
         changes: dict[str, Any] = {}
-        if value.name and value.id:
+        if value.name:
             namesake = self.server.identity.index.entity_by_name(value.name)
             if namesake is not None and namesake.id != entity.id:
                 raise InvalidRequest("entity name is already in use")

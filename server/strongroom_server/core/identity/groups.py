@@ -78,7 +78,7 @@ class Groups(Area):
     def _changes(self, group: Group, body: Given[GroupFields]) -> dict[str, Any]:
         value = body.value
         changes: dict[str, Any] = {}
-        if value.name and value.id:
+        if value.name:
             namesake = self.server.identity.index.group_by_name(value.name)
             if namesake is not None and namesake.id != group.id:
                 raise InvalidRequest("group name is already in use")

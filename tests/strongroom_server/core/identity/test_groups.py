@@ -103,3 +103,11 @@ async def test_an_alias_without_a_group_makes_one(live: Live) -> None:
     made = await live.post("identity/group-alias", {"name": "admins", "mount_accessor": await mount(live)})
     shown = (await live.get(f"identity/group/id/{made.data['canonical_id']}")).data
     assert (shown["type"], shown["alias"]["id"]) == ("external", made.data["id"])
+
+
+async def test_a_name_is_spelled_as_it_was_written_last(live: Live) -> None:
+    for kind in ("entity", "group"):
+        for path, body in ((kind, {"name": "Zed"}), (kind, {"name": "zed"}), (f"{kind}/name/ZED", {"policies": ["a"]})):
+            assert (await live.post(f"identity/{path}", body)).status in {200, 204}
+        assert (await live.get(f"identity/{kind}/name/zed")).data["name"] == "ZED"
+        assert (await live.list(f"identity/{kind}/name")).data["keys"] == ["ZED"]
