@@ -13,6 +13,7 @@ from time import time
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_parser import HttpRequestParserPy
 from aiohttp.streams import StreamReader
@@ -22,6 +23,7 @@ from strongroom_server.core.in_flight import end_overdue
 from strongroom_server.http.app import App
 from strongroom_server.http.list_parser import HybridParser
 from strongroom_server.http.messages import Answer, Message
+from strongroom_server.http.repeats import Repeats
 from strongroom_server.http.tls import client_certificates
 from strongroom_server.sdk.request import Connection
 
@@ -34,7 +36,7 @@ _SWEEP = 1.0  # seconds, or less where a limit is less
 
 
 class _Handler(RequestHandler):
-    __slots__ = ("_app", "_hybrid", "_origin", "client")
+    __slots__ = ("_app", "_hybrid", "_origin", "_repeats", "_task", "client")
 
     def __init__(self, manager: "ConnectionServer", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
@@ -42,6 +44,7 @@ class _Handler(RequestHandler):
         self._hybrid = HybridParser(self._parser, self._slow_parser, loop.time)
         self._parser = self._hybrid  # type: ignore[assignment]  # same interface
         self._origin: Connection | None = None
+        self._repeats = Repeats()
         self.client: tuple[str, int] | None = None  # whom a balancer speaks for
 
     def _slow_parser(self) -> Any:
@@ -51,6 +54,21 @@ class _Handler(RequestHandler):
             payload_exception=web.RequestPayloadError, max_msg_queue_size=self._max_msg_queue_size,
         )  # fmt: skip
 
+    def data_received(self, data: bytes) -> None:
+        """Take what has come: a message with headers as before at once, all else by way of the parser."""
+        waiter = self._waiter
+        if waiter is None or waiter.done() or not self._hybrid.between:
+            super().data_received(data)
+        elif (repeat := self._repeats.find(data)) is not None and not (self._close or self._force_close):
+            self._messages.append(repeat)  # type: ignore[arg-type]  # they have what is asked of them
+            waiter.set_result(None)
+        else:
+            super().data_received(data)
+            if len(self._messages) == 1:
+                message, payload = self._messages[0]
+                if isinstance(message, RawRequestMessage):
+                    self._repeats.learn(data, message, payload)
+
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Go on where reading was paused; a body that was read asks each time."""
         if self._reading_paused:
@@ -58,6 +76,7 @@ class _Handler(RequestHandler):
 
     async def start(self) -> None:
         """Serve one message after the other, in this one task; aiohttp's own takes a task more for each."""
+        self._task: Any = asyncio.current_task()
         while not self._force_close:
             if not self._messages:
                 self._waiter = self._loop.create_future()
@@ -107,7 +126,7 @@ class _Handler(RequestHandler):
             if isinstance(raw, _ErrInfo):
                 answer = self._refused(raw)
             else:
-                message = Message(raw, payload, self._origin_of(), self.transport)
+                message = Message(raw, payload, self._origin_of(), self.transport, self._task)
                 self._current_request = message  # type: ignore[assignment]  # it has what aiohttp asks of it
                 answer = await self._app.handle(message)
             answer.keep_alive = (

@@ -30,6 +30,11 @@ class HybridParser:
         self._seen: bytes | None = b""  # the start of a message that the fast parser has and has not yet judged
         self._last: Any = None
 
+    @property
+    def between(self) -> bool:
+        """Whether what comes next begins a message."""
+        return self.waiting_since is None and self._last is not None and self._last.is_eof()
+
     def feed_data(self, data: bytes) -> Any:
         body_open = self._last is not None and not self._last.is_eof()
         result = self._parser.feed_data(data) if self._make_slow is None else self._feed_fast(data, body_open)

@@ -25,12 +25,16 @@ _ONE_PIECE = 64 * 1024
 
 
 class Message:
-    """One HTTP request, as the parser read it. ``target`` is the raw request target, not decoded."""
+    """One HTTP request, as the parser read it.
 
-    __slots__ = ("_go_on", "_payload", "headers", "keep_alive", "method", "origin", "target", "version")
+    ``target`` is the raw request target, not decoded; ``task`` serves it.
+    """
+
+    __slots__ = ("_go_on", "_payload", "headers", "keep_alive", "method", "origin", "target", "task", "version")
 
     def __init__(self, raw: RawRequestMessage, payload: StreamReader, origin: Connection,
-                 transport: asyncio.WriteTransport | None) -> None:  # fmt: skip
+                 transport: asyncio.WriteTransport | None, task: "asyncio.Task[None]") -> None:  # fmt: skip
+        self.task = task
         self.method: str = raw.method
         self.target: str = raw.path
         self.headers: CIMultiDictProxy[str] = raw.headers
