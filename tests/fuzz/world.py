@@ -67,7 +67,7 @@ def _places(mount: str, engine: type[Engine]) -> list[Place]:
     return [Place(mount, operation, route) for path in engine.paths for operation, route in path.routes.items()]
 
 
-_FIRST = ("roles/a", "role/a", "keys/a", "config/ca", "auth/jwt/config", "auth/oidc/config", "database/config/a")
+_FIRST = ("/roles/a", "/role/a", "keys/a", "config/ca", "auth/jwt/config", "auth/oidc/config", "database/config/a")
 """Ends of the paths of recipes that others build upon."""
 
 
