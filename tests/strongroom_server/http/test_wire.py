@@ -291,6 +291,7 @@ async def test_a_fault_is_answered_without_its_cause(wire: Wire, live: Live) -> 
         pytest.param("PUT", "sys/mounts/x/", 400, "cannot write to a path ending in '/'", id="nor_to_one_of_sys"),
         pytest.param("LIST", "auth/token/create", 404, "unsupported path", id="what_is_no_folder_is_not_found_as_one"),
         pytest.param("LIST", "secret/data/a", 405, "unsupported operation", id="what_may_be_one_cannot_be_listed"),
+        pytest.param("LIST", "secret/data", 405, "unsupported operation", id="the_top_of_what_is_listed_elsewhere"),
     ],
 )
 async def test_folders(wire: Wire, method: str, path: str, status: int, error: str) -> None:

@@ -20,8 +20,8 @@ from strongroom_server.lib.timestamps import timestamp
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.engine import Engine as Base
 from strongroom_server.sdk.engine import delete, list_, on, patch, read, scan, write
-from strongroom_server.sdk.errors import InvalidRequest
-from strongroom_server.sdk.request import Operation, Request, Response
+from strongroom_server.sdk.errors import InvalidRequest, UnsupportedOperation
+from strongroom_server.sdk.request import LISTING, Operation, Request, Response
 from strongroom_server.sdk.storage import Change, put, remove, save
 
 ANY = (Operation.READ, Operation.CREATE, Operation.UPDATE, Operation.DELETE, Operation.PATCH)
@@ -221,14 +221,16 @@ class Engine(Base):
 
     # -- wrong paths --------------------------------------------------------------------------------------------
 
-    @on(*ANY, template="data")
+    @on(*ANY, *LISTING, template="data")
     @on(*ANY, template="metadata")
-    @on(*ANY, template="delete")
-    @on(*ANY, template="undelete")
-    @on(*ANY, template="destroy")
+    @on(*ANY, *LISTING, template="delete")
+    @on(*ANY, *LISTING, template="undelete")
+    @on(*ANY, *LISTING, template="destroy")
     async def refuse_top(self, request: Request) -> Response:
-        """Say that the top of the mount can only be listed."""
+        """Say that the top of the mount can only be listed, and that by its metadata."""
         _check_written(request)
+        if request.operation in LISTING:
+            raise UnsupportedOperation
         return _hint("Non-listing operations on the root of a K/V v2 mount are not supported.")
 
     @on(*ANY, Operation.LIST, template="{path:any}")
