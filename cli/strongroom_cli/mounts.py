@@ -144,7 +144,7 @@ def move(session: Session, what: str, prefix: str) -> int:
     old, new = (argument.strip().strip("/") + "/" for argument in session.arguments)
     body = {name: prefix + path.removeprefix(prefix) for name, path in (("from", old), ("to", new))}
     with trouble(f"Error moving {what} {old} to {new}"):
-        response = session.call("post", "sys/remount", body)
+        response = session.learn("post", "sys/remount", body)
         migration = (response.data or {}).get("migration_id")
         if not migration:
             session.say(f"Success! Moved {what} from: {old} to: {new}")

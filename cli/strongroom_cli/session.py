@@ -6,9 +6,25 @@ from typing import Any, NamedTuple, TextIO
 
 from strongroom_cli.errors import CommandError, Instead, UsageError
 from strongroom_cli.flags import Options
-from strongroom_client import ApiError, Client, NotFound, Operation, Prepared, Response, Settings, from_environ
+from strongroom_client import (
+    ApiError,
+    Client,
+    ClientError,
+    NotFound,
+    Operation,
+    Prepared,
+    Response,
+    Settings,
+    from_environ,
+)
 from strongroom_client.settings import boolean
 from strongroom_common.environment import spelled, variable
+
+
+class Wrapped(ClientError):
+    """The answer is wrapped, and this command would have to read it."""
+
+    hint = "This command cannot show a wrapped answer: leave out -wrap-ttl and VAULT_WRAP_TTL."
 
 
 class Terminal(NamedTuple):
@@ -79,6 +95,15 @@ class Session:
         response = self.client.send(request)
         if response.status >= 400:  # sys/health, whose answer is the status
             raise ApiError(response.status, [], method=request.method, url=self.client.url(request))
+        return response
+
+    def learn(
+        self, operation: Operation, path: str, data: Any = None, query: Mapping[str, Any] | None = None
+    ) -> Response:
+        """Do ``call`` where the command itself reads the answer; raises ClientError where that is wrapped."""
+        response = self.call(operation, path, data, query)
+        if response.wrap_info:
+            raise Wrapped("data from server response is empty")
         return response
 
     def look(self, path: str, query: Mapping[str, Any] | None = None) -> Response | None:

@@ -40,7 +40,7 @@ def disable(session: Session) -> int:
 def list_devices(session: Session) -> int:
     """Print the enabled audit devices."""
     with trouble("Error listing audits"):
-        response = session.call("read", "sys/audit")
+        response = session.learn("read", "sys/audit")
     found: dict[str, Any] = response.data or {}
     devices = {
         path: in_order(found[path], ("type", "description", "options", "local", "path")) for path in sorted(found)

@@ -49,7 +49,7 @@ def disable(session: Session) -> int:
 def list_mounts(session: Session) -> int:
     """Print the mounted auth methods."""
     with trouble("Error listing enabled authentications"):
-        response = session.call("read", "sys/auth")
+        response = session.learn("read", "sys/auth")
     return print_mounts(session, response, auth_detailed if session.options.on("detailed") else _simple)
 
 
@@ -97,7 +97,7 @@ def explain(session: Session) -> int:
     name = clean(session.arguments[0])
     if name not in loginmethods.METHODS:
         with trouble("Error listing authentication methods"):
-            mounts = session.call("read", "sys/auth").data or {}
+            mounts = session.learn("read", "sys/auth").data or {}
         if f"{name}/" not in mounts:
             raise UsageError(f'No auth method available on the server at "{name}/"')
         name = mounts[f"{name}/"]["type"]

@@ -28,6 +28,8 @@ def get(session: Session) -> int:
             f"No value found at {path}", 2, f"kv adds data/ by itself: kv get {right}" if doubled else ""
         )
     name = session.options.text("field")
+    if name and response.wrap_info and not name.startswith(("wrapping_", "wrapped_")):
+        raise CommandError(f"No data found at {path}")
     if name and not response.wrap_info:
         return _field(session, response, where.v2, path, name)
     if response.wrap_info or session.format != "table":

@@ -36,12 +36,14 @@ def _listed(session: Session, operation: Literal["list", "scan"]) -> int:
     with trouble("Error listing namespaces"):
         response = session.find(operation, "sys/namespaces")
     data = (response.data or {}) if response else {}
-    keys = data.get("keys") or []
+    keys = sorted(data.get("keys") or ())
     if not keys:
         raise CommandError("No namespaces found")
     rows = data.get("key_info") or {}
     if not (session.options.on("detailed") and rows):
-        return output.document(session, keys, lambda: gotext.table([("Keys",), *((key,) for key in sorted(keys))]))
+        return output.document(
+            session, sorted(keys), lambda: gotext.table([("Keys",), *((key,) for key in sorted(keys))])
+        )
     names = sorted({name for row in rows.values() for name in row})
     cells = [(key, *(gotext.text(rows[key].get(name)) for name in names)) for key in sorted(rows)]
     return output.document(session, data, lambda: gotext.table([("Keys", *names), *cells]))
@@ -183,6 +185,8 @@ def lock(session: Session) -> int:
     """Lock a namespace and print the key that unlocks it."""
     with trouble("Error locking namespace"):
         response = session.call("write", _lock_path(session, "lock"))
+    if response.wrap_info:
+        return output.answer(session, response)
     data = response.data or {}
     advice = "Namespace is now locked. Keep the key: only with it, or with sudo, are requests let through again."
     return output.document(session, data, lambda: f"Unlock Key: {data.get('unlock_key', '')}\n\n{advice}")

@@ -27,7 +27,7 @@ def step_down(session: Session) -> int:
 def members(session: Session) -> int:
     """Print the nodes of the cluster."""
     with trouble("Error reading the cluster's members"):
-        response = session.call("read", "sys/ha-status")
+        response = session.learn("read", "sys/ha-status")
     body = response.data or response.body or {}
     nodes = body.get("nodes") or body.get("Nodes") or []
     header = ("Host Name", "API Address", "Cluster Address", "Active Node", "Version", "Upgrade Version", "Last Echo")

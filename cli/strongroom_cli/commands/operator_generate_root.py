@@ -11,6 +11,12 @@ from strongroom_cli.quorum import CANCEL, NONCE, STATUS
 from strongroom_cli.session import Session
 from strongroom_client import ApiError
 
+_STATUS: dict[str, Any] = {
+    "nonce": "", "started": False, "progress": 0, "required": 0, "complete": False, "encoded_token": "",
+    "encoded_root_token": "", "pgp_fingerprint": "", "otp": "", "otp_length": 0,
+}  # fmt: skip
+"""What a program finds in every answer, whatever the server leaves out."""
+
 
 def generate_root(session: Session) -> int:
     """Make a new root token."""
@@ -26,7 +32,7 @@ def generate_root(session: Session) -> int:
         return 0
     if options.on("status"):
         with trouble("Error getting root generation status"):
-            status = quorum.told(session.call("read", f"{_base(session)}/attempt"))
+            status = quorum.told(session.learn("read", f"{_base(session)}/attempt"))
         return _root_status(session, status)
     if options.on("init"):
         return _root_init(session)
@@ -82,7 +88,10 @@ def _root_init(session: Session) -> int:
     options = session.options
     body = {"otp": options.text("otp"), "pgp_key": "".join(pgp.keys(options.items("pgp-key")) or [])}
     with trouble("Error initializing root generation"):
-        status = quorum.told(session.call("write", f"{_base(session)}/attempt", body))
+        response = session.call("write", f"{_base(session)}/attempt", body)
+    if response.wrap_info:
+        return output.answer(session, response)
+    status = quorum.told(response)
     if status.get("otp"):
         session.warn(
             gotext.wrapped(
@@ -104,7 +113,10 @@ def _root_give(session: Session) -> int:
         raise UsageError(gotext.wrapped(text))
     nonce, key = quorum.share(session, status["nonce"], "Root generation")
     with trouble("Error posting unseal key"):
-        status = quorum.told(session.call("write", f"{_base(session)}/update", {"key": key, "nonce": nonce}))
+        response = session.call("write", f"{_base(session)}/update", {"key": key, "nonce": nonce})
+    if response.wrap_info:
+        return output.answer(session, response)
+    status = quorum.told(response)
     return _root_status(session, status)
 
 
@@ -123,7 +135,8 @@ def _root_status(session: Session, status: dict[str, Any]) -> int:
     ):
         if status.get(key):
             found.append((title, gotext.text(status[key])))
-    return output.document(session, status, lambda: gotext.table(found, rule=False))
+    whole = {**_STATUS, **{key: value for key, value in status.items() if value is not None}}
+    return output.document(session, whole, lambda: gotext.table(found, rule=False))
 
 
 COMMANDS = {

@@ -13,6 +13,12 @@ from strongroom_cli.pgp import PGP_KEYS
 from strongroom_cli.quorum import CANCEL, NONCE, STATUS
 from strongroom_cli.session import Session
 
+_STATUS: dict[str, Any] = {
+    "nonce": "", "started": False, "t": 0, "n": 0, "progress": 0, "required": 0, "pgp_fingerprints": None,
+    "backup": False, "verification_required": False, "verification_nonce": "",
+}  # fmt: skip
+"""What a program finds in every answer, whatever the server leaves out."""
+
 
 class _Way(NamedTuple):
     command: str
@@ -54,7 +60,7 @@ def _make_keys(session: Session, way: _Way) -> int:
         return 0
     if options.on("status"):
         with trouble("Error reading rekey status"):
-            status = quorum.told(session.call("read", f"{base}/{part}"))
+            status = quorum.told(session.learn("read", f"{base}/{part}"))
         return _rekey_status(session, status)
     return _rekey_give(session, way, part)
 
@@ -82,7 +88,8 @@ def _rekey_init(session: Session, base: str) -> int:
     }
     with trouble("Error initializing rekey"):
         response = session.call("write", f"{base}/init", body)
-        status = quorum.told(response) or quorum.state(session, f"{base}/init")
+        status = {} if response.wrap_info else quorum.told(response)
+        status = status or quorum.state(session, f"{base}/init")
     if not body["pgp_keys"]:
         warning = (
             "WARNING! Who loses the new keys loses the data. -pgp-keys has them printed encrypted, one to each holder."
@@ -101,7 +108,7 @@ def _rekey_status(session: Session, status: dict[str, Any]) -> int:
         ]
         if "verification_required" in status:
             found.append(("Verification Required", gotext.text(status["verification_required"])))
-    return output.document(session, status, lambda: output.pairs(found))
+    return output.document(session, {**_STATUS, **status}, lambda: output.pairs(found))
 
 
 def _rekey_give(session: Session, way: _Way, part: str) -> int:
@@ -115,7 +122,10 @@ def _rekey_give(session: Session, way: _Way, part: str) -> int:
     nonce, key = quorum.share(session, status["nonce"], "Rekey")
     where = f"{base}/verify" if part == "verify" else f"{base}/update"
     with trouble("Error posting unseal key"):
-        done = quorum.told(session.call("write", where, {"key": key, "nonce": nonce}))
+        response = session.call("write", where, {"key": key, "nonce": nonce})
+    if response.wrap_info:
+        return output.answer(session, response)
+    done = quorum.told(response)
     if not done.get("complete"):
         return _rekey_status(session, {**status, **done})
     return output.document(session, done, lambda: _rekey_text(session, done, part, way.command))

@@ -132,7 +132,7 @@ def seal(session: Session) -> int:
 def key_status(session: Session) -> int:
     """Print the encryption key's state."""
     with trouble("Error reading key status"):
-        response = session.call("read", "sys/key-status")
+        response = session.learn("read", "sys/key-status")
     return _print_key(session, response)
 
 
@@ -140,7 +140,7 @@ def rotate(session: Session) -> int:
     """Make a new encryption key for what is written from now on."""
     with trouble("Error rotating key"):
         session.call("post", "sys/rotate")
-        response = session.call("read", "sys/key-status")
+        response = session.learn("read", "sys/key-status")
     if session.format == "table":
         session.say("Success! Rotated key\n")
     return _print_key(session, response)

@@ -17,7 +17,7 @@ def list_plugins(session: Session) -> int:
     """Print the catalog, or one kind of it."""
     kind = _kind(session.arguments[0], "Error parsing type: ") if session.arguments else ""
     with trouble("Error listing available plugins"):
-        found: dict[str, Any] = session.call("read", _CATALOG).data or {}
+        found: dict[str, Any] = session.learn("read", _CATALOG).data or {}
     details = [one for one in found.get("detailed") or () if kind in ("", one["type"])]
     shown = {key: value for key, value in found.items() if key != "detailed" and kind in ("", key)}
     detailed = session.options.on("detailed")
@@ -50,7 +50,7 @@ def info(session: Session) -> int:
     path, name = _path(session)
     version = session.options.text("version")
     with trouble(f"Error reading plugin named {name}"):
-        response = session.call("read", path, query={"version": version} if version else None)
+        response = session.learn("read", path, query={"version": version} if version else None)
     known: dict[str, Any] = response.data or {}
     if not known:
         raise CommandError(f'No value found for plugin "{name}"')
@@ -124,7 +124,7 @@ def reload_status(session: Session) -> int:
     """Print how far a reload on all nodes has come."""
     identifier = session.arguments[0].strip()
     with trouble("Error retrieving plugin reload status"):
-        response = session.call("read", "sys/plugins/reload/backend/status", query={"reload_id": identifier})
+        response = session.learn("read", "sys/plugins/reload/backend/status", query={"reload_id": identifier})
     results: dict[str, Any] = (response.data or {}).get("results") or {}
     rows = [("Time", "Participant", "Success", "Message")]
     rows += [

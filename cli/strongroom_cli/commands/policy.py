@@ -14,7 +14,7 @@ from strongroom_client import NotFound
 def list_policies(session: Session) -> int:
     """Print the names of all policies."""
     with trouble("Error listing policies"):
-        response = session.call("list", "sys/policies/acl")
+        response = session.learn("list", "sys/policies/acl")
     names = (response.data or {}).get("keys") or []
     return output.document(session, names, lambda: "\n".join(names))
 
@@ -24,7 +24,7 @@ def read(session: Session) -> int:
     name = _name(session)
     with trouble(f"Error reading policy named {name}"):
         try:
-            response = session.call("read", f"sys/policies/acl/{name}")
+            response = session.learn("read", f"sys/policies/acl/{name}")
         except NotFound as error:
             raise CommandError(f"No policy named: {name}") from error
     text = str((response.data or {}).get("policy") or "")

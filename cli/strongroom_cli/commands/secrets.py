@@ -46,7 +46,7 @@ def disable(session: Session) -> int:
 def list_mounts(session: Session) -> int:
     """Print what is mounted."""
     with trouble("Error listing secrets engines"):
-        response = session.call("read", "sys/mounts")
+        response = session.learn("read", "sys/mounts")
     return print_mounts(session, response, detailed if session.options.on("detailed") else simple)
 
 

@@ -34,7 +34,7 @@ def version(session: Session) -> int:
 def version_history(session: Session) -> int:
     """Print which versions the server has had."""
     with trouble("Error reading version history"):
-        response = session.call("list", "sys/version-history")
+        response = session.learn("list", "sys/version-history")
     found: dict[str, Any] = (response.data or {}).get("key_info") or {}
     built = ("commit_date", "Commit Date") if any("commit_date" in one for one in found.values()) else (
         "build_date", "Build Date")  # OpenBao tells the one, Vault the other  # fmt: skip
@@ -73,6 +73,9 @@ COMMANDS = {
     ),
     "version": Command(version, "", "Prints this program's version.", formats=(), local=True),
     "version-history": Command(version_history, "[options]", "Prints which versions the server has had."),
-    "print token": Command(print_token, "", "Prints the token in use: from VAULT_TOKEN or kept by login.", formats=()),
+    "print token": Command(
+        print_token, "", "Prints the token in use: from VAULT_TOKEN or kept by login; as it is, whatever the format.",
+        formats=("table", "json", "yaml", "raw"),
+    ),
     "path-help": Command(path_help, "[options] PATH", "Prints the server's own help for PATH.", (), 1, 1),
 }  # fmt: skip

@@ -116,11 +116,11 @@ def capabilities(session: Session) -> int:
     path = session.arguments[-1].strip()
     with trouble("Error listing capabilities"):
         if count == 1:
-            response = session.call("post", "sys/capabilities-self", {"path": path})
+            response = session.learn("post", "sys/capabilities-self", {"path": path})
         else:
             kind = "accessor" if by_accessor else "token"
             endpoint = "sys/capabilities-accessor" if by_accessor else "sys/capabilities"
-            response = session.call("post", endpoint, {"path": path, kind: session.arguments[0].strip()})
+            response = session.learn("post", endpoint, {"path": path, kind: session.arguments[0].strip()})
     found = response.data or response.body or {}
     names = sorted(found.get("capabilities") or found.get(path) or ())
     return output.document(session, names, lambda: gotext.text(", ".join(names)))
