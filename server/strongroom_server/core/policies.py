@@ -130,24 +130,26 @@ def _control_group(body: Body, where: str) -> ControlGroup | None:
     if item is None:
         return None
     where += "error handling control_group: "
-    found, ttl = [], 0.0
+    found, ttl, by_self = [], 0.0, False
     for block in blocks(body, "control_group"):
-        _refuse_unknown(block.body, frozenset({"factor", "ttl"}), where)
-        ttl = _Reader(block.body, where).seconds("ttl") or ttl
+        _refuse_unknown(block.body, frozenset({"factor", "self_auth_allowed", "ttl"}), where)
+        reader = _Reader(block.body, where)
+        ttl, by_self = reader.seconds("ttl") or ttl, reader.flag("self_auth_allowed") or by_self
         found += list(blocks(block.body, "factor", 1))
     if not found:
         raise _error(item, where, "requires at least one factor but had none")
-    return ControlGroup(tuple(_factor(block, f"{where}factor {number}: ") for number, block in enumerate(found)), ttl)
+    factors = (_factor(block, f"{where}factor {number}: ", by_self) for number, block in enumerate(found))
+    return ControlGroup(tuple(factors), ttl)
 
 
-def _factor(block: Block, where: str) -> Factor:
+def _factor(block: Block, where: str, by_self: bool) -> Factor:
     _refuse_unknown(block.body, frozenset({"controlled_capabilities", "identity"}), where)
     inner = [one.body for one in blocks(block.body, "identity")]
     reader = _Reader(inner[-1] if inner else Body(()), where)
     _refuse_unknown(reader.body, _IDENTITY, where)
     outer = _Reader(block.body, where)
     capabilities = frozenset(outer.texts("controlled_capabilities"))
-    if unknown := capabilities - CAPABILITIES:
+    if unknown := capabilities - CAPABILITIES | capabilities & {"deny"}:
         raise _error(block.item, where, f'invalid capability "{min(unknown)}"')
     factor = Factor(
         name=(block.labels or ("",))[0],
@@ -155,7 +157,7 @@ def _factor(block: Block, where: str) -> Factor:
         group_ids=frozenset(reader.texts("group_ids")),
         approvals=reader.integer("approvals"),
         capabilities=capabilities,
-        self_authorization=reader.flag("self_authorization"),
+        self_authorization=by_self or reader.flag("self_authorization"),
         ttl=reader.seconds("ttl"),
     )
     if not factor.group_names and not factor.group_ids:

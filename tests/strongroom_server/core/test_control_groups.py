@@ -175,11 +175,18 @@ async def test_nobody_approves_twice_or_without_a_name(world: World) -> None:
     assert (await world.open(waiting)).status == 400
 
 
-@pytest.mark.parametrize("allowed", [False, True])
-async def test_requesters_approve_for_themselves_only_where_the_policy_says_so(world: World, allowed: bool) -> None:
-    if allowed:
-        policy = _ASKED.replace("self_authorization = false", "self_authorization = true")
-        await world.live.post("sys/policies/acl/alice", {"policy": policy})
+@pytest.mark.parametrize(
+    ("policy", "allowed"),
+    [
+        pytest.param(_ASKED, False, id="not_said"),
+        pytest.param(_ASKED.replace("tion = false", "tion = true"), True, id="said_of_the_factor"),
+        pytest.param(_ASKED.replace('factor "own"', 'self_auth_allowed = true\n factor "own"'), True, id="said_of_all"),
+    ],
+)
+async def test_requesters_approve_for_themselves_only_where_the_policy_says_so(
+    world: World, policy: str, allowed: bool
+) -> None:
+    await world.live.post("sys/policies/acl/alice", {"policy": policy})
     waiting = await world.ask("get", "kv/own")
     answer = await world.approve(waiting, "alice")
     assert answer.status == (200 if allowed else 400)
@@ -262,6 +269,8 @@ async def test_a_request_survives_a_restart(world: World) -> None:
         pytest.param(
             '{ factor "x" { controlled_capabilities = ["x"] } }', 'invalid capability "x"', id="no_capability"
         ),
+        pytest.param('{ factor "x" { controlled_capabilities = ["deny"] } }', 'invalid capability "deny"', id="deny"),
+        pytest.param("{ self_auth_allowed = 3 }", "self_auth_allowed should be true or false", id="no_flag"),
         pytest.param('{ ttl = "x" }', "error parsing ttl", id="no_duration"),
     ],
 )
