@@ -143,6 +143,13 @@ async def test_signing_nothing_is_signing_the_empty_message(transit: Mounted) ->
     (await public(transit, "k")).verify(signature, b"")
 
 
+async def test_keys_that_are_elsewhere_are_not_replaced_by_ones_made_here(transit: Mounted) -> None:
+    with pytest.raises(InvalidRequest, match="must provide type=external-key"):
+        await write(transit, "keys/k", external_key_ref="kms:k")
+    with pytest.raises(NotFound):
+        await transit("read", "keys/k")
+
+
 async def test_a_size_is_for_hmac_keys_only(transit: Mounted) -> None:
     with pytest.raises(InvalidRequest, match="key_size is not valid for algorithm aes256-gcm96"):
         await write(transit, "keys/k", type="aes256-gcm96", key_size=32)

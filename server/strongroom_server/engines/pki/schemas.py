@@ -96,6 +96,7 @@ class NewKeyInput:
     key_bits: Annotated[int, "Key size; 0 is the usual one of the type."] = 0
     key_name: Annotated[str | None, "Name for the key."] = None
     key_ref: Annotated[str, "Existing key, for the path existing."] = "default"
+    external_key_ref: Annotated[str, "Must be empty: keys are made here, not found in a KMS."] = ""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class Create:
     auto_rotate_period: Annotated[Seconds, "Rotate after this long; 0 is never, else an hour at least."] = Seconds(0)
     key_size: Annotated[int, "Bytes of an hmac key, from 32 to 512."] = 0
     context: Annotated[str, "Has no effect here."] = ""
+    external_key_ref: Annotated[str, "Must be empty: keys are made here, not found in a KMS."] = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Keys(KeyStore):
         """Make a key; one that is there stays as it is."""
         asked = body.value
         kind = key_type(asked.type)
+        if asked.external_key_ref:
+            raise InvalidRequest("must provide type=external-key to use external_key_ref, which is not supported here")
         if asked.convergent_encryption and not asked.derived:
             raise InvalidRequest("convergent encryption requires derivation to be enabled")
         if asked.derived and not kind.derives:

@@ -54,6 +54,7 @@ async def test_a_root_is_a_ca_with_its_identifiers() -> None:
     pytest.param("internal", {"issuer_name": "default"}, "reserved keyword", id="a_reserved_name"),
     pytest.param("internal", {"issuer_name": "a b"}, "invalid characters", id="no_name"),
     pytest.param("internal", {"issuer_name": "root"}, "issuer name already in use", id="a_name_that_is_taken"),
+    pytest.param("internal", {"external_key_ref": "kms:k"}, 'cannot specify "external_key_ref"', id="a_key_elsewhere"),
     pytest.param("existing", {"key_ref": "none"}, "failed to lookup public key", id="no_such_existing_key"),
 ])  # fmt: skip
 async def test_roots_that_cannot_be_are_refused(exported: str, body: dict[str, Any], message: str) -> None:
@@ -157,6 +158,7 @@ async def test_keys_by_themselves() -> None:
     for path, body, message in (("key/rootkey", {"key_name": "default"}, "reserved"),
                                 ("keys/import", {"pem_bundle": "x"}, "too short"),
                                 ("keys/generate/internal", {"key_type": "any"}, "Validation for key_type"),
+                                ("keys/generate/internal", {"external_key_ref": "kms:k"}, "external_key_ref"),
                                 ("config/keys", {"default": "none"}, "unable to find PKI key")):  # fmt: skip
         with pytest.raises(InvalidRequest, match=message):
             await data(pki, path, **body)

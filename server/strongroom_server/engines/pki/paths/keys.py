@@ -31,6 +31,7 @@ class GenerateInput:
     key_type: Annotated[str, '"rsa", "ec", "ed25519" or "mldsa".'] = "rsa"
     key_bits: Annotated[int, "Key size; 0 is the usual one of the type."] = 0
     key_name: Annotated[str | None, "Name for the key."] = None
+    external_key_ref: Annotated[str, "Must be empty: keys are made here, not found in a KMS."] = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class KeyPaths(Mount):
         return key.facts() | {"private_key": key_pem(private)}
 
     async def _generate(self, body: GenerateInput) -> tuple[Key, PrivateKey]:
+        if body.external_key_ref:
+            raise InvalidRequest('cannot specify "external_key_ref" on non-kms typed key generation request')
         try:
             bits = checked_bits("unknown" if body.key_type == "any" else body.key_type, body.key_bits)
         except InvalidRequest as error:

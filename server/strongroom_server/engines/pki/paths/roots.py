@@ -137,6 +137,8 @@ class RootPaths(IssuePaths):
 
     async def ca_key(self, exported: str, body: NewKeyInput, sent: Collection[str]) -> tuple[PrivateKey, str]:
         """Return the key for a new CA, and its name: a new one, or the existing one; ``sent`` are the body's fields."""
+        if body.external_key_ref:
+            raise InvalidRequest(f'cannot specify "external_key_ref" on "{exported}"-typed generation requests')
         if exported == "existing":
             if {"key_type", "key_bits"} & set(sent):
                 raise InvalidRequest(_KEY_IS_THERE)
