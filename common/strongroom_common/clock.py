@@ -26,9 +26,7 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own time."""
 
-    def now(self) -> float:
-        """Return seconds since the epoch."""
-        return time.time()
+    now = staticmethod(time.time)
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -58,6 +56,10 @@ class FakeClock:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append((self.time + seconds, waiter))
         await waiter
+
+    def wakes_within(self, seconds: float) -> bool:
+        """Say whether somebody sleeps who wakes if the clock goes on by that much."""
+        return any(moment <= self.time + seconds for moment, _ in self._sleepers)
 
     async def advance(self, seconds: float) -> None:
         """Move time on, waking sleepers in order and letting each run before the next."""

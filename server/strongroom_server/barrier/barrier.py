@@ -18,7 +18,9 @@ from strongroom_server.barrier.view import View
 from strongroom_server.sdk.backend import Backend, Change
 from strongroom_server.sdk.errors import BackendError, Sealed, SealError
 
-Observe = Callable[[str, float], None]
+Observe = Callable[[float], None]
+"""Takes how long something took, in milliseconds."""
+
 KEYRING: Final = "core/keyring"
 """Where the keyring lies in the store."""
 
@@ -42,10 +44,11 @@ class Barrier:
     """
 
     def __init__(self, backend: Backend, clock: Clock | None = None, cache: EntryCache | None = None,
-                 observe: Observe | None = None) -> None:  # fmt: skip
-        """``observe`` is told how long each call of the store took, in milliseconds, as "vault.barrier.get"."""
+                 series: Callable[[str], Observe] | None = None) -> None:  # fmt: skip
+        """``series`` returns, for "vault.barrier.get" and the like, what is told how long each call of the store is."""
         self._backend = backend
-        self._observe = observe or _ignore
+        series = series or _ignoring
+        self._got, self._put, self._listed = (series(f"vault.barrier.{call}") for call in ("get", "put", "list"))
         self._clock = clock or SystemClock()
         self._cache = EntryCache() if cache is None else cache  # an empty one is false
         self._open: _Open | None = None
@@ -153,7 +156,9 @@ class Barrier:
 
     async def commit(self, changes: Sequence[Change], prefix: str = "") -> None:
         """Encrypt and apply all changes, whose keys are below ``prefix``, in one atomic, durable step."""
-        current = self._now_open()
+        current = self._open
+        if current is None:
+            raise Sealed
         values = {prefix + change.key: change.value for change in changes}
         if KEYRING in values:
             raise BackendError(f"{KEYRING} is the barrier's own")
@@ -165,7 +170,7 @@ class Barrier:
             done = True
         finally:
             current.cache.end_write(values, done=done)
-        self._observe("vault.barrier.put", (self._clock.now() - started) * 1000)
+        self._put((self._clock.now() - started) * 1000)
         if current.keyring.encryptions - current.counted >= _COUNT_EVERY and not self._keys.locked():
             with contextlib.suppress(BackendError, Sealed):  # the changes are stored; the count waits for the next
                 await self.save_count()
@@ -175,7 +180,7 @@ class Barrier:
         self._now_open()
         started = self._clock.now()
         names = await self._backend.list(prefix)
-        self._observe("vault.barrier.list", (self._clock.now() - started) * 1000)
+        self._listed((self._clock.now() - started) * 1000)
         return names
 
     async def _read(self, current: _Open, key: str) -> bytes | None:
@@ -189,7 +194,7 @@ class Barrier:
             found = value = None if entry is None else _decrypt(current.keyring, key, entry)
         finally:
             current.cache.end_read(key, reading, found)
-        self._observe("vault.barrier.get", (self._clock.now() - started) * 1000)
+        self._got((self._clock.now() - started) * 1000)
         return value
 
     def _now_open(self) -> _Open:
@@ -210,8 +215,9 @@ class Barrier:
         await self._backend.commit([keyring.sealed(bytes(root_key), KEYRING), *beside])
 
 
-def _ignore(name: str, milliseconds: float) -> None:
-    del name, milliseconds
+def _ignoring(name: str) -> Observe:
+    del name
+    return lambda milliseconds: None
 
 
 def _decrypt(keyring: Keyring, key: str, entry: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """An engine's own part of the barrier: everything below one prefix, and nothing else."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
 
 from strongroom_server.sdk.backend import Change
 
@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class View:
-    """The sdk's Storage over a Barrier. ``prefix`` is "" or ends in a slash."""
+    """The sdk's Storage over a Barrier. ``prefix`` is "" or ends in a slash.
+
+    Its methods hand out the barrier's coroutines: nothing waits here.
+    """
 
     __slots__ = ("_barrier", "_prefix")
 
@@ -20,17 +23,17 @@ class View:
         self._barrier = barrier
         self._prefix = prefix
 
-    async def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> Coroutine[Any, Any, bytes | None]:
         """Return the entry, or None; raises BackendError, Sealed."""
-        return await self._barrier.get(self._prefix + key)
+        return self._barrier.get(self._prefix + key)
 
-    async def list(self, prefix: str = "") -> list[str]:
+    def list(self, prefix: str = "") -> Coroutine[Any, Any, list[str]]:
         """Return the names directly below ``prefix``, sorted; folders end in a slash."""
-        return await self._barrier.list(self._prefix + prefix)
+        return self._barrier.list(self._prefix + prefix)
 
-    async def commit(self, changes: Sequence[Change]) -> None:
+    def commit(self, changes: Sequence[Change]) -> Coroutine[Any, Any, None]:
         """Apply all changes in one atomic, durable step."""
-        await self._barrier.commit(changes, self._prefix)
+        return self._barrier.commit(changes, self._prefix)
 
     def view(self, prefix: str) -> "View":
         """Return the part of this view below ``prefix``."""

@@ -1,60 +1,74 @@
 """Counters, gauges and timings in memory, printed for Prometheus or as JSON.
 
 Names are Vault's ("vault.core.handle_request"); timings are in milliseconds, kept as count, sum, minimum, maximum and
-the last few hundred values, from which quantiles are told when someone looks. Adding to one costs a dictionary
-look-up, or nothing but the sums where the caller keeps the ``Summary``.
+the last few hundred values, from which quantiles are told when someone looks. Who adds to one often keeps the
+``Summary``: that is no more than an append.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import sqrt
+from typing import NamedTuple
 
 from strongroom_common.clock import Clock
 
 Labels = tuple[tuple[str, str], ...]
-_KEPT = 512
+_KEPT = 256
 _QUANTILES = (0.5, 0.9, 0.99)
 
 
-@dataclass(slots=True)
-class Summary:
-    """One series of observed values."""
+class Sums(NamedTuple):
+    """What is told of any number of values."""
 
-    count: int = 0
+    number: int = 0
     total: float = 0.0
     squares: float = 0.0
     least: float = float("inf")
     most: float = 0.0
-    last: list[float] = field(default_factory=list)
+
+    def plus(self, values: Sequence[float]) -> "Sums":
+        """Return these and more values, of which there is one at least."""
+        return Sums(
+            self.number + len(values), self.total + sum(values), self.squares + sum(value * value for value in values),
+            min(self.least, *values), max(self.most, *values),
+        )  # fmt: skip
+
+
+class Summary:
+    """One series of observed values: the last few as they are, those before them summed up."""
+
+    __slots__ = ("_before", "_last")
+
+    def __init__(self) -> None:
+        self._before = Sums()
+        self._last: list[float] = []
 
     def observe(self, value: float) -> None:
         """Add a value."""
-        if self.count < _KEPT:
-            self.last.append(value)
-        else:
-            self.last[self.count % _KEPT] = value
-        self.count += 1
-        self.total += value
-        self.squares += value * value
-        if value < self.least:
-            self.least = value
-        if value > self.most:
-            self.most = value
+        self._last.append(value)
+        if len(self._last) >= 2 * _KEPT:
+            self._before = self._before.plus(self._last[:-_KEPT])
+            del self._last[:-_KEPT]
+
+    def sums(self) -> Sums:
+        """Return the sums of all values."""
+        return self._before.plus(self._last) if self._last else self._before
 
     def quantiles(self) -> list[tuple[float, float]]:
         """Return quantiles of the last values."""
-        values = sorted(self.last)
+        values = sorted(self._last)
         return [(q, values[min(int(q * len(values)), len(values) - 1)]) for q in _QUANTILES] if values else []
 
     def figures(self) -> dict[str, float]:
         """Return what the JSON form shows."""
-        if not self.count:
+        sums = self.sums()
+        if not sums.number:
             return dict.fromkeys(("Count", "Rate", "Sum", "Min", "Max", "Mean", "Stddev"), 0)
-        mean = self.total / self.count
-        deviation = sqrt(max(self.squares / self.count - mean * mean, 0.0))
-        return {"Count": self.count, "Rate": self.total, "Sum": self.total, "Min": self.least, "Max": self.most,
+        mean = sums.total / sums.number
+        deviation = sqrt(max(sums.squares / sums.number - mean * mean, 0.0))
+        return {"Count": sums.number, "Rate": sums.total, "Sum": sums.total, "Min": sums.least, "Max": sums.most,
                 "Mean": mean, "Stddev": deviation}  # fmt: skip
 
 
@@ -82,15 +96,11 @@ class Metrics:
             del self.gauges[key]
 
     def summary(self, name: str, labels: Labels = ()) -> Summary:
-        """Return a timing, to be kept by those who add to it often."""
+        """Return a timing, in milliseconds as Vault's are."""
         found = self.summaries.get((name, labels))
         if found is None:
             found = self.summaries[name, labels] = Summary()
         return found
-
-    def observe(self, name: str, value: float) -> None:
-        """Add to a timing, in milliseconds as Vault's are."""
-        self.summary(name).observe(value)
 
     @contextmanager
     def timed(self, name: str, clock: Clock) -> Iterator[None]:
@@ -111,10 +121,11 @@ class Metrics:
                 lines.append(f"{flat}{_braces(labels)} {_number(series[name, labels])}")
         for name, labels, first in _sorted(self.summaries):
             flat, summary = self._flat(name), self.summaries[name, labels]
+            sums = summary.sums()
             lines += [f"# HELP {flat} {flat}", f"# TYPE {flat} summary"] if first else []
             lines += [f"{flat}{_braces((*labels, ('quantile', f'{q:g}')))} {v:g}" for q, v in summary.quantiles()]
-            lines.append(f"{flat}_sum{_braces(labels)} {_number(summary.total)}")
-            lines.append(f"{flat}_count{_braces(labels)} {summary.count}")
+            lines.append(f"{flat}_sum{_braces(labels)} {_number(sums.total)}")
+            lines.append(f"{flat}_count{_braces(labels)} {sums.number}")
         return "\n".join(lines) + "\n"
 
     def json(self, now: float) -> dict[str, object]:

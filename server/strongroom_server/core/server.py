@@ -105,7 +105,8 @@ class Server:
         self.timings = RequestTimings(self.metrics)
         self.gauges = Gauges(self)
         cache = EntryCache(max_entries=options.cache_entries)
-        self.barrier = Barrier(backend, clock=clock, cache=cache, observe=self.metrics.observe)
+        self.barrier = Barrier(backend, clock=clock, cache=cache,
+                               series=lambda name: self.metrics.summary(name).observe)  # fmt: skip
         self.sealing = Sealing(backend, self.barrier, seal, self._open, self._close)
         self.default_lease_ttl = options.default_lease_ttl
         self.max_lease_ttl = options.max_lease_ttl

@@ -9,8 +9,6 @@ Layout below ``sys/token/``: ``id/<accessor>``, ``salt``, ``roles/<name>``.
 
 import asyncio
 import base64
-import hashlib
-import hmac
 import os
 import re
 import secrets
@@ -23,6 +21,7 @@ import msgspec
 from msgspec import structs
 
 from strongroom_common.clock import Clock, rfc3339
+from strongroom_server.lib.keyed_hash import KeyedHash
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.request import Auth
 from strongroom_server.sdk.storage import Change, Storage, load, put, remove
@@ -42,8 +41,11 @@ _LETTERS = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 _UNEVEN = bytes(range(_EVEN, 256))  # would make the first letters likelier: left out
 
 
-class Token(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of a token. Times are epoch seconds; ``expires`` 0 is never; ``uses`` 0 is without limit."""
+class Token(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What is known of a token. Times are epoch seconds; ``expires`` 0 is never; ``uses`` 0 is without limit.
+
+    Plain values in a tree hold no cycles: the collector, which would walk through all of them, need not know it.
+    """
 
     hash: str
     accessor: str
@@ -107,7 +109,7 @@ class TokenStore:
         self._storage = storage
         self._clock = clock
         self._on_end = on_end
-        self._salt = b""
+        self._keyed = KeyedHash(b"")
         self._hashes: OrderedDict[str, str] = OrderedDict()
         self._tokens: OrderedDict[str, Token] = OrderedDict()
         self._children: dict[str, set[str]] = {}
@@ -120,14 +122,14 @@ class TokenStore:
         if salt is None:
             salt = secrets.token_bytes(32)
             await self._storage.commit([Change("salt", salt)])
-        self._salt = salt
-        self._batch_key = hmac.digest(salt, b"batch tokens", hashlib.sha256)
+        self._keyed = KeyedHash(salt)
+        self._batch_key = self._keyed.digest(b"batch tokens")
 
     def hash(self, token: str) -> str:
         """Return what a token is stored under."""
         known = self._hashes.get(token)
         if known is None:
-            known = "h" + hmac.digest(self._salt, token.encode(), hashlib.sha256).hex()
+            known = "h" + self._keyed.digest(token.encode()).hex()
             _remember(self._hashes, token, known)
         return known
 

@@ -8,12 +8,12 @@ conformance suite is ``tests/conformance/backend.py``.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Change:
+
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One step of a commit: store ``value`` under ``key``, or remove the key where it is None."""
 
     key: str

@@ -1,6 +1,6 @@
 """What is put around a store: the error boundary, and faults for tests. Each layer is a Backend."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from strongroom_server.sdk.backend import Backend, Change
@@ -11,7 +11,7 @@ P = TypeVar("P")
 
 
 class Layer:
-    """Passes everything on to ``inner``; ``around`` is the one place to do something about it."""
+    """Passes everything on to ``inner``; ``around`` is the one place to do something about it, and to wait."""
 
     def __init__(self, inner: Backend) -> None:
         self.inner = inner
@@ -20,21 +20,21 @@ class Layer:
         """Await ``call``; ``operation`` is "get", "list", "commit" or "close"."""
         return await call
 
-    async def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> Coroutine[Any, Any, bytes | None]:
         """Return the value, or None."""
-        return await self.around("get", self.inner.get(key))
+        return self.around("get", self.inner.get(key))
 
-    async def list(self, prefix: str) -> list[str]:
+    def list(self, prefix: str) -> Coroutine[Any, Any, list[str]]:
         """Return what lies directly below ``prefix``."""
-        return await self.around("list", self.inner.list(prefix))
+        return self.around("list", self.inner.list(prefix))
 
-    async def commit(self, changes: Sequence[Change]) -> None:
+    def commit(self, changes: Sequence[Change]) -> Coroutine[Any, Any, None]:
         """Make all changes or none."""
-        await self.around("commit", self.inner.commit(changes))
+        return self.around("commit", self.inner.commit(changes))
 
-    async def close(self) -> None:
+    def close(self) -> Coroutine[Any, Any, None]:
         """Release everything."""
-        await self.around("close", self.inner.close())
+        return self.around("close", self.inner.close())
 
 
 class Boundary(Layer):
