@@ -134,7 +134,11 @@ class App:
             raise InvalidRequest("relative paths not supported")
         if self._printable_only and not path.isprintable():
             raise InvalidRequest("the path has characters that are not printable")
-        flight.request = request = await self._request(message, path[4:], query, request_id)
+        body = b""
+        if message.method in _WITH_BODY:
+            whole, most = message.whole, self.listener.max_request_size
+            body = whole if whole is not None and len(whole) <= most else await message.read(most)
+        flight.request = request = self._request(message, path[4:], query, request_id, body)
         flight.due = self._serving + asyncio.get_running_loop().time()
         named = request.namespace
         answer = self._answer(await self._server.handle(request), request_id)
@@ -193,7 +197,7 @@ class App:
         location = quote(path, safe=_SAFE) + (f"?{query}" if query else "")
         return self._headers.answer(307, b"", {"Location": location})
 
-    async def _request(self, message: Message, path: str, query: str, request_id: str) -> Request:
+    def _request(self, message: Message, path: str, query: str, request_id: str, body: bytes) -> Request:
         method = message.method
         operation = _OPERATIONS.get(method)
         if operation is None:
@@ -202,11 +206,12 @@ class App:
         headers = message.headers
         data: dict[str, Any] = {}
         opaque = b""
-        kind = _media_type(headers)
-        if method in _WITH_BODY and kind in _OPAQUE:
-            opaque = await message.read(self.listener.max_request_size)
-        elif method in _WITH_BODY:
-            data = await self._body(message, method, kind)
+        if method in _WITH_BODY:
+            kind = _media_type(headers)
+            if kind in _OPAQUE:
+                opaque = body
+            else:
+                data = self._data(message, kind, body)
         elif parameters:
             data = dict(parameters)
         if operation is Operation.READ and parameters:
@@ -235,9 +240,8 @@ class App:
         address = rules.address(peer, message.headers.getall("X-Forwarded-For", ()))
         return replace(origin, remote_address=address, certificates=shown or origin.certificates)
 
-    async def _body(self, message: Message, method: str, kind: str) -> dict[str, Any]:
-        raw = await message.read(self.listener.max_request_size)
-        if method == "PATCH" and kind != _MERGE_PATCH:
+    def _data(self, message: Message, kind: str, raw: bytes) -> dict[str, Any]:
+        if message.method == "PATCH" and kind != _MERGE_PATCH:
             if not message.headers.get("Content-Type", "").partition(";")[0].strip():
                 raise InvalidRequest("mime: no media type")
             if not _MEDIA_TYPE.fullmatch(kind):

@@ -16,6 +16,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web import RequestPayloadError
 from multidict import CIMultiDictProxy
 
+from strongroom_server.http.repeats import Arrived
 from strongroom_server.sdk.errors import InvalidRequest, TooLarge
 from strongroom_server.sdk.request import Connection
 
@@ -27,12 +28,15 @@ _ONE_PIECE = 64 * 1024
 class Message:
     """One HTTP request, as the parser read it.
 
-    ``target`` is the raw request target, not decoded; ``task`` serves it.
+    ``target`` is the raw request target, not decoded; ``task`` serves it; ``whole`` is the body where it came with
+    the head.
     """
 
-    __slots__ = ("_go_on", "_payload", "headers", "keep_alive", "method", "origin", "target", "task", "version")
+    __slots__ = (
+        "_go_on", "_payload", "headers", "keep_alive", "method", "origin", "target", "task", "version", "whole"
+    )  # fmt: skip
 
-    def __init__(self, raw: RawRequestMessage, payload: StreamReader, origin: Connection,
+    def __init__(self, raw: RawRequestMessage, payload: StreamReader | Arrived, origin: Connection,
                  transport: asyncio.WriteTransport | None, task: "asyncio.Task[None]") -> None:  # fmt: skip
         self.task = task
         self.method: str = raw.method
@@ -41,6 +45,7 @@ class Message:
         self.version = raw.version
         self.keep_alive = not raw.should_close
         self.origin = origin
+        self.whole = payload.read_nowait() if isinstance(payload, Arrived) else None
         self._payload = payload
         self._go_on = transport
 
@@ -50,7 +55,7 @@ class Message:
         try:
             if int(self.headers.get("Content-Length", 0)) > most:
                 raise TooLarge("http: request body too large")
-            if payload.is_eof():
+            if isinstance(payload, Arrived) or payload.is_eof():
                 return _within(payload.read_nowait(), most)
             self._let_come()
             chunks, size = [], 0
