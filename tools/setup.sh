@@ -3,7 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-stamp=.venv/ready-$(cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
+kernel=server/strongroom_server/engines/transit/kernel.c
+stamp=.venv/ready-$(cat pyproject.toml constraints.txt tools/compile.py $kernel | sha256sum | cut -c1-16)
 if [ -e "$stamp" ]; then exit 0; fi
 
 enough='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
@@ -29,5 +30,6 @@ fi
 echo "Making .venv with $("$python" --version)"
 "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+.venv/bin/python -m tools.compile
 rm -f .venv/ready-*
 touch "$stamp"

@@ -1,7 +1,7 @@
 """Bodies that are small to send and dear to hold: bounds on depth, on entries and on the memory they would take.
 
-(CVE-2025-6203 and CVE-2025-59043 are such requests.) Counting the separators of the text costs next to nothing and
-settles nearly every request; only a text that has many of them is looked at closely.
+(CVE-2025-6203 and CVE-2025-59043 are such requests.) The length of the text settles nearly every request, and counting
+a few signs most others; only a text that has many of them is looked at closely.
 """
 
 import re
@@ -14,8 +14,8 @@ from strongroom_server.sdk.errors import InvalidRequest
 _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 """A string, or one that never ends: without that each quote in it would be tried to the end of the body."""
 _SIGNS = (b",", b":", b"[", b"{")
-_ALL_BUT_SIGNS = bytes(set(range(256)) - set(b'[]{}"'))
-_PEELS = 8
+_ALL_BUT_OPENING = bytes(set(range(256)) - set(b"[{"))
+_SIBLINGS = (b"},{", b"}, {", b"],[", b"], [")
 _VALUE = 64
 """Bytes that a parsed value takes beside its text, about."""
 
@@ -58,14 +58,15 @@ class JsonLimits:
 
     def check(self, raw: bytes, data: Any) -> None:
         """Raise TooComplex for ``data``, parsed from ``raw``."""
+        size, fewest = len(raw), min(self.entries, self.elements)
         suspicious = (
-            raw.count(b",") >= min(self.entries, self.elements)
-            or raw.count(b'"') > 2 * self.strings
-            or len(raw) > self.text
+            size > self.text
+            or (size > 2 * fewest and raw.count(b",") >= fewest)
+            or (size > 2 * self.strings and raw.count(b'"') > 2 * self.strings)
         )
         if suspicious:
             self._walk(data)
-        elif raw.count(b"[") + raw.count(b"{") > self.depth and not _shallow(raw, self.depth):
+        elif size > 2 * self.depth and _steps(raw) > self.depth:
             self._check_depth(data)
 
     def _check_depth(self, data: Any) -> None:
@@ -104,19 +105,10 @@ class JsonLimits:
             raise TooComplex(f"a list has more than {self.elements} elements")
 
 
-def _shallow(raw: bytes, depth: int) -> bool:
-    """Tell whether JSON is surely not deeper than ``depth``, as a batch of small objects is: by its brackets alone.
+def _steps(raw: bytes) -> int:
+    """Return what JSON is surely not deeper than: the number of its opening brackets, but for those after a sibling.
 
-    Where no text holds a bracket, quotes stand in pairs once all else is gone. Then empty brackets are taken away,
-    which is one level or two at a time.
+    What opens right after a sibling was closed is as deep as that. Brackets within texts count too, which adds to the
+    number; what is taken off for them stands within texts as well, as a text cannot begin or end between such signs.
     """
-    if b"\\" in raw:
-        return False
-    brackets = raw.translate(None, _ALL_BUT_SIGNS).replace(b'""', b"")
-    if b'"' in brackets:
-        return False
-    for _ in range(min(_PEELS, depth // 2)):
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
-        if not brackets:
-            return True
-    return False
+    return len(raw.translate(None, _ALL_BUT_OPENING)) - sum(map(raw.count, _SIBLINGS))

@@ -7,26 +7,28 @@ to the same answer.
 """
 
 import os
-from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
-from struct import unpack
+from binascii import b2a_base64
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from msgspec import Raw
 
-from strongroom_server.engines.transit import material
-from strongroom_server.engines.transit.batches import Item, reference_of
+from strongroom_server.engines.transit import kernel, material
+from strongroom_server.engines.transit.batches import reference_of
 from strongroom_server.engines.transit.records import Key, Version
-from strongroom_server.engines.transit.texts import split_version, versioned
+from strongroom_server.engines.transit.texts import split_version, strict_decode64, versioned
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import InvalidRequest
 
 _OTHERWISE = (AttributeError, InvalidRequest, InvalidTag, KeyError, TypeError, ValueError)
-_NONCE = material.NONCE
 
 Results = Callable[..., Raw]
+Joined = Callable[[bytes], bytes]
+"""A column of texts that need no escapes, joined by what it is called with."""
 
 
 def _or_none(results: Results) -> Callable[..., Raw | None]:
@@ -43,44 +45,48 @@ def _or_none(results: Results) -> Callable[..., Raw | None]:
 @_or_none
 def encrypt(key: Key, batch: Any) -> Raw:
     """Return the results of encrypting plaintexts by the latest version."""
-    return _sealed(key, batch, _decoded(_column(batch, "plaintext")))
+    plaintexts, references = _columns(batch, "plaintext")
+    return _sealed(key, plaintexts, references)
 
 
 @_or_none
 def decrypt(key: Key, batch: Any) -> Raw:
     """Return the results of decrypting ciphertexts."""
-    plaintexts = _opened(key, _column(batch, "ciphertext"))
-    return _results(batch, '"plaintext":"', [b2a_base64(plaintext, newline=False) for plaintext in plaintexts], '"')
+    ciphertexts, references = _columns(batch, "ciphertext")
+    return _results('"plaintext":"', partial(_opened, key, ciphertexts), '"', references)
 
 
 @_or_none
 def rewrap(key: Key, batch: Any) -> Raw:
     """Return the results of decrypting ciphertexts, and encrypting them by the latest version."""
-    return _sealed(key, batch, _opened(key, _column(batch, "ciphertext")))
+    ciphertexts, references = _columns(batch, "ciphertext")
+    return _sealed(key, _opened(key, ciphertexts, b",").decode().split(","), references)
 
 
 @_or_none
 def make_hmac(key: Key, batch: Any, algorithm: str) -> Raw:
     """Return the results of making HMACs by the latest version."""
-    messages = _decoded(_column(batch, "input"))
+    texts, references = _columns(batch, "input")
+    messages = [strict_decode64(text) for text in texts]
     number, version = _latest(key)
     secret = version.hmac_key
-    texts = [b2a_base64(material.mac(secret, algorithm, message), newline=False) for message in messages]
-    return _results(batch, f'"hmac":"{versioned(number, "")}', texts, '"')
+    macs = [b2a_base64(material.mac(secret, algorithm, message), newline=False) for message in messages]
+    return _results(f'"hmac":"{versioned(number, "")}', lambda between: between.join(macs), '"', references)
 
 
-def _column(batch: Any, name: str) -> list[Any]:
-    """Return the field of this name of each item; raises an error of ``_OTHERWISE`` for what is no such batch."""
-    if type(batch) is not list:
+def _columns(batch: Any, name: str) -> tuple[list[Any], list[str]]:
+    """Return the field of this name of each item, and the references, none where no item has more than that field.
+
+    Raises an error of ``_OTHERWISE`` for what is no such batch.
+    """
+    if type(batch) is not list or not batch:
         raise TypeError
-    column = [item[name] for item in batch if len(item) == 1 or (len(item) == 2 and "reference" in item)]
-    if not column or len(column) != len(batch):
+    texts = list(map(itemgetter(name), batch))
+    if len(batch) == sum(map(len, batch)):
+        return texts, []
+    if not all(len(item) == 1 or (len(item) == 2 and "reference" in item) for item in batch):
         raise ValueError
-    return column
-
-
-def _decoded(texts: Iterable[Any]) -> list[bytes]:
-    return [a2b_base64(text, strict_mode=True) for text in texts]
+    return texts, [reference_of(item) for item in batch]
 
 
 def _latest(key: Key) -> tuple[int, Version]:
@@ -91,43 +97,44 @@ def _latest(key: Key) -> tuple[int, Version]:
     return number, version
 
 
-def _sealed(key: Key, batch: Sequence[Item], plaintexts: Sequence[bytes]) -> Raw:
+def _sealed(key: Key, plaintexts: list[Any], references: Sequence[str]) -> Raw:
     number, version = _latest(key)
-    seal = _cipher(key, version).encrypt
-    nonces = unpack(f"{_NONCE}s" * len(plaintexts), os.urandom(_NONCE * len(plaintexts)))
-    texts = [
-        b2a_base64(nonce + seal(nonce, plaintext, None), newline=False)
-        for nonce, plaintext in zip(nonces, plaintexts, strict=True)
-    ]
-    return _results(batch, f'"ciphertext":"{versioned(number, "")}', texts, f'","key_version":{number}')
+    nonces = os.urandom(material.NONCE * len(plaintexts))
+    texts = partial(kernel.seal, key.type, _secret(key, version), nonces, plaintexts)
+    return _results(f'"ciphertext":"{versioned(number, "")}', texts, f'","key_version":{number}', references)
 
 
-def _opened(key: Key, texts: Iterable[Any]) -> list[bytes]:
-    parts = [text.rpartition(":") for text in texts]
-    opens = {head: _opener(key, head) for head in {part[0] for part in parts}}
-    sealed = _decoded([part[2] for part in parts])
-    return [opens[part[0]](raw[:_NONCE], raw[_NONCE:], None) for part, raw in zip(parts, sealed, strict=True)]
+def _opened(key: Key, ciphertexts: list[Any], between: bytes) -> bytes:
+    return between.join([_run(key, head, list(run), between) for head, run in groupby(ciphertexts, _head)])
 
 
-def _opener(key: Key, head: str) -> Any:
-    """Return what opens the ciphertexts that begin with ``head``, "vault:v1"."""
-    number, rest = split_version(f"{head}:", "ciphertext")
+def _head(ciphertext: Any) -> str:
+    """Return what stands before the base64: "vault:v1:"."""
+    head: str = ciphertext[: ciphertext.rindex(":") + 1]
+    return head
+
+
+def _run(key: Key, head: str, ciphertexts: list[Any], between: bytes) -> bytes:
+    """Return the plaintexts of ciphertexts of one version."""
+    number, rest = split_version(head, "ciphertext")
     if rest:
         raise InvalidRequest
-    return _cipher(key, key.versions[key.for_old(number, "ciphertext")]).decrypt
+    secret = _secret(key, key.versions[key.for_old(number, "ciphertext")])
+    return kernel.unseal(key.type, secret, head, ciphertexts, between)
 
 
-def _cipher(key: Key, version: Version) -> Any:
-    kind = key.usable().kind
-    if key.derived or not kind.symmetric or version.secret is None or material.nonce_length(kind) != _NONCE:
+def _secret(key: Key, version: Version) -> bytes:
+    if key.usable().derived or version.secret is None or key.type not in material.PLAIN_NONCES:
         raise InvalidRequest
-    return material.aead(kind, version.secret)
+    return version.secret
 
 
-def _results(batch: Sequence[Item], before: str, texts: Sequence[bytes], after: str) -> Raw:
-    """Return a list of objects with each text, which needs no escapes, between ``before`` and ``after``."""
+def _results(before: str, texts: Joined, after: str, references: Sequence[str]) -> Raw:
+    """Return a list of objects with each text between ``before`` and ``after``, and its reference."""
     begin, end = b"{" + before.encode(), after.encode() + b',"reference":'
-    if len(batch) == sum(map(len, batch)):  # a text is all that any item holds
-        return Raw(b"[" + begin + (end + b'""},' + begin).join(texts) + end + b'""}]')
-    references = [codec.encode(reference_of(item)) + b"}" for item in batch]
-    return Raw(b"[" + b",".join([begin + text + end + ref for text, ref in zip(texts, references, strict=True)]) + b"]")
+    if not references:
+        return Raw(b"".join([b"[", begin, texts(end + b'""},' + begin), end, b'""}]']))
+    rows = zip(texts(b",").split(b","), references, strict=True)
+    return Raw(
+        b"[" + b",".join([begin + text + end + codec.encode(reference) + b"}" for text, reference in rows]) + b"]"
+    )

@@ -32,6 +32,8 @@ from strongroom_server.sdk.errors import InvalidRequest
 
 Aead = AESGCM | ChaCha20Poly1305 | XChaCha20Poly1305
 NONCE = 12
+PLAIN_NONCES = frozenset({"aes256-gcm96", "aes128-gcm96", "chacha20-poly1305"})
+"""Types of keys with nonces of that length."""
 PUBLIC_NAMES = {"ecdsa-p256": "P-256", "ecdsa-p384": "P-384", "ecdsa-p521": "P-521"}
 HASHES: dict[str, Any] = {
     "sha1": hashes.SHA1, "sha2-224": hashes.SHA224, "sha2-256": hashes.SHA256, "sha2-384": hashes.SHA384,
@@ -47,15 +49,11 @@ _CURVE_DIGESTS: dict[int, Any] = {256: hashes.SHA256, 384: hashes.SHA384, 521: h
 
 
 @lru_cache(maxsize=1024)
-def _aead(name: str, key: bytes) -> Aead:
-    if name == "xchacha20-poly1305":
-        return XChaCha20Poly1305(key)
-    return ChaCha20Poly1305(key) if name == "chacha20-poly1305" else AESGCM(key)
-
-
-def aead(kind: KeyType, secret: bytes) -> Aead:
-    """Return the cipher of a key that is not derived."""
-    return _aead(kind.name, secret)
+def aead(kind: str, secret: bytes) -> Aead:
+    """Return the cipher of a type of key, with a key that is not to be derived."""
+    if kind == "xchacha20-poly1305":
+        return XChaCha20Poly1305(secret)
+    return ChaCha20Poly1305(secret) if kind == "chacha20-poly1305" else AESGCM(secret)
 
 
 def nonce_length(kind: KeyType) -> int:
@@ -79,7 +77,7 @@ def seal(kind: KeyType, secret: bytes, plaintext: bytes, *, context: bytes | Non
         secret = both[:length]
         if convergent:
             nonce = hmac.digest(both[length:], plaintext, hashlib.sha256)[:size]
-    return nonce + aead(kind, secret).encrypt(nonce, plaintext, associated)
+    return nonce + aead(kind.name, secret).encrypt(nonce, plaintext, associated)
 
 
 def unseal(kind: KeyType, secret: bytes, sealed: bytes, *, context: bytes | None, convergent: bool,
@@ -92,7 +90,7 @@ def unseal(kind: KeyType, secret: bytes, sealed: bytes, *, context: bytes | None
         length = len(secret)
         secret = _derived(secret, context, length + 32 if convergent else length)[:length]
     try:
-        return aead(kind, secret).decrypt(sealed[:size], sealed[size:], associated)
+        return aead(kind.name, secret).decrypt(sealed[:size], sealed[size:], associated)
     except InvalidTag:
         cipher = "chacha20poly1305" if "chacha20" in kind.name else "cipher"
         raise InvalidRequest(f"{cipher}: message authentication failed") from None

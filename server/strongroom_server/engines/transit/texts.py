@@ -15,20 +15,29 @@ NO_CONTEXT = (
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 
 
+def strict_decode64(text: Any) -> bytes:
+    """Return the bytes of padded base64 on one line (RFC 4648, 4); raises TypeError or ValueError."""
+    data = binascii.a2b_base64(text, strict_mode=True)
+    if len(text) != (len(data) + 2) // 3 * 4:  # a whole text with padding after it, which Python lets pass
+        raise ValueError
+    return data
+
+
 def decode64(text: Any) -> bytes:
-    """Return the bytes of padded base64 (RFC 4648, 4); raises InvalidRequest that says where it is wrong."""
+    """Return the bytes of padded base64; raises InvalidRequest that says where it is wrong."""
     try:
-        return binascii.a2b_base64(text, strict_mode=True)
+        return strict_decode64(text)
     except (ValueError, TypeError):
         pass
     if not isinstance(text, str):
         raise InvalidRequest("expected base64 as a string")
     bare = text.replace("\n", "").replace("\r", "")  # Go's decoder passes over line ends
     try:
-        return binascii.a2b_base64(bare, strict_mode=True)
+        return strict_decode64(bare)
     except ValueError:
         body = text.rstrip("=")
-        wrong = next((index for index, char in enumerate(body) if char not in _ALPHABET), len(text) // 4 * 4)
+        end = len(text if len(body) % 4 else body) // 4 * 4
+        wrong = next((index for index, char in enumerate(body) if char not in _ALPHABET), end)
         raise InvalidRequest(f"illegal base64 data at input byte {wrong}") from None
 
 

@@ -1,0 +1,323 @@
+/* Columns of Base64 texts sealed and opened in one call (docs/adr/0009-compiled-kernel.md).
+ *
+ * A batch of short texts costs Python more in objects and calls than in cryptography. Here a column goes through one
+ * cipher context, keyed once, and one working buffer, straight into the bytes that are returned. `plain_kernel.py` says
+ * the same in Python and is the specification: where the two differ, this one is wrong. All that is refused is refused
+ * by TypeError or ValueError without further words: the caller then goes item by item to find out what to say.
+ *
+ * Only the stable ABI of Python 3.11 is used, so that one file serves every later version.
+ */
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <limits.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+enum { NONCE = 12, TAG = 16 };
+
+static const struct {
+    const char *kind;
+    const EVP_CIPHER *(*cipher)(void);
+} CIPHERS[] = {
+    {"aes256-gcm96", EVP_aes_256_gcm},
+    {"aes128-gcm96", EVP_aes_128_gcm},
+    {"chacha20-poly1305", EVP_chacha20_poly1305},
+};
+
+/* ---- Base64 (RFC 4648, section 4), as strict as Go's StdEncoding but for line ends, which the caller takes care of -- */
+
+static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+enum { NO_DIGIT = 0xC0 }; /* has bits that no digit has, so that the digits of a text can be checked all at once */
+static unsigned char DIGITS[UCHAR_MAX + 1];
+
+static Py_ssize_t padding_of(const char *text, Py_ssize_t length)
+{
+    if (length == 0 || text[length - 1] != '=')
+        return 0;
+    return text[length - 2] == '=' ? 2 : 1; /* there are four signs at least: see measure() */
+}
+
+static unsigned char decode_four(const unsigned char *from, unsigned char *to)
+{
+    unsigned char a = DIGITS[from[0]], b = DIGITS[from[1]], c = DIGITS[from[2]], d = DIGITS[from[3]];
+    to[0] = (unsigned char)(a << 2 | b >> 4);
+    to[1] = (unsigned char)(b << 4 | c >> 2);
+    to[2] = (unsigned char)(c << 6 | d);
+    return a | b | c | d;
+}
+
+/* Writes three bytes for every four signs, the last of them without meaning where there is padding; tells whether all
+ * was Base64. `length` is a multiple of four. */
+static int decode(const char *text, Py_ssize_t length, unsigned char *to)
+{
+    const unsigned char *from = (const unsigned char *)text;
+    unsigned char seen = 0, last[4];
+    Py_ssize_t padding = padding_of(text, length);
+    if (length == 0)
+        return 1;
+    for (; length > 4; length -= 4, from += 4, to += 3)
+        seen |= decode_four(from, to);
+    memcpy(last, from, 4);
+    memset(last + 4 - padding, 'A', (size_t)padding);
+    seen |= decode_four(last, to);
+    OPENSSL_cleanse(last, sizeof last);
+    return (seen & NO_DIGIT) == 0;
+}
+
+static Py_ssize_t encoded_length(Py_ssize_t size)
+{
+    return (size + 2) / 3 * 4;
+}
+
+static void encode_three(const unsigned char *from, char *to)
+{
+    to[0] = ALPHABET[from[0] >> 2];
+    to[1] = ALPHABET[(from[0] << 4 | from[1] >> 4) & 63];
+    to[2] = ALPHABET[(from[1] << 2 | from[2] >> 6) & 63];
+    to[3] = ALPHABET[from[2] & 63];
+}
+
+static char *encode(const unsigned char *from, Py_ssize_t size, char *to)
+{
+    unsigned char last[3] = {0};
+    for (; size >= 3; size -= 3, from += 3, to += 4)
+        encode_three(from, to);
+    if (size == 0)
+        return to;
+    memcpy(last, from, (size_t)size);
+    encode_three(last, to);
+    memset(to + 1 + size, '=', (size_t)(3 - size));
+    OPENSSL_cleanse(last, sizeof last);
+    return to + 4;
+}
+
+/* ---- One text. In `work` stand nonce, text and tag side by side, as they do in a ciphertext. ------------------------ */
+
+static int seal_one(EVP_CIPHER_CTX *context, unsigned char *work, int size)
+{
+    unsigned char *text = work + NONCE, *tag = text + size;
+    OSSL_PARAM wanted[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, TAG), OSSL_PARAM_END};
+    int written;
+    return EVP_EncryptInit_ex2(context, NULL, NULL, work, NULL) == 1
+        && EVP_EncryptUpdate(context, text, &written, text, size) == 1
+        && EVP_EncryptFinal_ex(context, tag, &written) == 1
+        && EVP_CIPHER_CTX_get_params(context, wanted) == 1;
+}
+
+static int open_one(EVP_CIPHER_CTX *context, unsigned char *work, int size)
+{
+    unsigned char *text = work + NONCE, *tag = text + size;
+    OSSL_PARAM given[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, TAG), OSSL_PARAM_END};
+    int written;
+    return EVP_DecryptInit_ex2(context, NULL, NULL, work, given) == 1
+        && EVP_DecryptUpdate(context, text, &written, text, size) == 1
+        && EVP_DecryptFinal_ex(context, tag, &written) == 1; /* Security 1: nothing is told of a text that is not whole */
+}
+
+/* ---- A column ------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    PyObject *texts; /* a list */
+    const char *head; /* what each text begins with, before its Base64 */
+    Py_ssize_t head_length, count, room; /* `room`: for any of the texts decoded, with nonce and tag */
+    EVP_CIPHER_CTX *context;
+    unsigned char *work;
+} Column;
+
+/* Returns the Base64 of a text, NULL with an exception set. Nothing here runs Python code: the list stays as it is. */
+static const char *base64_of(const Column *column, Py_ssize_t index, Py_ssize_t *length)
+{
+    const char *text = PyUnicode_AsUTF8AndSize(PyList_GetItem(column->texts, index), length);
+    if (text == NULL)
+        return NULL;
+    *length -= column->head_length;
+    if (*length < 0 || *length % 4 || memcmp(text, column->head, (size_t)column->head_length)) {
+        PyErr_SetNone(PyExc_ValueError);
+        return NULL;
+    }
+    return text + column->head_length;
+}
+
+/* Finds `room` and the length of the answer; -1 with an exception set. Each text makes its result longer by `added`. */
+static Py_ssize_t measure(Column *column, Py_ssize_t added, Py_ssize_t between)
+{
+    Py_ssize_t total = 0;
+    for (Py_ssize_t index = 0; index < column->count; index++) {
+        Py_ssize_t length, size, result;
+        const char *text = base64_of(column, index, &length);
+        if (text == NULL)
+            return -1;
+        size = length / 4 * 3 - padding_of(text, length) + added;
+        if (size < 0 || length > INT_MAX / 2) { /* OpenSSL counts in int */
+            PyErr_SetNone(PyExc_ValueError);
+            return -1;
+        }
+        if (length / 4 * 3 + NONCE + TAG > column->room)
+            column->room = length / 4 * 3 + NONCE + TAG;
+        result = encoded_length(size) + (index ? between : 0);
+        if (result > PY_SSIZE_T_MAX - total) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        total += result;
+    }
+    return total;
+}
+
+static int begin(Column *column, const char *kind, const unsigned char *key, Py_ssize_t key_length, int sealing)
+{
+    const EVP_CIPHER *cipher = NULL;
+    for (size_t i = 0; i < sizeof CIPHERS / sizeof CIPHERS[0]; i++)
+        if (strcmp(kind, CIPHERS[i].kind) == 0)
+            cipher = CIPHERS[i].cipher();
+    if (cipher == NULL || EVP_CIPHER_get_key_length(cipher) != key_length) {
+        PyErr_SetNone(PyExc_ValueError);
+        return 0;
+    }
+    column->work = PyMem_Malloc((size_t)column->room);
+    column->context = EVP_CIPHER_CTX_new();
+    if (column->work == NULL || column->context == NULL
+        || EVP_CipherInit_ex2(column->context, cipher, key, NULL, sealing, NULL) != 1) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    return 1;
+}
+
+/* Security 2: neither key nor plaintext stays in memory that is given back. OpenSSL wipes its context by itself. */
+static void end(Column *column)
+{
+    EVP_CIPHER_CTX_free(column->context);
+    if (column->work != NULL)
+        OPENSSL_cleanse(column->work, (size_t)column->room);
+    PyMem_Free(column->work);
+}
+
+/* Gives back a result that was not finished: it may hold plaintexts, and beside them what was in that memory before. */
+static PyObject *refused(PyObject *result, Py_ssize_t total)
+{
+    OPENSSL_cleanse(PyBytes_AsString(result), (size_t)total);
+    Py_DECREF(result);
+    PyErr_SetNone(PyExc_ValueError);
+    return NULL;
+}
+
+static char *append(char *to, const char *text, Py_ssize_t length)
+{
+    memcpy(to, text, (size_t)length);
+    return to + length;
+}
+
+static PyObject *seal_column(Column *column, const char *nonces, Py_ssize_t total, const char *between, Py_ssize_t gap)
+{
+    PyObject *result = PyBytes_FromStringAndSize(NULL, total);
+    char *to = result == NULL ? NULL : PyBytes_AsString(result);
+    for (Py_ssize_t index = 0; to != NULL && index < column->count; index++) {
+        Py_ssize_t length, size;
+        const char *text = base64_of(column, index, &length);
+        if (text == NULL || !decode(text, length, column->work + NONCE))
+            return refused(result, total);
+        size = length / 4 * 3 - padding_of(text, length);
+        memcpy(column->work, nonces + index * NONCE, NONCE);
+        if (!seal_one(column->context, column->work, (int)size))
+            return refused(result, total);
+        if (index)
+            to = append(to, between, gap);
+        to = encode(column->work, NONCE + size + TAG, to);
+    }
+    return result;
+}
+
+static PyObject *open_column(Column *column, Py_ssize_t total, const char *between, Py_ssize_t gap)
+{
+    PyObject *result = PyBytes_FromStringAndSize(NULL, total);
+    char *to = result == NULL ? NULL : PyBytes_AsString(result);
+    for (Py_ssize_t index = 0; to != NULL && index < column->count; index++) {
+        Py_ssize_t length, size;
+        const char *text = base64_of(column, index, &length);
+        if (text == NULL || !decode(text, length, column->work))
+            return refused(result, total);
+        size = length / 4 * 3 - padding_of(text, length) - NONCE - TAG;
+        if (!open_one(column->context, column->work, (int)size))
+            return refused(result, total);
+        if (index)
+            to = append(to, between, gap);
+        to = encode(column->work + NONCE, size, to);
+    }
+    return result;
+}
+
+/* ---- What Python sees ---------------------------------------------------------------------------------------------- */
+
+static PyObject *seal(PyObject *module, PyObject *arguments)
+{
+    Column column = {.head = ""};
+    const char *kind, *key, *nonces, *between;
+    Py_ssize_t key_length, nonces_length, gap, total;
+    PyObject *result = NULL;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "sy#y#O!y#:seal", &kind, &key, &key_length, &nonces, &nonces_length,
+                          &PyList_Type, &column.texts, &between, &gap))
+        return NULL;
+    column.count = PyList_Size(column.texts);
+    if (nonces_length % NONCE || nonces_length / NONCE != column.count) {
+        PyErr_SetNone(PyExc_ValueError);
+        return NULL;
+    }
+    total = measure(&column, NONCE + TAG, gap);
+    if (total >= 0 && begin(&column, kind, (const unsigned char *)key, key_length, 1))
+        result = seal_column(&column, nonces, total, between, gap);
+    end(&column);
+    return result;
+}
+
+static PyObject *unseal(PyObject *module, PyObject *arguments)
+{
+    Column column = {0};
+    const char *kind, *key, *between;
+    Py_ssize_t key_length, gap, total;
+    PyObject *result = NULL;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "sy#s#O!y#:unseal", &kind, &key, &key_length, &column.head, &column.head_length,
+                          &PyList_Type, &column.texts, &between, &gap))
+        return NULL;
+    column.count = PyList_Size(column.texts);
+    total = measure(&column, -NONCE - TAG, gap);
+    if (total >= 0 && begin(&column, kind, (const unsigned char *)key, key_length, 0))
+        result = open_column(&column, total, between, gap);
+    end(&column);
+    return result;
+}
+
+static int fill_digits(PyObject *module)
+{
+    (void)module;
+    memset(DIGITS, NO_DIGIT, sizeof DIGITS);
+    for (unsigned char digit = 0; digit < 64; digit++)
+        DIGITS[(unsigned char)ALPHABET[digit]] = digit;
+    return 0;
+}
+
+static PyMethodDef METHODS[] = {
+    {"seal", seal, METH_VARARGS, "Return the ciphertexts of a column of plaintexts."},
+    {"unseal", unseal, METH_VARARGS, "Return the plaintexts of a column of ciphertexts."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot SLOTS[] = {{Py_mod_exec, fill_digits}, {0, NULL}};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, "_kernel", "Columns of Base64 texts, sealed and opened.", 0, METHODS, SLOTS, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__kernel(void)
+{
+    return PyModuleDef_Init(&MODULE);
+}
