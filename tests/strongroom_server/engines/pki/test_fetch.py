@@ -3,6 +3,7 @@
 import pytest
 
 from strongroom_server.engines.pki import Engine
+from strongroom_server.sdk.errors import Internal
 from tests.strongroom_server.engines.pki.mounted import issue, mounted, role
 from tests.strongroom_server.fakes import Mounted
 
@@ -74,3 +75,14 @@ async def test_long_lists_come_in_pages(path: str) -> None:
     page = (await pki("list", path, after=all_of_them[0], limit=2)).data
     assert page is not None
     assert page["keys"] == list(page["key_info"]) == all_of_them[1:3]
+
+
+@pytest.mark.parametrize(("path", "counted"), [
+    pytest.param("issuer/none", True, id="reading_counts_the_errors"),
+    pytest.param("issuer/none/json", False, id="fetching_does_not"),
+    pytest.param("issuer/none/crl", False, id="nor_its_crl"),
+])  # fmt: skip
+async def test_there_is_no_such_issuer_in_the_words_of_the_path(path: str, *, counted: bool) -> None:
+    with pytest.raises(Internal, match="unable to find PKI issuer for reference: none") as refused:
+        await (await mounted())("read", path)
+    assert refused.value.counted is counted

@@ -80,7 +80,7 @@ class FetchPaths(Mount):
     @read("cert/unified-delta-crl", public=True)
     async def crl_json(self, request: Request) -> Response:
         """Read the default issuer's CRL."""
-        issuer = await self.issuers.find("default")
+        issuer = await self._issuer_to_show("default")
         found = await self._crl(issuer, delta="delta" in request.path)
         if found is None:
             raise NotFound
@@ -114,7 +114,7 @@ class FetchPaths(Mount):
     @read("issuer/{issuer_ref}/json", public=True)
     async def issuer_json(self, issuer_ref: str, request: Request) -> Response:
         """Read an issuer's certificate and chain."""
-        issuer = await self.issuers.find(issuer_ref)
+        issuer = await self._issuer_to_show(issuer_ref)
         chain = chain_of(issuer, await self.issuers.all())
         facts = {
             "ca_chain": [f"{one.certificate}\n" for one in chain],
@@ -127,13 +127,13 @@ class FetchPaths(Mount):
     @read("issuer/{issuer_ref}/pem", public=True)
     async def issuer_pem(self, issuer_ref: str, request: Request) -> Response:
         """Fetch an issuer's certificate as PEM."""
-        issuer = await self.issuers.find(issuer_ref)
+        issuer = await self._issuer_to_show(issuer_ref)
         return await self._dated(request, _raw(f"{issuer.certificate}\n".encode(), _CHAIN))
 
     @read("issuer/{issuer_ref}/der", public=True)
     async def issuer_der(self, issuer_ref: str, request: Request) -> Response:
         """Fetch an issuer's certificate as DER."""
-        issuer = await self.issuers.find(issuer_ref)
+        issuer = await self._issuer_to_show(issuer_ref)
         return await self._dated(request, _raw(der(issuer.x509), _CERTIFICATE))
 
     @read("issuer/{issuer_ref}/crl", public=True)
@@ -208,6 +208,14 @@ class FetchPaths(Mount):
         """Return what is made of issuers, unless the client has it already."""
         return _dated(request, response, (await self.issuers.config()).modified)
 
+    async def _issuer_to_show(self, ref: str) -> Issuer:
+        """Return an issuer to show; where there is none these paths say so plainly, as Vault's do."""
+        try:
+            return await self.issuers.find(ref)
+        except Internal as error:
+            error.counted = False
+            raise
+
     async def _crl(self, issuer: Issuer, *, delta: bool) -> "_Made | None":
         crl = await self.crls.of(issuer)
         if crl is None:
@@ -215,7 +223,7 @@ class FetchPaths(Mount):
         return _Made(crl.delta, crl.delta_made) if delta else _Made(crl.complete, crl.made)
 
     async def _issuer_crl(self, ref: str, request: Request) -> "_Made":
-        found = await self._crl(await self.issuers.find(ref), delta="crl/delta" in request.path)
+        found = await self._crl(await self._issuer_to_show(ref), delta="crl/delta" in request.path)
         if found is None:
             raise Internal(f"no CRL for issuer {ref}")
         return found

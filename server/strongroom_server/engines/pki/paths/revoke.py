@@ -163,7 +163,10 @@ class RevokePaths(Mount):
         return Response(_revoked(entry), warnings=warnings)
 
     async def _crl_signer(self, ref: str) -> Issuer:
-        issuer = await self.issuers.find(ref)
+        try:
+            issuer = await self.issuers.find(ref)
+        except Internal as error:
+            raise InvalidRequest(f"failed to resolve issuer issuer_ref: {error}") from None
         try:
             issuer.check_usage("crl-signing")
         except Internal as error:
