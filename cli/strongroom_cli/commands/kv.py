@@ -51,9 +51,12 @@ def _field(session: Session, response: Response, v2: bool, path: str, name: str)
     content = response.data or {}
     if not v2:
         return output.field(session, response, name)
-    if not content.get("data"):
+    inner = content.get("data")
+    if not inner:
         raise CommandError(f"No data found at {path}")
-    return output.data_field(session, content["data"], name)
+    if name == "data" and "data" not in inner:  # all of it
+        return output.value(session, inner)
+    return output.data_field(session, inner, name)
 
 
 def put(session: Session) -> int:

@@ -32,7 +32,9 @@ def get(session: Session) -> int:
     path = _resolve(session)
     with trouble(f"Error reading {path}"):
         response = session.find("read", path)
-    if response is None:
+    if response is None or not (response.data or response.wrap_info):
+        if response is not None:
+            output.warnings(session, response.warnings)
         raise CommandError(f"No value found at {path}")
     if response.wrap_info or session.options.text("field") or session.format != "table":
         return output.answer(session, response)

@@ -26,8 +26,9 @@ def login(session: Session) -> int:
     if not auth or not auth.get("client_token"):
         raise CommandError("The server returned no token")
     stored = not (options.on("no-store") or options.on("token-only"))
-    if stored:
-        tokenfile.store(session.terminal.environ, auth["client_token"])
+    if stored and not _kept(session, auth["client_token"]):
+        output.answer(session, response)
+        return 2
     if options.on("token-only"):
         return output.value(session, auth["client_token"])
     _notices(session, stored)
@@ -36,6 +37,19 @@ def login(session: Session) -> int:
     if not options.text("field") and session.format == "table":
         session.say(gotext.wrapped(_SUCCESS.format(program=session.program)) + "\n")
     return output.answer(session, response)
+
+
+def _kept(session: Session, token: str) -> bool:
+    """Keep the token; where that fails say so, and that it is printed instead: it cannot be had again."""
+    try:
+        tokenfile.store(session.terminal.environ, token)
+    except tokenfile.TokenFileError as error:
+        session.warn(f"Error storing token: {error}")
+        session.warn(
+            gotext.wrapped("The login itself was successful. The token is shown below, as it was not kept.") + "\n"
+        )
+        return False
+    return True
 
 
 _SUCCESS = (

@@ -29,9 +29,7 @@ class Enable:
     type: Annotated[str, "Type of the engine."] = ""
     description: Annotated[str, "For people."] = ""
     config: Annotated[Object, "Settings that can be tuned later."] = field(default_factory=lambda: Object({}))
-    options: Annotated[Object | None, "The engine's options, such as version."] = field(
-        default_factory=lambda: Object({})
-    )
+    options: Annotated[Object | None, "The engine's options, such as version."] = None
     local: Annotated[bool, "Keep it out of replication."] = False
     seal_wrap: Annotated[bool, "Wrap its critical values by the seal."] = False
     external_entropy_access: Annotated[bool, "Let it use the seal's randomness."] = False
@@ -122,12 +120,12 @@ class Mounts(Area):
     @write("mounts/{path:rest}", sudo=False)
     async def enable_mount(self, path: MountPath, body: Given[Enable]) -> None:
         """Mount a secrets engine."""
-        await self._enable("secret", path, body.value)
+        await self._enable("secret", path, body)
 
     @write("auth/{path:rest}", sudo=True)
     async def enable_auth(self, path: MountPath, body: Given[Enable]) -> None:
         """Mount an auth method."""
-        await self._enable("auth", path, body.value)
+        await self._enable("auth", path, body)
 
     @delete("mounts/{path:rest}")
     async def disable_mount(self, path: MountPath) -> None:
@@ -139,8 +137,11 @@ class Mounts(Area):
         """Unmount an auth method: its tokens end."""
         await self._disable("auth", path)
 
-    async def _enable(self, table: Table, path: str, asked: Enable) -> None:
+    async def _enable(self, table: Table, path: str, body: Given[Enable]) -> None:
+        asked = body.value
         kind, options = _type_and_options(asked)
+        if options is None and "options" not in body.sent:  # a null stays one, as clients send it
+            options = {}
         if kind in SINGLE:
             raise InvalidRequest("token credential backend cannot be instantiated" if kind.endswith("token")
                                  else f'mount type of "{kind}" is not mountable')  # fmt: skip

@@ -77,6 +77,20 @@ async def test_tunings_that_are_refused(live: Live, path: str, body: dict[str, A
     assert (answer.status, error in answer.errors[0]) == (400, True), answer
 
 
+@pytest.mark.parametrize(
+    ("body", "options"),
+    [
+        pytest.param({}, {}, id="unsaid"),
+        pytest.param({"options": {}}, {}, id="none"),
+        pytest.param({"options": None}, None, id="null"),
+        pytest.param({"options": {"version": None}}, {"version": ""}, id="a_null_among_them"),
+    ],
+)
+async def test_options_are_shown_as_they_were_sent(live: Live, body: dict[str, Any], options: Any) -> None:
+    assert (await live.post("sys/mounts/x", {"type": "kv"} | body)).status == 204
+    assert (await live.get("sys/mounts/x")).data["options"] == options
+
+
 async def test_the_servers_own_mounts_tell_more_to_audit_devices(live: Live) -> None:
     assert (await live.post("sys/mounts/sys/tune", {"audit_non_hmac_request_keys": ["a"]})).status == 204
     assert (await live.get("sys/mounts/sys/tune")).data["audit_non_hmac_request_keys"] == ["a"]
