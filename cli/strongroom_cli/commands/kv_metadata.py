@@ -69,7 +69,7 @@ def patch(session: Session) -> int:
 def _settings(session: Session) -> dict[str, Any]:
     options = session.options
     body: dict[str, Any] = {}
-    if options.given("max-versions"):
+    if options.number("max-versions") >= 0 and options.given("max-versions"):  # less is as if it were not given
         body["max_versions"] = options.number("max-versions")
     if options.given("cas-required"):
         body["cas_required"] = options.on("cas-required")
@@ -77,7 +77,7 @@ def _settings(session: Session) -> dict[str, Any]:
         body["metadata_cas_required"] = options.on("metadata-cas-required")
     if options.number("cas") >= 0:
         body["metadata_cas"] = options.number("cas")
-    if options.given("delete-version-after"):
+    if options.seconds("delete-version-after") >= 0 and options.given("delete-version-after"):
         seconds = options.seconds("delete-version-after")
         body["delete_version_after"] = go_duration(seconds) if seconds == int(seconds) else f"{seconds}s"
     if options.given("custom-metadata"):

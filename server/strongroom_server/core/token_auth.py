@@ -3,6 +3,7 @@
 It stands in the core, not among the other methods, since it is the door to the token store itself.
 """
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +21,7 @@ from strongroom_server.core.renewal import GRANTED
 from strongroom_server.core.token_children import Create
 from strongroom_server.core.token_roles import Role, lesser
 from strongroom_server.core.tokens import BATCH, SERVICE, Token
-from strongroom_server.core.ttl import Limits, grant
+from strongroom_server.core.ttl import grant
 from strongroom_server.sdk.engine import Engine, delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied
 from strongroom_server.sdk.request import Alias as EntityAlias
@@ -68,9 +69,9 @@ class TokenAuth(Engine):
     # -- create -----------------------------------------------------------------------------------------------------
 
     @write("create")
-    async def create(self, body: Given[Create], request: Request) -> Response:
+    def create(self, body: Given[Create], request: Request) -> Awaitable[Response]:
         """Create a token below the caller's."""
-        return await self._create(body, request)
+        return self._create(body, request)
 
     @write("create-orphan")
     async def create_orphan(self, body: Given[Create], request: Request) -> Response:
@@ -89,13 +90,13 @@ class TokenAuth(Engine):
     async def _create(self, body: Given[Create], request: Request, *, role: Role | None = None, role_name: str = "",
                       may_orphan: bool = False) -> Response:  # fmt: skip
         asked, holder = body.value, await self._caller(request)
-        parent = holder.token
+        server, parent = self.server, holder.token
         # A token that can be used a limited number of times makes none: its children would outlive the limit.
         if parent.uses:
             raise InvalidRequest("restricted use token cannot generate child tokens")
         if parent.type == BATCH:
             raise InvalidRequest("batch tokens cannot create more tokens")
-        powerful = await holder.is_sudo(f"auth/token/{request.path}")
+        powerful = holder.rooted or await holder.is_sudo(f"auth/token/{request.path}")
         token_children.check_privileges(asked, powerful=powerful, orphan=may_orphan or role is not None)
         if asked.id:
             await self._check_free(asked.id.reveal())
@@ -114,13 +115,13 @@ class TokenAuth(Engine):
         )
         if role is not None:
             token_children.apply_role(auth, role, role_name)
-        warnings = self._grant(auth, asked.ttl or asked.lease, parent, role or Role(), batch=kind == BATCH)
-        warnings += [f'Policy "{name}" does not exist' for name in await self.server.policies.missing(auth.policies)]
+        warnings = self._grant(auth, asked.ttl or asked.lease, parent, role, batch=kind == BATCH)
+        warnings += [f'Policy "{name}" does not exist' for name in await server.policies.missing(auth.policies)]
         if asked.entity_alias:
             await self._attach_entity(auth, asked.entity_alias, role)
         path = "auth/token/" + request.path.rstrip("/") + (f"/{role.path_suffix}" if role and role.path_suffix else "")
         await create_token(
-            self.server, auth, path, mount="auth/token/", kind=kind, token=asked.id.reveal(),
+            server, auth, path, mount="auth/token/", kind=kind, token=asked.id.reveal(),
             parent="" if orphan else parent.hash, role=role_name,
         )  # fmt: skip
         return Response(auth=auth, warnings=warnings)
@@ -168,10 +169,13 @@ class TokenAuth(Engine):
         auth.alias = EntityAlias(name)
         await attach(self.server.identity, auth, mount)
 
-    def _grant(self, auth: Auth, wish: int, parent: Token, role: Role, *, batch: bool) -> list[str]:
-        now = self.server.clock.now()
-        period, warnings = lesser("Period", auth.period, role.token_period)
-        explicit_max, more = lesser("Explicit max TTL", auth.explicit_max_ttl, role.token_explicit_max_ttl)
+    def _grant(self, auth: Auth, wish: int, parent: Token, role: Role | None, *, batch: bool) -> list[str]:
+        now, period, explicit_max = self.server.clock.now(), auth.period, auth.explicit_max_ttl
+        warnings: list[str] = []
+        if role is not None:
+            period, warnings = lesser("Period", period, role.token_period)
+            explicit_max, more = lesser("Explicit max TTL", explicit_max, role.token_explicit_max_ttl)
+            warnings += more
         if batch:
             token_children.check_batch(auth, period, explicit_max)
         if "root" in auth.policies and not wish and not period and not explicit_max:
@@ -179,10 +183,10 @@ class TokenAuth(Engine):
                 raise InvalidRequest("expiring root tokens cannot create non-expiring root tokens")
             auth.ttl, auth.renewable = 0, False
             return []
-        limits = mount_limits(self.server, self.server.mounts.at("auth/token/"))
-        limits = Limits(limits.default, limits.maximum, explicit_max=explicit_max, period=period)
+        mount = self.server.mounts.at("auth/token/")
+        limits = mount_limits(self.server, mount, explicit_max=explicit_max, period=period)
         auth.ttl, capped = grant(limits, asked=wish, now=now, issued=now)
-        return [*warnings, *more, *capped]
+        return warnings + capped
 
     # -- look up ----------------------------------------------------------------------------------------------------
 
@@ -201,6 +205,7 @@ class TokenAuth(Engine):
     @write("lookup")
     async def lookup(self, body: Given[Named], request: Request) -> Response:
         """Describe a token."""
+        _check_given(request)
         text = body.value.token.reveal() or request.token
         holder = await self._named(text, request)
         if holder is None:
@@ -237,6 +242,7 @@ class TokenAuth(Engine):
     @write("renew")
     async def renew_token(self, body: Given[Renew], request: Request) -> Response:
         """Renew a token."""
+        _check_given(request)
         text = body.value.token.reveal()
         if not text:
             raise InvalidRequest("missing token ID")
@@ -281,6 +287,7 @@ class TokenAuth(Engine):
     @write("revoke")
     async def revoke_token(self, body: Given[Named], request: Request) -> None:
         """End a token with its children; an unknown one is ended already."""
+        _check_given(request)
         if not body.value.token:
             raise InvalidRequest("missing token ID")
         holder = await self._named(body.value.token.reveal(), request)
@@ -302,6 +309,7 @@ class TokenAuth(Engine):
     @write("revoke-orphan", sudo=True)
     async def revoke_orphan(self, body: Given[Named], request: Request) -> None:
         """End a token; its children live on without a parent."""
+        _check_given(request)
         if not body.value.token:
             raise InvalidRequest("missing token ID")
         holder = await self._named(body.value.token.reveal(), request)
@@ -376,6 +384,12 @@ class TokenAuth(Engine):
         if token is None or token.expired(self.server.clock.now()):
             raise InvalidRequest("invalid accessor")
         return token
+
+
+def _check_given(request: Request) -> None:
+    """Security 4: what is no text names no token, and must not stand for the caller's own."""
+    if not isinstance(request.data.get("token", ""), str):
+        raise PermissionDenied("invalid token")
 
 
 def _refuse_batch(token: Token) -> None:

@@ -69,6 +69,14 @@ async def test_the_policies_of_a_token_made_by_root(live: Live, asked: dict[str,
     assert (await live.post("auth/token/create", asked)).auth["policies"] == policies
 
 
+@pytest.mark.parametrize("call", ["lookup", "renew", "revoke", "revoke-orphan"])
+@pytest.mark.parametrize("token", [None, 5])
+async def test_what_is_no_text_names_no_token(live: Live, call: str, token: Any) -> None:
+    answer = await live.post(f"auth/token/{call}", {"token": token})
+    assert (answer.status, answer.errors) == (403, ["invalid token"])
+    assert (await live.get("auth/token/lookup-self")).status == 200
+
+
 async def test_a_token_ends_by_itself(live: Live) -> None:
     token = await live.make_token(policies=["default"], ttl="1m")
     await live.clock.advance(59)
