@@ -15,7 +15,7 @@ _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 """A string, or one that never ends: without that each quote in it would be tried to the end of the body."""
 _SIGNS = (b",", b":", b"[", b"{")
 _ALL_BUT_OPENING = bytes(set(range(256)) - set(b"[{"))
-_SIBLINGS = (b"},{", b"}, {", b"],[", b"], [")
+_SIBLINGS = (b"}, {", b"},{", b"],[", b"], [")
 _VALUE = 64
 """Bytes that a parsed value takes beside its text, about."""
 
@@ -66,7 +66,7 @@ class JsonLimits:
         )
         if suspicious:
             self._walk(data)
-        elif size > 2 * self.depth and _steps(raw) > self.depth:
+        elif size > 2 * self.depth and not _shallow(raw, self.depth):
             self._check_depth(data)
 
     def _check_depth(self, data: Any) -> None:
@@ -105,10 +105,15 @@ class JsonLimits:
             raise TooComplex(f"a list has more than {self.elements} elements")
 
 
-def _steps(raw: bytes) -> int:
-    """Return what JSON is surely not deeper than: the number of its opening brackets, but for those after a sibling.
+def _shallow(raw: bytes, depth: int) -> bool:
+    """Tell whether JSON is surely not deeper than ``depth``: by the number of its opening brackets.
 
-    What opens right after a sibling was closed is as deep as that. Brackets within texts count too, which adds to the
-    number; what is taken off for them stands within texts as well, as a text cannot begin or end between such signs.
+    What opens right after a sibling was closed is as deep as that, and does not count. Brackets within texts count too;
+    what is taken off for them stands within texts as well, as no text can begin or end between such signs.
     """
-    return len(raw.translate(None, _ALL_BUT_OPENING)) - sum(map(raw.count, _SIBLINGS))
+    opening = len(raw.translate(None, _ALL_BUT_OPENING))
+    for siblings in _SIBLINGS:
+        if opening <= depth:
+            return True
+        opening -= raw.count(siblings)
+    return opening <= depth

@@ -19,7 +19,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-enum { NONCE = 12, TAG = 16 };
+enum { NONCE = 12, TAG = 16, SPARE = 2 };
 
 static const struct {
     const char *kind;
@@ -44,9 +44,10 @@ static Py_ssize_t padding_of(const char *text, Py_ssize_t length)
     return text[length - 2] == '=' ? 2 : 1; /* there are four signs at least: see measure() */
 }
 
-static unsigned char decode_four(const unsigned char *from, unsigned char *to)
+static unsigned char decode_four(const unsigned char *from, Py_ssize_t padding, unsigned char *to)
 {
-    unsigned char a = DIGITS[from[0]], b = DIGITS[from[1]], c = DIGITS[from[2]], d = DIGITS[from[3]];
+    unsigned char a = DIGITS[from[0]], b = DIGITS[from[1]];
+    unsigned char c = padding > 1 ? 0 : DIGITS[from[2]], d = padding > 0 ? 0 : DIGITS[from[3]];
     to[0] = (unsigned char)(a << 2 | b >> 4);
     to[1] = (unsigned char)(b << 4 | c >> 2);
     to[2] = (unsigned char)(c << 6 | d);
@@ -58,16 +59,11 @@ static unsigned char decode_four(const unsigned char *from, unsigned char *to)
 static int decode(const char *text, Py_ssize_t length, unsigned char *to)
 {
     const unsigned char *from = (const unsigned char *)text;
-    unsigned char seen = 0, last[4];
-    Py_ssize_t padding = padding_of(text, length);
-    if (length == 0)
-        return 1;
+    unsigned char seen = 0;
     for (; length > 4; length -= 4, from += 4, to += 3)
-        seen |= decode_four(from, to);
-    memcpy(last, from, 4);
-    memset(last + 4 - padding, 'A', (size_t)padding);
-    seen |= decode_four(last, to);
-    OPENSSL_cleanse(last, sizeof last);
+        seen |= decode_four(from, 0, to);
+    if (length)
+        seen |= decode_four(from, padding_of((const char *)from, length), to);
     return (seen & NO_DIGIT) == 0;
 }
 
@@ -84,18 +80,14 @@ static void encode_three(const unsigned char *from, char *to)
     to[3] = ALPHABET[from[2] & 63];
 }
 
-static char *encode(const unsigned char *from, Py_ssize_t size, char *to)
+/* Returns where the text ends. There must be two bytes more that may be written, as many as fill up three. */
+static char *encode(unsigned char *from, Py_ssize_t size, char *to)
 {
-    unsigned char last[3] = {0};
-    for (; size >= 3; size -= 3, from += 3, to += 4)
+    from[size] = from[size + 1] = 0;
+    for (; size > 0; size -= 3, from += 3, to += 4)
         encode_three(from, to);
-    if (size == 0)
-        return to;
-    memcpy(last, from, (size_t)size);
-    encode_three(last, to);
-    memset(to + 1 + size, '=', (size_t)(3 - size));
-    OPENSSL_cleanse(last, sizeof last);
-    return to + 4;
+    memset(to + size, '=', (size_t)-size);
+    return to;
 }
 
 /* ---- One text. In `work` stand nonce, text and tag side by side, as they do in a ciphertext. ------------------------ */
@@ -126,7 +118,7 @@ static int open_one(EVP_CIPHER_CTX *context, unsigned char *work, int size)
 typedef struct {
     PyObject *texts; /* a list */
     const char *head; /* what each text begins with, before its Base64 */
-    Py_ssize_t head_length, count, room; /* `room`: for any of the texts decoded, with nonce and tag */
+    Py_ssize_t head_length, count, room; /* `room`: for any of the texts decoded, nonce, tag, and what encode() fills */
     EVP_CIPHER_CTX *context;
     unsigned char *work;
 } Column;
@@ -159,8 +151,8 @@ static Py_ssize_t measure(Column *column, Py_ssize_t added, Py_ssize_t between)
             PyErr_SetNone(PyExc_ValueError);
             return -1;
         }
-        if (length / 4 * 3 + NONCE + TAG > column->room)
-            column->room = length / 4 * 3 + NONCE + TAG;
+        if (length / 4 * 3 + NONCE + TAG + SPARE > column->room)
+            column->room = length / 4 * 3 + NONCE + TAG + SPARE;
         result = encoded_length(size) + (index ? between : 0);
         if (result > PY_SSIZE_T_MAX - total) {
             PyErr_NoMemory();
