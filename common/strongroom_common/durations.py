@@ -23,20 +23,15 @@ def parse_duration(raw: object) -> float:
 
     Raises ValueError for anything else, and for what does not fit into Go's 64-bit nanoseconds.
     """
-    seconds = _seconds(raw)
-    if abs(seconds) >= _LIMIT:
+    if isinstance(raw, str):
+        seconds = _read(raw) if len(raw) <= 100 else _LIMIT
+    elif isinstance(raw, int | float) and not isinstance(raw, bool):
+        seconds = raw
+    else:
+        raise ValueError('expected a duration such as 90, "90s" or "1h30m"')
+    if not -_LIMIT < seconds < _LIMIT:
         raise ValueError("duration is too long")
     return seconds
-
-
-def _seconds(raw: object) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
-        raise ValueError('expected a duration such as 90, "90s" or "1h30m"')
-    if isinstance(raw, int | float):
-        return raw
-    if len(raw) > 100:
-        raise ValueError("duration is too long")
-    return _read(raw)
 
 
 @lru_cache(maxsize=256)  # the same few come again and again

@@ -96,10 +96,10 @@ _SCALE = {"": 1, "b": 1, "kb": 1000, "kib": 1024, "mb": 1000**2, "mib": 1024**2,
 
 
 def _string(raw: Any) -> str:
-    if isinstance(raw, bool):
-        return "1" if raw else "0"
     if isinstance(raw, str):
         return str(raw)
+    if isinstance(raw, bool):
+        return "1" if raw else "0"
     if isinstance(raw, int | float):
         return str(raw)
     raise ValueError
@@ -136,21 +136,17 @@ def _boolean(raw: Any) -> bool:
     raise ValueError
 
 
-def _duration(raw: Any) -> float:
+def _signed_seconds(raw: Any) -> SignedSeconds:
     if isinstance(raw, Number):  # Vault refuses 1.5, and 90.0 too
         raise ValueError
-    return parse_duration(raw)
+    return SignedSeconds(int(parse_duration(raw)))
 
 
 def _seconds(raw: Any) -> Seconds:
-    seconds = _duration(raw)
+    seconds = _signed_seconds(raw)
     if seconds < 0:
         raise ValueError("cannot be negative")
-    return Seconds(int(seconds))
-
-
-def _signed_seconds(raw: Any) -> SignedSeconds:
-    return SignedSeconds(int(_duration(raw)))
+    return Seconds(seconds)
 
 
 def _list(raw: Any) -> list[Any]:
@@ -160,10 +156,13 @@ def _list(raw: Any) -> list[Any]:
 
 
 def _names(raw: Any) -> Names:
-    if raw == {}:  # as Go's decoder has it
-        return Names(())
-    parts = _string(raw).split(",") if not isinstance(raw, list | tuple) else [_string(item) for item in raw]
-    return Names(tuple(part.strip() for part in parts if part.strip()))
+    if isinstance(raw, list | tuple):
+        parts = [_string(item).strip() for item in raw]
+    elif raw == {}:  # as Go's decoder has it
+        parts = []
+    else:
+        parts = [part.strip() for part in _string(raw).split(",")]
+    return Names(tuple(filter(None, parts)))
 
 
 def _strings(raw: Any) -> Strings:
@@ -329,7 +328,7 @@ def _required(schema: Any) -> tuple[Field, ...]:
     return tuple(field for field in fields(schema).values() if field.default is MISSING)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Given(Generic[T]):
     """A parsed body that remembers what the client sent, so that a partial update and PATCH are the same call."""
 
@@ -358,7 +357,7 @@ def parse(schema: Callable[..., T], raw: Mapping[str, Any]) -> Given[T]:
     for field in required:
         if sent.get(field.name) is None:
             raise FieldError(f"missing required field {field.name!r}: expected {field.kind.expected}")
-    return Given(schema(**sent), frozenset(sent), tuple(sorted(ignored)))
+    return Given(schema(**sent), frozenset(sent), tuple(sorted(ignored)) if ignored else ())
 
 
 def public(value: object) -> dict[str, Any]:

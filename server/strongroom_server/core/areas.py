@@ -28,7 +28,7 @@ class Composed(Engine):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         cls.paths = join_paths(cls.__qualname__, cls.AREAS)
-        cls._by_first = index_paths(cls.paths)
+        cls._by_text, cls._by_first = index_paths(cls.paths)
         super().__init_subclass__(**kwargs)
 
     def __init__(self, storage: Storage, system: System) -> None:

@@ -22,7 +22,7 @@ class Exchange:
 
     __slots__ = (
         "acl_path", "captures", "decision", "engine", "error", "full_path", "headers", "held", "home", "mount", "path",
-        "recorded", "request", "response", "route", "server", "spent", "token",
+        "recorded", "request", "response", "route", "sealed", "server", "spent", "token",
     )  # fmt: skip
 
     def __init__(self, server: "Server", request: Request) -> None:
@@ -40,5 +40,6 @@ class Exchange:
         self.error: RequestError | None = None
         self.headers: dict[str, str] = {}
         self.recorded = False
+        self.sealed = False
         self.spent = False
         self.held: Held | None = None  # the request that was kept until others approved it, and is served now

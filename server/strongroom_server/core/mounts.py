@@ -95,23 +95,22 @@ class MountEntry:
 
 @dataclass(slots=True)
 class Mount:
-    """A mounted engine: its row, where it is reached ("secret/", "auth/userpass/"), and its running engine."""
+    """A mounted engine: its row, where it is reached ("secret/", "auth/userpass/"), and its running engine.
+
+    ``prefix`` is where below the barrier the engine's storage lies. A row that is moved gets a mount of its own.
+    """
 
     table: Table
     entry: MountEntry
     engine: Engine | None
     storage: Storage
     broken: str = ""
+    point: str = field(init=False)
+    prefix: str = field(init=False)
 
-    @property
-    def point(self) -> str:
-        """Return the full mount point."""
-        return f"auth/{self.entry.path}" if self.table == "auth" else self.entry.path
-
-    @property
-    def prefix(self) -> str:
-        """Return where below the barrier the engine's storage lies."""
-        return storage_prefix(self.table, self.entry)
+    def __post_init__(self) -> None:
+        self.point = f"auth/{self.entry.path}" if self.table == "auth" else self.entry.path
+        self.prefix = storage_prefix(self.table, self.entry)
 
     def running(self) -> Engine:
         """Return the engine; raises Unavailable where it did not start."""

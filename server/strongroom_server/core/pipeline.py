@@ -68,7 +68,8 @@ async def serve(server: "Server", request: Request, held: "Held | None" = None) 
     server.timings.add(exchange, started)
     if exchange.spent and exchange.token is not None:
         await exchange.home.revocation.end_token(exchange.token)
-    await server.seal_if_asked()
+    if server.root.seal_asked:
+        await server.root.seal_if_asked()
     failure, exchange.error = fault or exchange.error, None
     if failure is not None:
         try:
@@ -105,7 +106,8 @@ async def _walk(exchange: Exchange) -> Exception | None:
 def resolve_mount(exchange: Exchange) -> None:
     """Find the mount, its engine and the route within it. What does not exist is told after the decision only."""
     request, server = exchange.request, exchange.server
-    if server.sealed:
+    exchange.sealed = server.sealed
+    if exchange.sealed:
         _resolve_sealed(exchange)
         return
     if request.operation is Operation.UPDATE and request.path.endswith("/"):
@@ -113,10 +115,10 @@ def resolve_mount(exchange: Exchange) -> None:
     found = server.mounts.find(request.path)
     if found is None:
         return
-    exchange.mount, request.path = found
-    request.mount_point = exchange.mount.point
-    request.mount_accessor = exchange.mount.entry.accessor
-    engine = exchange.engine = exchange.mount.engine
+    mount, request.path = found
+    exchange.mount = mount
+    request.mount_point, request.mount_accessor = mount.point, mount.entry.accessor
+    engine = exchange.engine = mount.engine
     if engine is None:
         return
     try:
@@ -148,8 +150,7 @@ def _resolve_sealed(exchange: Exchange) -> None:
 
 def apply_quotas(exchange: Exchange) -> Awaitable[None] | None:
     """Refuse a client that asks too often."""
-    server = exchange.server
-    return _apply_quotas(exchange) if server.quotas.rates and not server.sealed else None
+    return _apply_quotas(exchange) if exchange.server.quotas.rates and not exchange.sealed else None
 
 
 async def _apply_quotas(exchange: Exchange) -> None:
@@ -175,7 +176,7 @@ async def _apply_quotas(exchange: Exchange) -> None:
 def authenticate(exchange: Exchange) -> Awaitable[None] | None:
     """Find the token's record. A token that is not valid leaves none, and the decision says no."""
     text = exchange.request.token
-    if not text or exchange.server.sealed:
+    if not text or exchange.sealed:
         return None
     token = exchange.server.tokens.at_hand(text)
     if token is None or token.uses:
@@ -303,33 +304,41 @@ def enforce(exchange: Exchange) -> None:
 
 async def call_engine(exchange: Exchange) -> None:
     """Let the engine answer."""
-    mount, engine, request = exchange.mount, exchange.engine, exchange.request
-    if engine is None:
-        if mount is None:
-            raise NotFound(f'no handler for route "{exchange.full_path}". route entry not found.')
-        mount.running()
+    request, engine, route, mount = exchange.request, exchange.engine, exchange.route, exchange.mount
+    if engine is None or route is None or request.operation is Operation.HELP:
+        exchange.response = _without_engine(exchange)
         return
-    if request.operation is Operation.HELP and not request.path:
-        exchange.response = help_of_mount(engine, mount.entry.type if mount else "")
-        return
-    if exchange.path is None:
-        raise UnsupportedPath
-    if request.operation is Operation.HELP:
-        exchange.response = help_of_path(engine, exchange.path, request.path, mount.entry.type if mount else "")
-        return
-    if exchange.route is None:
-        if request.operation in LISTING and not exchange.path.open_ended:
-            raise UnsupportedPath  # a folder is another path than what it is listed for
-        raise UnsupportedOperation
     if exchange.decision is not None and exchange.decision.factors and not control_groups.released(exchange):
         exchange.response = await control_groups.hold(exchange)
         return
-    if mount is not None and mount.table == "auth" and (user := engine.login_name(request)):
-        await _call_login(exchange, mount, engine, exchange.route, user)
-    elif exchange.route.wants_request:
-        exchange.response = await passed_headers.call(engine, exchange.route, exchange)
-    else:
-        exchange.response = await engine.call(exchange.route, exchange.captures, request)
+    headers, user = request.headers, engine.login_name(request) if route.public else ""
+    request.headers = passed_headers.passed(exchange)
+    try:
+        if user and mount is not None and mount.table == "auth":
+            await _call_login(exchange, mount, engine, route, user)
+        else:
+            exchange.response = await engine.call(route, exchange.captures, request)
+    finally:
+        request.headers = headers
+
+
+def _without_engine(exchange: Exchange) -> Response:
+    """Return the help that was asked for, or raise what stands for an answer where there is no route."""
+    request, engine, path, mount = exchange.request, exchange.engine, exchange.path, exchange.mount
+    if engine is None:
+        if mount is None:
+            raise NotFound(f'no handler for route "{exchange.full_path}". route entry not found.')
+        engine = mount.running()
+    kind = mount.entry.type if mount else ""
+    if request.operation is Operation.HELP and not request.path:
+        return help_of_mount(engine, kind)
+    if path is None:
+        raise UnsupportedPath
+    if request.operation is Operation.HELP:
+        return help_of_path(engine, path, request.path, kind)
+    if request.operation in LISTING and not path.open_ended:
+        raise UnsupportedPath  # a folder is another path than what it is listed for
+    raise UnsupportedOperation
 
 
 async def _call_login(exchange: Exchange, mount: Mount, engine: Engine, route: Route, name: str) -> None:
@@ -337,11 +346,11 @@ async def _call_login(exchange: Exchange, mount: Mount, engine: Engine, route: R
     lockouts, user = exchange.server.lockouts, (mount.entry.accessor, name)
     rules = lockouts.rules(mount)
     if rules.disable_lockout:
-        exchange.response = await passed_headers.call(engine, route, exchange)
+        exchange.response = await engine.call(route, exchange.captures, exchange.request)
         return
     lockouts.check(user)
     try:
-        exchange.response = await passed_headers.call(engine, route, exchange)
+        exchange.response = await engine.call(route, exchange.captures, exchange.request)
     except InvalidCredentials:
         await lockouts.failed(user, rules)
         raise

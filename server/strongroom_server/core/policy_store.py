@@ -172,7 +172,8 @@ class PolicyStore:
 
     async def missing(self, names: Iterable[str]) -> list[str]:
         """Return those of ``names`` that are no policy: a token may have them, and they grant nothing."""
-        return [name for name in names if name != ROOT and await self._policy(name) is None]
+        known = self._parsed
+        return [name for name in names if name != ROOT and not (known.get(name) or await self._policy(name))]
 
     async def _policy(self, name: str) -> Policy | None:
         if name in self._parsed:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from strongroom_server.core.exchange import Exchange
@@ -27,10 +26,12 @@ log = logging.getLogger("core.registration")
 
 def normal_policies(names: tuple[str, ...], *, default: bool) -> tuple[str, ...]:
     """Return policy names trimmed, in lower case, sorted, once each, with "default" where it belongs."""
-    tidy = {name.strip().lower() for name in names if name.strip()}
+    tidy = {name.strip().lower() for name in names} - {""}
     if "root" in tidy:
         return ("root",)
-    return tuple(sorted(tidy | {"default"} if default else tidy))
+    if default:
+        tidy.add("default")
+    return tuple(sorted(tidy))
 
 
 async def register_login(exchange: Exchange, auth: Auth) -> None:
@@ -50,9 +51,9 @@ async def register_login(exchange: Exchange, auth: Auth) -> None:
     if kind == BATCH:
         # A role's own type allows neither; where the mount makes batch tokens of all, what they lack falls away.
         auth.num_uses, auth.period, auth.renewable = 0, 0, False
-    general, now = mount_limits(server, mount), server.clock.now()
-    limits = Limits(general.default, general.maximum, ttl=auth.ttl, max_ttl=auth.max_ttl,
-                    explicit_max=auth.explicit_max_ttl, period=auth.period)  # fmt: skip
+    now = server.clock.now()
+    limits = mount_limits(server, mount, ttl=auth.ttl, max_ttl=auth.max_ttl, explicit_max=auth.explicit_max_ttl,
+                          period=auth.period)  # fmt: skip
     auth.ttl, warnings = grant(limits, asked=0, now=now, issued=now)
     exchange.response.warnings.extend(warnings)
     mount_name = (f"{server.path}{mount.point}" if server.path else mount.entry.path).rstrip("/").replace("/", "-")
@@ -109,13 +110,12 @@ def token_kind(asked: str, mount: Mount) -> str:
     return BATCH if tuned == "default-batch" else "service"
 
 
-def mount_limits(server: "Server", mount: Mount | None) -> Limits:
-    """Return the default and maximum TTL of a mount."""
-    config = mount.entry.config if mount is not None else None
-    return Limits(
-        default=(config.default_lease_ttl if config else 0) or server.default_lease_ttl,
-        maximum=(config.max_lease_ttl if config else 0) or server.max_lease_ttl,
-    )
+def mount_limits(server: "Server", mount: Mount | None, **beside: int) -> Limits:
+    """Return the default and maximum TTL of a mount, and what other limits there are ``beside``, by their names."""
+    default = maximum = 0
+    if mount is not None:
+        default, maximum = mount.entry.config.default_lease_ttl, mount.entry.config.max_lease_ttl
+    return Limits(default or server.default_lease_ttl, maximum or server.max_lease_ttl, **beside)
 
 
 async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, kind: str = "service",
@@ -123,8 +123,9 @@ async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, k
     """Make and store a token from ``auth`` (its TTL granted), fill in its text and accessor, watch its end."""
     auth.token_type = kind
     auth.orphan = not parent
-    server.metrics.count("vault.token.creation", _creation_labels(server, auth, mount, kind))
-    auth.identity_policies = tuple(sorted(server.identity.policies(auth.entity_id)))
+    server.metrics.count("vault.token.creation", _creation_labels(server, mount, kind, lifetime(auth.ttl)))
+    if auth.entity_id:
+        auth.identity_policies = tuple(sorted(server.identity.policies(auth.entity_id)))
     if kind == BATCH:
         auth.client_token, record = server.tokens.issue_batch(auth, path, parent=parent, role=role)
         return record
@@ -134,11 +135,11 @@ async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, k
     return record
 
 
-def _creation_labels(server: "Server", auth: Auth, mount: str, kind: str) -> Labels:
+def _creation_labels(server: "Server", mount: str, kind: str, span: str) -> Labels:
     found = server.mounts.at(mount)
     return (
         ("auth_method", found.entry.type if found else "token"), ("cluster", server.cluster_name),
-        ("creation_ttl", lifetime(auth.ttl)), ("mount_point", mount), ("namespace", server.path.strip("/") or "root"),
+        ("creation_ttl", span), ("mount_point", mount), ("namespace", server.path.strip("/") or "root"),
         ("token_type", kind),
     )  # fmt: skip
 
@@ -153,7 +154,7 @@ async def register_lease(exchange: Exchange, lease: Lease) -> None:
     if mount is None or engine is None:
         return
     now = server.clock.now()
-    limits = replace(mount_limits(server, mount), ttl=lease.ttl, max_ttl=lease.max_ttl)
+    limits = mount_limits(server, mount, ttl=lease.ttl, max_ttl=lease.max_ttl)
     lease.ttl, warnings = grant(limits, asked=0, now=now, issued=now)
     exchange.response.warnings.extend(warnings)
     latest = _latest(exchange.token)

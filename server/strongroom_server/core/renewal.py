@@ -10,7 +10,7 @@ from strongroom_server.core.leases import TOKEN, LeaseEntry
 from strongroom_server.core.registration import mount_limits, within
 from strongroom_server.core.revocation import lease_of
 from strongroom_server.core.tokens import BATCH, Token
-from strongroom_server.core.ttl import Limits, grant
+from strongroom_server.core.ttl import grant
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Alias, Auth, Connection, Operation, Request, Response
 
@@ -47,11 +47,8 @@ class Renewal:
         )
         auth = await mount.running().renew_login(self._auth(token), request)
         now = server.clock.now()
-        general = mount_limits(server, mount)
-        limits = Limits(
-            general.default, general.maximum, ttl=auth.ttl, max_ttl=auth.max_ttl,
-            explicit_max=auth.explicit_max_ttl, period=auth.period,
-        )  # fmt: skip
+        limits = mount_limits(server, mount, ttl=auth.ttl, max_ttl=auth.max_ttl, explicit_max=auth.explicit_max_ttl,
+                              period=auth.period)  # fmt: skip
         auth.ttl, warnings = grant(limits, asked=increment, now=now, issued=token.created)
         if auth.ttl <= 0:
             raise InvalidRequest("the token has reached its maximum lifetime and cannot be renewed")
@@ -89,8 +86,7 @@ class Renewal:
         if mount is None:
             raise InvalidRequest("the engine that made this lease is gone")
         lease = lease_of(entry)
-        general = mount_limits(server, mount)
-        limits = replace(general, ttl=lease.ttl, max_ttl=lease.max_ttl)
+        limits = mount_limits(server, mount, ttl=lease.ttl, max_ttl=lease.max_ttl)
         lease.ttl, warnings = grant(limits, asked=increment, now=now, issued=entry.issued)
         lease.ttl = within(lease.ttl, entry.latest, now)
         if lease.ttl <= 0:

@@ -6,9 +6,9 @@ It holds parts and starts them in order; what each does is in the module that ow
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from strongroom_common.clock import Clock
 from strongroom_common.fields import Names
@@ -120,7 +120,7 @@ class Server:
         self.reload: Reload = self._reopen
         self.cluster_name = options.cluster_name
         self.stopping = False
-        self._seal_asked = False
+        self.seal_asked = False
         self.active_since = 0.0
         self._tick: asyncio.Task[None] | None = None
         self._make_parts()
@@ -231,12 +231,12 @@ class Server:
 
     def seal_after_answer(self) -> None:
         """Ask that the server be sealed once the present request is on record, and before it is answered."""
-        self._seal_asked = True
+        self.root.seal_asked = True
 
     async def seal_if_asked(self) -> None:
         """Seal where the request that is ending asked for it."""
-        if self._seal_asked:
-            self._seal_asked = False
+        if self.seal_asked:
+            self.seal_asked = False
             await self.sealing.seal()
 
     async def _identify(self) -> None:
@@ -335,9 +335,9 @@ class Server:
 
     # -- requests -------------------------------------------------------------------------------------------------
 
-    async def handle(self, request: Request, held: "Held | None" = None) -> Response:
+    def handle(self, request: Request, held: "Held | None" = None) -> Coroutine[Any, Any, Response]:
         """Serve one request, or one that was ``held`` until others approved it; raises RequestError."""
-        return await serve(self, request, held)
+        return serve(self, request, held)
 
     # -- what several parts share ---------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from strongroom_server.sdk.request import Auth
 _ODD = re.compile(r"[^a-zA-Z0-9-]")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Create:
     """What a new token shall be."""
 
@@ -42,14 +42,14 @@ def check_privileges(asked: Create, *, powerful: bool, orphan: bool) -> None:
         raise InvalidRequest("invalid 'token_type' value")
     if asked.num_uses < 0:
         raise InvalidRequest("number of uses cannot be negative")
-    special = {
-        "specify token id": bool(asked.id),
-        "create orphan token": asked.no_parent and not orphan,
-        "create periodic token": bool(asked.period),
-    }
-    for what, wanted in special.items():
-        if wanted and not powerful:
-            raise InvalidRequest(f"root or sudo privileges required to {what}")
+    if powerful:
+        return
+    if asked.id:
+        raise InvalidRequest("root or sudo privileges required to specify token id")
+    if asked.no_parent and not orphan:
+        raise InvalidRequest("root or sudo privileges required to create orphan token")
+    if asked.period:
+        raise InvalidRequest("root or sudo privileges required to create periodic token")
 
 
 def names_none(data: Mapping[str, Any]) -> bool:
@@ -60,10 +60,9 @@ def names_none(data: Mapping[str, Any]) -> bool:
 
 def policies(wanted: tuple[str, ...], parent: Token, *, powerful: bool, default: bool) -> tuple[str, ...]:
     """Return the policies that are asked for; raises InvalidRequest unless they are the parent's, or it has sudo."""
-    named = normal_policies(wanted, default=False)
     if powerful:
         return normal_policies(wanted, default=default)
-    if not set(named) <= set(parent.policies):
+    if not set(normal_policies(wanted, default=False)) <= set(parent.policies):
         raise InvalidRequest("child policies must be subset of parent")
     return normal_policies(wanted, default=default and "default" in parent.policies)
 

@@ -14,7 +14,6 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -164,7 +163,7 @@ class TokenStore:
             lease_id=self.lease_id(path, hashed) if auth.ttl else "",
             max_ttl=auth.max_ttl,
             internal=auth.internal,
-            group_aliases=tuple(alias.name for alias in auth.group_aliases),
+            group_aliases=tuple([alias.name for alias in auth.group_aliases]),
         )
         return text, record
 
@@ -172,7 +171,7 @@ class TokenStore:
         """Return a batch token: its record travels in it, sealed, and is stored nowhere."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        _, record = self.issue(replace(auth, renewable=False, num_uses=0), path, parent=parent, role=role)
+        _, record = self.issue(structs.replace(auth, renewable=False, num_uses=0), path, parent=parent, role=role)
         record = structs.replace(record, type=BATCH, accessor="", lease_id="", hash="")
         nonce = secrets.token_bytes(12)
         sealed = AESGCM(self._batch_key).encrypt(nonce, codec.encode(record), b"batch")
@@ -206,7 +205,11 @@ class TokenStore:
 
     def _note(self, token: Token) -> None:
         if token.parent:
-            self._children.setdefault(token.parent, set()).add(token.hash)
+            siblings = self._children.get(token.parent)
+            if siblings is None:
+                self._children[token.parent] = {token.hash}
+            else:
+                siblings.add(token.hash)
 
     async def save(self, token: Token) -> None:
         """Store an updated record; memory has it at once."""
@@ -216,7 +219,7 @@ class TokenStore:
     def at_hand(self, text: str) -> Token | None:
         """Return a live service token that is in memory; the request path asks this first."""
         token = self._tokens.get(self._hashes.get(text, ""))
-        return None if token is None or token.expired(self._clock.now()) else token
+        return None if token is None or (token.expires and token.expired(self._clock.now())) else token
 
     async def use(self, token: Token) -> Token | None:
         """Count one use of a token that has a limited number, durably; None where all are gone.

@@ -3,13 +3,12 @@
 Source: Vault's pages "Tokens" (explicit max TTL, periodic tokens) and "Lease, renew and revoke".
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from strongroom_common.durations import short_duration
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Seconds; 0 means "not given". ``default`` and ``maximum`` are the mount's (or the server's) own."""
 
     default: int
@@ -35,7 +34,7 @@ def grant(limits: Limits, *, asked: int, now: float, issued: float) -> tuple[int
             warnings.append(_capped(limits.period, limits.maximum, what))
     else:
         wish = asked or limits.ttl or limits.default
-        maximum = _least(limits.max_ttl, limits.maximum)
+        maximum = min(limits.max_ttl or limits.maximum, limits.maximum or limits.max_ttl)
         left = round(issued + maximum - now) if maximum else wish
         if wish > left:
             warnings.append(_capped(wish, left, what))
@@ -46,10 +45,6 @@ def grant(limits: Limits, *, asked: int, now: float, issued: float) -> tuple[int
             warnings.append(_capped(seconds, left, what))
         seconds = min(seconds, left)
     return max(seconds, 0), warnings
-
-
-def _least(*values: int) -> int:
-    return min((value for value in values if value), default=0)
 
 
 def _capped(wish: int, limit: int, what: str) -> str:

@@ -72,6 +72,7 @@ def _sorted(*labels: tuple[str, str]) -> Labels:
 
 def lifetime(seconds: int) -> str:
     """Return the bucket of a lifetime, by the names that Vault's metrics have."""
-    if not seconds:
-        return "+Inf"
-    return next((name for most, name in _LIFETIMES if seconds <= most), "+Inf")
+    for most, name in _LIFETIMES if seconds else ():
+        if seconds <= most:
+            return name
+    return "+Inf"

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
+from msgspec import structs
+
 from strongroom_common.durations import short_duration
 from strongroom_common.fields import Alias, Cidrs, Given, Kept, Names, Seconds, fields, public
 from strongroom_server.lib import cidr
@@ -136,4 +138,4 @@ def login(role: TokenParams, request: Request) -> Auth:
 
 def renewed(role: TokenParams, auth: Auth) -> Auth:
     """Return ``auth`` with the times that the role gives now."""
-    return replace(auth, ttl=role.token_ttl, max_ttl=role.token_max_ttl, period=role.token_period)
+    return structs.replace(auth, ttl=role.token_ttl, max_ttl=role.token_max_ttl, period=role.token_period)

@@ -127,6 +127,7 @@ class Engine:
     renewals: ClassVar[Mapping[str, str]] = {}
     revocations: ClassVar[Mapping[str, str]] = {}
     _by_first: ClassVar[Mapping[str, Sequence[Path]]] = {}
+    _by_text: ClassVar[Mapping[str, Path]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -134,7 +135,7 @@ class Engine:
         routes = [route for member in members.values() for route in getattr(member, "routes", ())]
         if "paths" not in vars(cls):
             cls.paths = group_routes(cls.__qualname__, routes)
-            cls._by_first = index_paths(cls.paths)
+            cls._by_text, cls._by_first = index_paths(cls.paths)
         cls.renewals = {m.renews: n for n, m in members.items() if hasattr(m, "renews")}
         cls.revocations = {m.revokes: n for n, m in members.items() if hasattr(m, "revokes")}
 
@@ -174,6 +175,9 @@ class Engine:
 
     def find(self, path: str) -> tuple[Path, dict[str, Any]]:
         """Return the path that serves ``path``, with its captures; raises UnsupportedPath."""
+        plain = self._by_text.get(path)
+        if plain is not None:
+            return plain, {}
         for candidate in self._by_first.get(path.partition("/")[0], self._by_first[""]):
             if match := candidate.pattern.fullmatch(path):
                 return candidate, match.groupdict("")

@@ -111,11 +111,15 @@ def _acquainted(routes: Mapping[Operation, Route]) -> dict[Operation, Route]:
     }
 
 
-def index_paths(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
-    """Sort paths by their literal first segment; those whose first segment has a capture are candidates everywhere."""
+def index_paths(paths: Sequence[Path]) -> tuple[dict[str, Path], dict[str, tuple[Path, ...]]]:
+    """Return the paths without a capture by their text, and all by their literal first segment.
+
+    Those whose first segment has a capture are candidates everywhere.
+    """
+    plain = {path.template: path for path in paths if "{" not in path.template}
     named = [(path.template.partition("/")[0], path) for path in paths]
     anywhere = {path.template for first, path in named if "{" in first}
-    return {
+    return plain, {
         wanted: tuple(path for first, path in named if first == wanted or path.template in anywhere)
         for wanted in {first for first, _ in named} | {""}
     }

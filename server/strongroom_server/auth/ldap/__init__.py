@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
+from msgspec import structs
+
 from strongroom_common.fields import Given
 from strongroom_common.secret import Secret
 from strongroom_server.auth.ldap import schemas
@@ -162,7 +164,7 @@ class Engine(Base):
         if not tokenparams.same_policies(policies, auth.policies):
             raise InvalidRequest("policies have changed, not renewing")
         renewed = tokenparams.renewed(config, auth)
-        return replace(renewed, group_aliases=tuple(Alias(group) for group in granted.groups))
+        return structs.replace(renewed, group_aliases=tuple(Alias(group) for group in granted.groups))
 
     async def _grant(self, config: Config, username: str, password: Secret[str]) -> Granted:
         if not password:  # whatever deny_null_bind says: see ``directory``

@@ -1,8 +1,10 @@
 """Signing keys of clients, and issuing key pairs made here."""
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
+
+from msgspec import structs
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.ssh import certificate, keys, rules
@@ -56,7 +58,7 @@ class SigningPaths(IssuerPaths, RolePaths):
         rules.check_key(known, key)
         response = await self._signed(role, known, wish, key, request)
         pair = {"private_key": keys.private_text(private), "private_key_type": wish.key_type}
-        return replace(response, data=(response.data or {}) | pair)
+        return structs.replace(response, data=(response.data or {}) | pair)
 
     async def _ca_role(self, name: str) -> Role:
         role = await self.find_role(name)
