@@ -63,6 +63,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "operator init": ("operator_seal", "Initialize a server"),
     "operator key-status": ("operator_seal", "Print the encryption key's state"),
     "operator members": ("operator_cluster", "List the cluster's nodes"),
+    "operator migrate": ("operator_diagnose", "Copy a store into another"),
     "operator raft autopilot get-config": ("operator_cluster", "Print autopilot's settings"),
     "operator raft autopilot set-config": ("operator_cluster", "Change autopilot's settings"),
     "operator raft autopilot state": ("operator_cluster", "Print the raft group's health"),

@@ -70,6 +70,18 @@ def load(sources: Iterable[Source], env: Mapping[str, str]) -> Loaded:
     return Loaded(Config(**said, listeners=tuple(served), audit=tuple(devices)), tuple(warnings))
 
 
+def load_migration(source: Source) -> tuple[Stanza, Stanza]:
+    """Return the stores that a file for ``operator migrate`` names: from where, and to where; raises SettingsError."""
+    reader, body = Reader(source.file), parse_file(source.file, source.text)
+    stanzas = []
+    for key in ("storage_source", "storage_destination"):
+        found = reader.blocks(body, key, 1)
+        if len(found) != 1:
+            raise SettingsError(f'{source.file}: exactly one "{key}" block is required')
+        stanzas.append(_stanza(reader, found[0], key))
+    return stanzas[0], stanzas[1]
+
+
 def from_environment(env: Mapping[str, str]) -> list[Source]:
     """Return the file that a container's environment holds (``VAULT_LOCAL_CONFIG``, in HCL or JSON)."""
     found = _variable(env, _LOCAL)

@@ -32,6 +32,7 @@ from strongroom_server.http.listeners import Bound, bind_tcp, bind_unix, close_a
 from strongroom_server.http.request_log import make_app
 from strongroom_server.http.tls import follows_mounts, make_context, trust_clients
 from strongroom_server.lib import memory
+from strongroom_server.migrate import check_finished
 from strongroom_server.sdk.errors import BackendError, SealError
 from strongroom_server.sdk.seal import Seal
 from strongroom_server.sdk.version import PRODUCT_VERSION, VERSION
@@ -133,6 +134,7 @@ async def _serve(config: Config, reread: Reread) -> int:
     contexts = [_context(listener) for listener in config.listeners]
     clock = SystemClock()
     backend = await open_backend(config.storage.kind, config.storage.settings, clock)
+    await check_finished(backend)
     server = Server(backend, clock, _core_options(config, config.storage), await _seal(config))
     bound: list[Bound] = []
     try:

@@ -1,4 +1,4 @@
-"""operator diagnose, validate-config: look at a server file here, without a server."""
+"""operator diagnose, validate-config, migrate: what is done with files here, without a server."""
 
 from importlib import import_module
 from typing import Any
@@ -10,20 +10,39 @@ from strongroom_cli.flags import Flag
 from strongroom_cli.session import Session
 from strongroom_common.environment import variable
 
-_MODULE = "strongroom_server.diagnose"  # by name, as programs are started: the commands need no server's modules
-
 
 def validate(session: Session) -> int:
     """Say what is wrong with a server file."""
-    part = _part()
+    part = _part("diagnose")
     return _told(session, part, part.validate(_paths(session)))
 
 
 def diagnose(session: Session) -> int:
     """Say what is wrong with a server file and with where it would run."""
-    part = _part()
+    part = _part("diagnose")
     skipped = [word.strip() for item in session.options.items("skip") for word in item.split(",")]
     return _told(session, part, part.diagnose(_paths(session), skipped))
+
+
+def migrate(session: Session) -> int:
+    """Copy a store into another one."""
+    options = session.options
+    path = options.text("config") or variable(session.terminal.environ, "MIGRATE_CONFIG_PATH")
+    if not path:
+        raise UsageError("Must specify exactly one config path using -config")
+    part = _part("migrate")
+    try:
+        if options.on("reset"):
+            part.reset(path)
+            session.say("Success! Migration lock reset (if it was set).")
+        else:
+            count = part.migrate(path, options.text("start"))
+            session.say(f"Success! All of the keys have been migrated: {count}.")
+    except ValueError as error:  # SettingsError
+        raise CommandError(f"Error loading configuration from {path}: {error}", 1) from error
+    except (OSError, part.MigrationError, part.BackendError) as error:
+        raise CommandError(f"Error migrating: {error}") from error
+    return 0
 
 
 def _paths(session: Session) -> list[str]:
@@ -34,9 +53,10 @@ def _paths(session: Session) -> list[str]:
     return paths
 
 
-def _part() -> Any:
+def _part(name: str) -> Any:
+    """Import a module of the server by its name, as programs are started: other commands need none."""
     try:
-        return import_module(_MODULE)
+        return import_module(f"strongroom_server.{name}")
     except ModuleNotFoundError as error:
         hint = "Install it with: pip install 'strongroom[server]'"
         raise UsageError(f"this command needs the server, which is not installed\n\nHint: {hint}") from error
@@ -65,5 +85,17 @@ COMMANDS = {
         "Reads a server file and says what is wrong with it.\n\n"
         "Exit code: 0 if all is well, 1 if it cannot be used, 2 if there are warnings.",
         (_CONFIG,), local=True,
+    ),
+    "operator migrate": Command(
+        migrate, "-config=PATH [options]",
+        "Copies all that a store holds into another, empty one, while no server uses either. PATH names both:\n\n"
+        "  storage_source \"sqlite\" { path = \"/data/old\" }\n"
+        "  storage_destination \"sqlite\" { path = \"/data/new\" }",
+        (Flag("config", "File that names the stores. Also VAULT_MIGRATE_CONFIG_PATH."),
+         Flag("start", "Copy from this key on, to end a copy that was broken off."),
+         Flag("reset", "Copy nothing; forget a copy that was broken off.", "bool"),
+         Flag("max-parallel", "Kept for compatibility: entries are copied in batches.", "int", 10),
+         Flag("log-level", "Kept for compatibility.")),
+        formats=(), local=True,
     ),
 }  # fmt: skip
