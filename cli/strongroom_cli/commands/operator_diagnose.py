@@ -89,8 +89,8 @@ COMMANDS = {
     "operator migrate": Command(
         migrate, "-config=PATH [options]",
         "Copies all that a store holds into another, empty one, while no server uses either. PATH names both:\n\n"
-        "  storage_source \"sqlite\" { path = \"/data/old\" }\n"
-        "  storage_destination \"sqlite\" { path = \"/data/new\" }",
+        "  storage_source \"sqlite\" {{ path = \"/data/old\" }}\n"
+        "  storage_destination \"sqlite\" {{ path = \"/data/new\" }}",
         (Flag("config", "File that names the stores. Also VAULT_MIGRATE_CONFIG_PATH."),
          Flag("start", "Copy from this key on, to end a copy that was broken off."),
          Flag("reset", "Copy nothing; forget a copy that was broken off.", "bool"),
