@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("generic", "List the names below a path"),
     "scan": ("generic", "List all names below a path"),
     "login": ("login", "Get a token and keep it"),
+    "debug": ("debug", "Gather what a server tells of itself"),
     "ssh": ("ssh", "Log in to a host"),
     "status": ("status", "Print seal and HA status"),
     "unwrap": ("lease", "Print what a wrapping token holds"),
