@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from strongroom_common.logs import Form
 
 
+_NO_GENERATOR = """\
+generate-config makes files with env_template and exec, by which an agent starts a program; this agent starts none.
+Render the secrets to a file instead, with a template.
+"""
+
+
 def main(arguments: list[str]) -> int:
     """Run ``strongroom agent`` with these arguments and return its exit code."""
+    if arguments[:1] == ["generate-config"]:
+        return _complain(_NO_GENERATOR)
     try:
         given = flags.parse(arguments)
     except ValueError as error:

@@ -287,6 +287,7 @@ def test_the_config_may_come_from_the_environment(vault, tmp_path):
     [
         pytest.param([], "no configuration", id="no_config"),
         pytest.param(["-config=/no/such.hcl"], "/no/such.hcl", id="no_such_file"),
+        pytest.param(["generate-config", "-type=env-template"], "this agent starts none", id="no_supervisor"),
         pytest.param(["-nope"], "flag provided but not defined: -nope", id="unknown_flag"),
         pytest.param(["-config-env=NOT_THERE"], "NOT_THERE is empty", id="empty_variable"),
         pytest.param(["-revoke-on-shutdown=perhaps"], "expected true or false", id="wrong_switch"),
