@@ -21,6 +21,7 @@ MIXES = [
     pytest.param(["!"], id="none_that_is_good"),
     pytest.param([A, 17, None, True, ["x"], {}], id="some_that_are_no_texts"),
     pytest.param([A[:2] + "\n" + A[2:]], id="a_line_end_within"),
+    pytest.param([A, "AAAA="], id="padding_that_is_too_much"),
     pytest.param(["é"], id="one_that_is_not_ascii"),
 ]
 

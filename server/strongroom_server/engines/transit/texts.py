@@ -12,7 +12,7 @@ NO_CONTEXT = (
     "missing 'context' for key derivation; the key was created using a derived key, which means additional, "
     "per-request information must be included in order to perform operations with the key"
 )
-_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/\r\n")
 
 
 def strict_decode64(text: Any) -> bytes:
@@ -35,10 +35,16 @@ def decode64(text: Any) -> bytes:
     try:
         return strict_decode64(bare)
     except ValueError:
-        body = text.rstrip("=")
-        end = len(text if len(body) % 4 else body) // 4 * 4
-        wrong = next((index for index, char in enumerate(body) if char not in _ALPHABET), end)
-        raise InvalidRequest(f"illegal base64 data at input byte {wrong}") from None
+        raise InvalidRequest(f"illegal base64 data at input byte {_wrong(text)}") from None
+
+
+def _wrong(text: str) -> int:
+    """Return where a text stops being base64, as Go counts: what is too short does where its last four signs begin."""
+    at = next((index for index, sign in enumerate(text) if sign not in _ALPHABET), len(text) // 4 * 4)
+    padding = text[at : at + 4 - at % 4]
+    if at % 4 < 2 or set(padding) != {"="}:
+        return at
+    return at + len(padding)  # rightly padded: wrong is that more follows, or not enough
 
 
 def encode64(data: bytes) -> str:
