@@ -117,8 +117,9 @@ static int open_one(EVP_CIPHER_CTX *context, unsigned char *work, int size)
 
 typedef struct {
     PyObject *texts; /* a list */
-    const char *head; /* what each text begins with, before its Base64 */
-    Py_ssize_t head_length, count, room; /* `room`: for any of the texts decoded, nonce, tag, and what encode() fills */
+    const char *head, *between, *nonces; /* what each text begins with, what goes between results; NULL: to be opened */
+    Py_ssize_t head_length, between_length;
+    Py_ssize_t count, room; /* `room`: for any of the texts decoded, nonce, tag, and what encode() fills */
     EVP_CIPHER_CTX *context;
     unsigned char *work;
 } Column;
@@ -137,10 +138,10 @@ static const char *base64_of(const Column *column, Py_ssize_t index, Py_ssize_t 
     return text + column->head_length;
 }
 
-/* Finds `room` and the length of the answer; -1 with an exception set. Each text makes its result longer by `added`. */
-static Py_ssize_t measure(Column *column, Py_ssize_t added, Py_ssize_t between)
+/* Finds `room` and returns the length of the answer; -1 with an exception set. */
+static Py_ssize_t measure(Column *column)
 {
-    Py_ssize_t total = 0;
+    Py_ssize_t total = 0, added = column->nonces ? NONCE + TAG : -NONCE - TAG;
     for (Py_ssize_t index = 0; index < column->count; index++) {
         Py_ssize_t length, size, result;
         const char *text = base64_of(column, index, &length);
@@ -153,7 +154,7 @@ static Py_ssize_t measure(Column *column, Py_ssize_t added, Py_ssize_t between)
         }
         if (length / 4 * 3 + NONCE + TAG + SPARE > column->room)
             column->room = length / 4 * 3 + NONCE + TAG + SPARE;
-        result = encoded_length(size) + (index ? between : 0);
+        result = encoded_length(size) + (index ? column->between_length : 0);
         if (result > PY_SSIZE_T_MAX - total) {
             PyErr_NoMemory();
             return -1;
@@ -163,7 +164,7 @@ static Py_ssize_t measure(Column *column, Py_ssize_t added, Py_ssize_t between)
     return total;
 }
 
-static int begin(Column *column, const char *kind, const unsigned char *key, Py_ssize_t key_length, int sealing)
+static int begin(Column *column, const char *kind, const unsigned char *key, Py_ssize_t key_length)
 {
     const EVP_CIPHER *cipher = NULL;
     for (size_t i = 0; i < sizeof CIPHERS / sizeof CIPHERS[0]; i++)
@@ -176,7 +177,7 @@ static int begin(Column *column, const char *kind, const unsigned char *key, Py_
     column->work = PyMem_Malloc((size_t)column->room);
     column->context = EVP_CIPHER_CTX_new();
     if (column->work == NULL || column->context == NULL
-        || EVP_CipherInit_ex2(column->context, cipher, key, NULL, sealing, NULL) != 1) {
+        || EVP_CipherInit_ex2(column->context, cipher, key, NULL, column->nonces != NULL, NULL) != 1) {
         PyErr_NoMemory();
         return 0;
     }
@@ -192,57 +193,48 @@ static void end(Column *column)
     PyMem_Free(column->work);
 }
 
-/* Gives back a result that was not finished: it may hold plaintexts, and beside them what was in that memory before. */
-static PyObject *refused(PyObject *result, Py_ssize_t total)
+/* Writes the result of one text; returns where it ends, NULL where the text is not right. */
+static char *write_one(const Column *column, Py_ssize_t index, char *to)
 {
-    OPENSSL_cleanse(PyBytes_AsString(result), (size_t)total);
-    Py_DECREF(result);
-    PyErr_SetNone(PyExc_ValueError);
-    return NULL;
+    Py_ssize_t length, size;
+    unsigned char *work = column->work;
+    const char *text = base64_of(column, index, &length);
+    if (text == NULL || !decode(text, length, column->nonces ? work + NONCE : work))
+        return NULL;
+    size = length / 4 * 3 - padding_of(text, length);
+    if (index) {
+        memcpy(to, column->between, (size_t)column->between_length);
+        to += column->between_length;
+    }
+    if (column->nonces) {
+        memcpy(work, column->nonces + index * NONCE, NONCE);
+        return seal_one(column->context, work, (int)size) ? encode(work, NONCE + size + TAG, to) : NULL;
+    }
+    size -= NONCE + TAG;
+    return open_one(column->context, work, (int)size) ? encode(work + NONCE, size, to) : NULL;
 }
 
-static char *append(char *to, const char *text, Py_ssize_t length)
-{
-    memcpy(to, text, (size_t)length);
-    return to + length;
-}
-
-static PyObject *seal_column(Column *column, const char *nonces, Py_ssize_t total, const char *between, Py_ssize_t gap)
+static PyObject *write_all(const Column *column, Py_ssize_t total)
 {
     PyObject *result = PyBytes_FromStringAndSize(NULL, total);
     char *to = result == NULL ? NULL : PyBytes_AsString(result);
-    for (Py_ssize_t index = 0; to != NULL && index < column->count; index++) {
-        Py_ssize_t length, size;
-        const char *text = base64_of(column, index, &length);
-        if (text == NULL || !decode(text, length, column->work + NONCE))
-            return refused(result, total);
-        size = length / 4 * 3 - padding_of(text, length);
-        memcpy(column->work, nonces + index * NONCE, NONCE);
-        if (!seal_one(column->context, column->work, (int)size))
-            return refused(result, total);
-        if (index)
-            to = append(to, between, gap);
-        to = encode(column->work, NONCE + size + TAG, to);
+    for (Py_ssize_t index = 0; to != NULL && index < column->count; index++)
+        to = write_one(column, index, to);
+    if (to == NULL && result != NULL) { /* plaintexts may be in it, and what that memory held before */
+        OPENSSL_cleanse(PyBytes_AsString(result), (size_t)total);
+        Py_CLEAR(result);
+        PyErr_SetNone(PyExc_ValueError);
     }
     return result;
 }
 
-static PyObject *open_column(Column *column, Py_ssize_t total, const char *between, Py_ssize_t gap)
+static PyObject *serve(Column *column, const char *kind, const char *key, Py_ssize_t key_length)
 {
-    PyObject *result = PyBytes_FromStringAndSize(NULL, total);
-    char *to = result == NULL ? NULL : PyBytes_AsString(result);
-    for (Py_ssize_t index = 0; to != NULL && index < column->count; index++) {
-        Py_ssize_t length, size;
-        const char *text = base64_of(column, index, &length);
-        if (text == NULL || !decode(text, length, column->work))
-            return refused(result, total);
-        size = length / 4 * 3 - padding_of(text, length) - NONCE - TAG;
-        if (!open_one(column->context, column->work, (int)size))
-            return refused(result, total);
-        if (index)
-            to = append(to, between, gap);
-        to = encode(column->work + NONCE, size, to);
-    }
+    PyObject *result = NULL;
+    Py_ssize_t total = measure(column);
+    if (total >= 0 && begin(column, kind, (const unsigned char *)key, key_length))
+        result = write_all(column, total);
+    end(column);
     return result;
 }
 
@@ -251,41 +243,31 @@ static PyObject *open_column(Column *column, Py_ssize_t total, const char *betwe
 static PyObject *seal(PyObject *module, PyObject *arguments)
 {
     Column column = {.head = ""};
-    const char *kind, *key, *nonces, *between;
-    Py_ssize_t key_length, nonces_length, gap, total;
-    PyObject *result = NULL;
+    const char *kind, *key;
+    Py_ssize_t key_length, nonces_length;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "sy#y#O!y#:seal", &kind, &key, &key_length, &nonces, &nonces_length,
-                          &PyList_Type, &column.texts, &between, &gap))
+    if (!PyArg_ParseTuple(arguments, "sy#y#O!y#:seal", &kind, &key, &key_length, &column.nonces, &nonces_length,
+                          &PyList_Type, &column.texts, &column.between, &column.between_length))
         return NULL;
     column.count = PyList_Size(column.texts);
     if (nonces_length % NONCE || nonces_length / NONCE != column.count) {
         PyErr_SetNone(PyExc_ValueError);
         return NULL;
     }
-    total = measure(&column, NONCE + TAG, gap);
-    if (total >= 0 && begin(&column, kind, (const unsigned char *)key, key_length, 1))
-        result = seal_column(&column, nonces, total, between, gap);
-    end(&column);
-    return result;
+    return serve(&column, kind, key, key_length);
 }
 
 static PyObject *unseal(PyObject *module, PyObject *arguments)
 {
-    Column column = {0};
-    const char *kind, *key, *between;
-    Py_ssize_t key_length, gap, total;
-    PyObject *result = NULL;
+    Column column = {.nonces = NULL};
+    const char *kind, *key;
+    Py_ssize_t key_length;
     (void)module;
     if (!PyArg_ParseTuple(arguments, "sy#s#O!y#:unseal", &kind, &key, &key_length, &column.head, &column.head_length,
-                          &PyList_Type, &column.texts, &between, &gap))
+                          &PyList_Type, &column.texts, &column.between, &column.between_length))
         return NULL;
     column.count = PyList_Size(column.texts);
-    total = measure(&column, -NONCE - TAG, gap);
-    if (total >= 0 && begin(&column, kind, (const unsigned char *)key, key_length, 0))
-        result = open_column(&column, total, between, gap);
-    end(&column);
-    return result;
+    return serve(&column, kind, key, key_length);
 }
 
 static int fill_digits(PyObject *module)
