@@ -2,44 +2,42 @@
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from strongroom_server.core.acl import Decision
 from strongroom_server.core.mounts import Mount
 from strongroom_server.core.tokens import Token
 from strongroom_server.sdk.engine import Engine
 from strongroom_server.sdk.errors import RequestError
-from strongroom_server.sdk.request import Operation, Request, Response
+from strongroom_server.sdk.request import Request, Response
 from strongroom_server.sdk.routes import Path, Route
 
 if TYPE_CHECKING:
     from strongroom_server.core.control_groups import Held
     from strongroom_server.core.server import Server
 
-_HELP = frozenset({Operation.HELP})
 
+class Exchange(msgspec.Struct, eq=False):
+    """One object a request, however many steps look at it."""
 
-class Exchange:
-    """Mutable and slotted: one object a request, however many steps look at it."""
+    __repr__ = object.__repr__  # it holds all that is secret
 
-    __slots__ = (
-        "acl_path", "captures", "decision", "engine", "error", "full_path", "headers", "held", "home", "mount", "path",
-        "recorded", "request", "response", "route", "sealed", "server", "spent", "token",
-    )  # fmt: skip
-
-    def __init__(self, server: "Server", request: Request) -> None:
-        self.server = self.home = server  # home is where the token was made: here or above
-        self.request = request
-        self.full_path = self.acl_path = request.path  # the second is what the token's policies call it
-        self.response: Response = Response()
-        self.token: Token | None = None
-        self.mount: Mount | None = None
-        self.engine: Engine | None = None
-        self.path: Path | None = None
-        self.route: Route | None = None
-        self.captures: dict[str, Any] = {}
-        self.decision: Decision | None = None
-        self.error: RequestError | None = None
-        self.headers: dict[str, str] = {}
-        self.recorded = False
-        self.sealed = False
-        self.spent = False
-        self.held: Held | None = None  # the request that was kept until others approved it, and is served now
+    server: "Server"
+    request: Request
+    home: "Server"  # where the token was made: here or above
+    full_path: str
+    acl_path: str  # what the token's policies call the path
+    held: "Held | None" = None  # the request that was kept until others approved it, and is served now
+    sealed: bool = False
+    mount: Mount | None = None
+    engine: Engine | None = None
+    path: Path | None = None
+    route: Route | None = None
+    captures: dict[str, Any] = msgspec.field(default_factory=dict)
+    token: Token | None = None
+    decision: Decision | None = None
+    response: Response = msgspec.field(default_factory=Response)
+    error: RequestError | None = None
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    recorded: bool = False
+    spent: bool = False

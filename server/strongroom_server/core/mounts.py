@@ -44,7 +44,8 @@ class LockoutTuning:
             "lockout_threshold": self.lockout_threshold, "lockout_duration": self.lockout_duration,
             "lockout_counter_reset": self.lockout_counter_reset_duration, "disable_lockout": self.lockout_disable,
         }  # fmt: skip
-        return replace(base, **{name: value for name, value in own.items() if value is not None})
+        told = {name: value for name, value in own.items() if value is not None}
+        return replace(base, **told) if told else base
 
     def merged(self, later: "LockoutTuning") -> "LockoutTuning":
         """Return these with what a later tuning says."""

@@ -56,8 +56,7 @@ async def serve(server: "Server", request: Request, held: "Held | None" = None) 
     """
     if request.namespace or server.children:
         server = server.namespaces.find(request)
-    exchange = Exchange(server, request)
-    exchange.held = held
+    exchange = Exchange(server, request, server, request.path, request.path, held)
     started = server.clock.now()
     fault = await _walk(exchange)
     if exchange.recorded and server.audit.devices:
@@ -260,11 +259,11 @@ def decide(exchange: Exchange) -> Awaitable[None] | None:
 
 async def _decide_write(exchange: Exchange) -> None:
     """Tell create from update, then decide. A caller without a token learns nothing of what exists."""
-    request, engine, route, token = exchange.request, exchange.engine, exchange.route, exchange.token
-    if token is None or engine is None or route is None:
+    request, engine, path, token = exchange.request, exchange.engine, exchange.path, exchange.token
+    if token is None or engine is None or path is None:
         exchange.decision = _NO_TOKEN
         return
-    if not await engine.exists(request):
+    if not await engine.exists(request, (path, exchange.captures)):
         request.operation = Operation.CREATE
     if token.root:
         exchange.decision = _BY_ROOT

@@ -77,7 +77,7 @@ def apply_role(auth: Auth, role: Role, name: str) -> None:
 
 def display_name(name: str) -> str:
     """Return the name as lookups show it."""
-    return _ODD.sub("-", f"token-{name}").removesuffix("-")
+    return _ODD.sub("-", f"token-{name}").removesuffix("-") if name else "token"
 
 
 def check_id(text: str) -> None:

@@ -45,7 +45,7 @@ class Engine(Base):
         """Delete a secret."""
         await self.storage.commit([remove(_place(request) + _named(path))])
 
-    async def exists(self, request: Request) -> bool | None:
+    async def exists(self, request: Request, found: Any = None) -> bool | None:
         """Tell whether what a write addresses is there; it depends on who asks."""
         return await self.storage.get(_place(request) + request.path) is not None
 

@@ -199,9 +199,12 @@ class Engine:
             raise UnsupportedOperation
         return route, captures
 
-    async def exists(self, request: Request) -> bool | None:
-        """Tell whether what a write addresses is there; None where the path does not distinguish."""
-        path, captures = self.find(request.path)
+    async def exists(self, request: Request, found: tuple[Path, dict[str, Any]] | None = None) -> bool | None:
+        """Tell whether what a write addresses is there; None where the path does not distinguish.
+
+        ``found`` is what ``find`` returns for it, where that is known.
+        """
+        path, captures = found or self.find(request.path)
         route = path.routes.get(Operation.CREATE)
         if route is None or not route.exists:
             return None
@@ -213,15 +216,15 @@ class Engine:
 
     async def call(self, route: Route, captures: dict[str, Any], request: Request) -> Response:
         """Serve a request whose route is known; raises RequestError."""
-        warnings: list[str] = []
+        data, warnings = request.data, []
         if route.body:
             name, schema = route.body
-            given = _parsed(schema, request.data, captures)
-            if given.ignored or captures:
-                warnings = _warnings(_strange(route, given.ignored), sorted(captures.keys() & request.data.keys()))
+            given = _parsed(schema, data, captures)
+            if data and (given.ignored or captures):
+                warnings = _warnings(route, given.ignored, captures.keys() & data.keys())
             captures[name] = given
-        elif request.data and not (route.wants_request and request.operation in _WRITES):  # those take all there is
-            warnings = _warnings(_strange(route, request.data), sorted(captures.keys() & request.data.keys()))
+        elif data and not (route.wants_request and request.operation in _WRITES):  # those take all there is
+            warnings = _warnings(route, data, captures.keys() & data.keys())
         if route.wants_request:
             captures["request"] = request
         result = await route.handler(self, **captures)
@@ -262,7 +265,8 @@ def _parsed(schema: Any, data: Mapping[str, Any], captures: Mapping[str, Any]) -
     if captures:
         known = fields(schema)
         named = {name: value for name, value in captures.items() if name in known and value is not None}
-        data = {name: value for name, value in data.items() if name not in captures} | named
+        if named or not captures.keys().isdisjoint(data):
+            data = {name: value for name, value in data.items() if name not in captures} | named
     try:
         return parse(schema, data)
     except FieldError as error:
@@ -275,13 +279,13 @@ def _strange(route: Route, names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if name not in known and name not in route.captures)
 
 
-def _warnings(ignored: Sequence[str], replaced: Sequence[str]) -> list[str]:
+def _warnings(route: Route, unused: Iterable[str], replaced: Iterable[str]) -> list[str]:
     warnings = []
-    if ignored:
-        warnings.append(f"Endpoint ignored these unrecognized parameters: [{' '.join(ignored)}]")
+    if unused and (strange := _strange(route, unused)):
+        warnings.append(f"Endpoint ignored these unrecognized parameters: [{' '.join(strange)}]")
     if replaced:
         warnings.append("Endpoint replaced the value of these parameters with the values captured from the endpoint's "
-                        f"path: [{' '.join(replaced)}]")  # fmt: skip
+                        f"path: [{' '.join(sorted(replaced))}]")  # fmt: skip
     return warnings
 
 

@@ -4,7 +4,6 @@
 role, so that an entry left behind by a deleted role is nothing to a new one of the same name.
 """
 
-import hashlib
 import hmac
 import uuid
 from dataclasses import dataclass, replace
@@ -144,8 +143,8 @@ class SecretIds:
 
 
 def _key(name: str, role: Role, secret: str) -> str:
-    digest = hmac.new(role.hmac_key.reveal().encode(), secret.encode(), hashlib.sha256)
-    return f"secret_id/{name}/{digest.hexdigest()}"
+    digest = hmac.digest(role.hmac_key.reveal().encode(), secret.encode(), "sha256")
+    return f"secret_id/{name}/{digest.hex()}"
 
 
 def _accessor_key(name: str, accessor: str) -> str:

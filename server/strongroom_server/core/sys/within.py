@@ -45,9 +45,9 @@ def closed_to_all(path: str) -> str:
 class NamespaceSys(Sys):
     """The namespace itself: its mounts, policies, leases and what lies below it."""
 
-    async def exists(self, request: Request) -> bool | None:
+    async def exists(self, request: Request, found: Any = None) -> bool | None:
         """Tell whether what a write addresses is there. Of what is the whole server's nothing is told."""
-        return None if closed(request.path) else await super().exists(request)
+        return None if closed(request.path) else await super().exists(request, found)
 
     async def call(self, route: Route, captures: dict[str, Any], request: Request) -> Response:
         """Serve a request; raises InvalidRequest for what is the whole server's."""
