@@ -5,36 +5,35 @@ path is the associated data, so that an entry that somebody moved or swapped doe
 nonces are random, which allows 2^32 encryptions a key, section 8.3).
 """
 
-import os
 import struct
 from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from strongroom_server.lib.randomness import Randomness
 from strongroom_server.sdk.backend import Change
 
 KEY_SIZE = 32
 _VERSION = 2  # 1 would be an entry without associated data, which is never accepted
-_NONCE = 12
+NONCE_SIZE = 12
 _HEADER = struct.Struct(">IB")
-_START = _HEADER.size + _NONCE
+_START = _HEADER.size + NONCE_SIZE
 
 
 class CannotDecrypt(ValueError):
     """The bytes are damaged, moved, of an unknown version, or the key is another one."""
 
 
-def encrypt(key: AESGCM, term: int, entries: Mapping[str, bytes | None]) -> list[Change]:
+def encrypt(key: AESGCM, term: int, entries: Mapping[str, bytes | None], nonces: Randomness) -> list[Change]:
     """Return what stores plain ``entries``, given by path; None removes one."""
-    header, nonces = _HEADER.pack(term, _VERSION), os.urandom(_NONCE * len(entries))
-    changes = []
-    for number, (path, plaintext) in enumerate(entries.items()):
+    header, changes = _HEADER.pack(term, _VERSION), []
+    for path, plaintext in entries.items():
         if plaintext is None:
             changes.append(Change(path, None))
-            continue
-        nonce = nonces[number * _NONCE : (number + 1) * _NONCE]
-        changes.append(Change(path, header + nonce + key.encrypt(nonce, plaintext, path.encode())))
+        else:
+            nonce = nonces.piece()
+            changes.append(Change(path, header + nonce + key.encrypt(nonce, plaintext, path.encode())))
     return changes
 
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from strongroom_server.barrier import cipher
 from strongroom_server.barrier.cipher import CannotDecrypt
+from strongroom_server.lib.randomness import Randomness
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.backend import Change
 
@@ -55,6 +56,7 @@ class Keyring:
         self._ciphers = {term.number: AESGCM(term.key) for term in terms}
         self._active = terms[-1].number
         self._cipher = self._ciphers[self._active]
+        self._nonces = Randomness(cipher.NONCE_SIZE)
         self.encryptions = terms[-1].encryptions
 
     @classmethod
@@ -69,7 +71,7 @@ class Keyring:
     def encrypt(self, entries: Mapping[str, bytes | None]) -> list[Change]:
         """Return what stores plain ``entries``, given by path, under the active key; None removes one."""
         self.encryptions += len(entries)
-        return cipher.encrypt(self._cipher, self._active, entries)
+        return cipher.encrypt(self._cipher, self._active, entries, self._nonces)
 
     def decrypt(self, path: str, entry: bytes) -> bytes:
         """Return the plaintext of ``entry``; raises CannotDecrypt."""
@@ -86,7 +88,8 @@ class Keyring:
 
     def sealed(self, root_key: bytes, path: str) -> Change:
         """Return what stores the ring at ``path`` under ``root_key``."""
-        (change,) = cipher.encrypt(AESGCM(root_key), _ROOT_TERM, {path: codec.encode(_Stored(self._counted()))})
+        stored = codec.encode(_Stored(self._counted()))
+        (change,) = cipher.encrypt(AESGCM(root_key), _ROOT_TERM, {path: stored}, self._nonces)
         return change
 
     @classmethod

@@ -1,7 +1,8 @@
 """Whose a token is, as one namespace sees it: it may have been made in another, where its policies are."""
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from strongroom_server.core.tokens import Token
 
@@ -11,13 +12,12 @@ if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(msgspec.Struct, frozen=True):
     """A live token, the namespace it was made in (``home``), and the one that asks (``here``)."""
 
     token: Token
-    home: "Server" = field(repr=False)
-    here: "Server" = field(repr=False)
+    home: "Server"
+    here: "Server"
 
     @property
     def usable(self) -> bool:

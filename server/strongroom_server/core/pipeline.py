@@ -105,7 +105,7 @@ async def _walk(exchange: Exchange) -> Exception | None:
 def resolve_mount(exchange: Exchange) -> None:
     """Find the mount, its engine and the route within it. What does not exist is told after the decision only."""
     request, server = exchange.request, exchange.server
-    exchange.sealed = server.sealed
+    exchange.sealed = server.barrier.sealed
     if exchange.sealed:
         _resolve_sealed(exchange)
         return

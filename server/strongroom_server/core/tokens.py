@@ -21,6 +21,7 @@ from msgspec import structs
 
 from strongroom_common.clock import Clock, rfc3339
 from strongroom_server.lib.keyed_hash import KeyedHash
+from strongroom_server.lib.randomness import Randomness
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.request import Auth
 from strongroom_server.sdk.storage import Change, Storage, load, put, remove
@@ -86,9 +87,9 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return 0 < self.expires <= now
 
 
-def random_text(length: int) -> str:
-    """Return ``length`` letters and digits, each equally likely (nearly 6 bits a character)."""
-    text = b""
+def random_text(length: int, drawn: bytes = b"") -> str:
+    """Return ``length`` letters and digits, each equally likely (nearly 6 bits a character), first from ``drawn``."""
+    text = drawn.translate(_LETTERS, _UNEVEN)
     while len(text) < length:
         text += os.urandom(2 * length).translate(_LETTERS, _UNEVEN)
     return text[:length].decode()
@@ -109,6 +110,7 @@ class TokenStore:
         self._clock = clock
         self._on_end = on_end
         self._keyed = KeyedHash(b"")
+        self._random = Randomness(SERVICE_LENGTH)  # a few more than the letters that are drawn: some fall out
         self._hashes: OrderedDict[str, str] = OrderedDict()
         self._tokens: OrderedDict[str, Token] = OrderedDict()
         self._children: dict[str, set[str]] = {}
@@ -139,7 +141,7 @@ class TokenStore:
     def issue(self, auth: Auth, path: str, *, token: str = "", parent: str = "", role: str = "") -> tuple[str, Token]:
         """Return a new token's text and record from a filled ``auth`` (its ``ttl`` granted); nothing is stored yet."""
         now = self._clock.now()
-        text = token or _PREFIXES[SERVICE] + random_text(SERVICE_LENGTH - 4) + self._suffix
+        text = token or _PREFIXES[SERVICE] + random_text(SERVICE_LENGTH - 4, self._random.piece()) + self._suffix
         hashed = self.hash(text)
         record = Token(
             hash=hashed,
