@@ -6,7 +6,6 @@ function here returns None for a batch of any other shape, and for one with an i
 to the same answer.
 """
 
-import os
 from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
@@ -99,8 +98,7 @@ def _latest(key: Key) -> tuple[int, Version]:
 
 def _sealed(key: Key, plaintexts: list[Any], references: Sequence[str]) -> Raw:
     number, version = _latest(key)
-    nonces = os.urandom(material.NONCE * len(plaintexts))
-    texts = partial(kernel.seal, key.type, _secret(key, version), nonces, plaintexts)
+    texts = partial(kernel.seal, key.type, _secret(key, version), material.nonces(len(plaintexts)), plaintexts)
     return _results(f'"ciphertext":"{versioned(number, "")}', texts, f'","key_version":{number}', references)
 
 
