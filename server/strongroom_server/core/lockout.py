@@ -19,6 +19,7 @@ log = logging.getLogger("core.lockout")
 
 METHODS = ("approle", "ldap", "userpass")
 _MANY = 100_000
+_USUAL = UserLockout()
 
 User = tuple[str, str]
 """Mount accessor and name."""
@@ -57,7 +58,7 @@ class Lockouts:
 
     def rules(self, mount: Mount) -> UserLockout:
         """Return what holds at a mount: its own settings, over the method's, over those of all."""
-        base = self.settings.get(mount.entry.type) or self.settings.get("all") or UserLockout()
+        base = self.settings.get(mount.entry.type) or self.settings.get("all") or _USUAL
         return mount.entry.config.user_lockout_config.over(base)
 
     def check(self, user: User) -> None:

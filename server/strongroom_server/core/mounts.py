@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
 
 from strongroom_common.fields import Names, Seconds
@@ -40,12 +41,15 @@ class LockoutTuning:
 
     def over(self, base: UserLockout) -> UserLockout:
         """Return the server file's rules with these in their place."""
+        return replace(base, **self._told) if self._told else base
+
+    @cached_property
+    def _told(self) -> dict[str, Any]:
         own: dict[str, Any] = {
             "lockout_threshold": self.lockout_threshold, "lockout_duration": self.lockout_duration,
             "lockout_counter_reset": self.lockout_counter_reset_duration, "disable_lockout": self.lockout_disable,
         }  # fmt: skip
-        told = {name: value for name, value in own.items() if value is not None}
-        return replace(base, **told) if told else base
+        return {name: value for name, value in own.items() if value is not None}
 
     def merged(self, later: "LockoutTuning") -> "LockoutTuning":
         """Return these with what a later tuning says."""

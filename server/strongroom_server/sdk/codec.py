@@ -24,10 +24,15 @@ def _to_json(value: Any) -> Any:
 
 
 def _from_json(kind: Any, value: Any) -> Any:
-    if get_origin(kind) is Secret or kind is Secret:
-        inner = get_args(kind)
-        return Secret(msgspec.convert(value, inner[0]) if inner else value)
-    raise TypeError(f"{kind} cannot be loaded")
+    return Secret(msgspec.convert(value, _held(kind)))
+
+
+@cache
+def _held(kind: Any) -> Any:
+    """Return the type of what a secret holds."""
+    if get_origin(kind) is not Secret and kind is not Secret:
+        raise TypeError(f"{kind} cannot be loaded")
+    return next(iter(get_args(kind)), Any)
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_to_json)
