@@ -29,6 +29,7 @@ REFUSED = (AttributeError, InvalidTag, TypeError, ValueError)
 KEY, NONCE = bytes(range(32)), bytes(range(12))
 A = base64.b64encode(b"a").decode()
 HEAD = "vault:v1:"
+JOINED, LINES, FRAME = (b"", b",", b""), (b"", b"\n", b""), (b"[", b"|", b"]")
 compiled = pytest.mark.skipif(_kernel is None, reason="it is not compiled here")
 """Where there is no compiler, the other half of these tests is what is used."""
 
@@ -40,17 +41,16 @@ def in_base64(data: bytes) -> str:
 def sealed(plaintexts: list[bytes], kind: str = "aes256-gcm96") -> list[str]:
     """Ciphertexts by the specification, each with a nonce of its own."""
     nonces = b"".join(number.to_bytes(12) for number in range(len(plaintexts)))
-    texts = plain_kernel.seal(kind, KEY[: KINDS[kind]], nonces, [*map(in_base64, plaintexts)], b",").decode()
+    texts = plain_kernel.seal(kind, KEY[: KINDS[kind]], nonces, [*map(in_base64, plaintexts)], JOINED).decode()
     return [HEAD + text for text in texts.split(",")] if plaintexts else []
 
 
-def result(call: Any, *given: Any) -> bytes | None:
+def result(call: Any, *given: Any) -> Any:
     """What a kernel answers; None where it refuses."""
     try:
-        answer: bytes = call(*given)
+        return call(*given)
     except REFUSED:
         return None
-    return answer
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -68,8 +68,8 @@ def result(call: Any, *given: Any) -> bytes | None:
 def test_known_answers(kernel: ModuleType, kind: str, plaintext: str, text_and_tag: str) -> None:
     key, nonce, text = bytes(KINDS[kind]), bytes(12), in_base64(bytes.fromhex(plaintext))
     expected = in_base64(nonce + bytes.fromhex(text_and_tag))
-    assert kernel.seal(kind, key, nonce * 2, [text, text], b"|").decode() == f"{expected}|{expected}"
-    assert kernel.unseal(kind, key, "h:", [f"h:{expected}"] * 2, b"|").decode() == f"{text}|{text}"
+    assert kernel.seal(kind, key, nonce * 2, [text, text], FRAME).decode() == f"[{expected}|{expected}]"
+    assert kernel.unseal(kind, key, "h:", [f"h:{expected}"] * 2, FRAME).decode() == f"[{text}|{text}]"
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -105,10 +105,10 @@ def test_known_answers(kernel: ModuleType, kind: str, plaintext: str, text_and_t
 )
 def test_what_is_no_base64_is_refused(kernel: ModuleType, text: Any) -> None:
     for column in ([text], ["AAAA", text], [text, "AAAA"]):
-        assert result(kernel.seal, "aes256-gcm96", KEY, bytes(12 * len(column)), column, b"") is None
-        assert result(kernel.unseal, "aes256-gcm96", KEY, "", column, b"") is None
+        assert result(kernel.seal, "aes256-gcm96", KEY, bytes(12 * len(column)), column, JOINED) is None
+        assert result(kernel.unseal, "aes256-gcm96", KEY, "", column, JOINED) is None
     if isinstance(text, str):
-        assert result(kernel.unseal, "aes256-gcm96", KEY, HEAD, [*sealed([b"x"]), HEAD + text], b"") is None
+        assert result(kernel.unseal, "aes256-gcm96", KEY, HEAD, [*sealed([b"x"]), HEAD + text], JOINED) is None
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -116,7 +116,7 @@ def test_what_is_no_base64_is_refused(kernel: ModuleType, text: Any) -> None:
 def test_bits_that_padding_leaves_over_do_not_matter(kernel: ModuleType, kind: str) -> None:
     """As in Go, whose StdEncoding is not strict."""
     key = KEY[: KINDS[kind]]
-    assert kernel.seal(kind, key, NONCE, ["QR=="], b"") == kernel.seal(kind, key, NONCE, ["QQ=="], b"")
+    assert kernel.seal(kind, key, NONCE, ["QR=="], JOINED) == kernel.seal(kind, key, NONCE, ["QQ=="], JOINED)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -141,8 +141,8 @@ def test_one_ciphertext_that_is_not_right_refuses_the_column(kernel: ModuleType,
     for index in range(3):
         column = [*good]
         column[index] = damage(column[index])
-        assert result(kernel.unseal, "aes256-gcm96", KEY, HEAD, column, b",") is None
-    assert result(kernel.unseal, "aes256-gcm96", bytes(32), HEAD, good, b",") is None
+        assert result(kernel.unseal, "aes256-gcm96", KEY, HEAD, column, JOINED) is None
+    assert result(kernel.unseal, "aes256-gcm96", bytes(32), HEAD, good, JOINED) is None
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -159,7 +159,7 @@ def test_one_ciphertext_that_is_not_right_refuses_the_column(kernel: ModuleType,
     ],
 )
 def test_keys_and_nonces_are_checked(kernel: ModuleType, kind: str, key: bytes, nonces: bytes) -> None:
-    assert result(kernel.seal, kind, key, nonces, [A], b"") is None
+    assert result(kernel.seal, kind, key, nonces, [A], JOINED) is None
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -177,19 +177,19 @@ def test_keys_and_nonces_are_checked(kernel: ModuleType, kind: str, key: bytes, 
 def test_there_and_back(kernel: ModuleType, kind: str, plaintexts: list[bytes]) -> None:
     key, texts = KEY[: KINDS[kind]], [*map(in_base64, plaintexts)]
     nonces = os.urandom(12 * len(texts))
-    joined = kernel.seal(kind, key, nonces, texts, b"\n")
-    assert joined == plain_kernel.seal(kind, key, nonces, texts, b"\n")
+    joined = kernel.seal(kind, key, nonces, texts, LINES)
+    assert joined == plain_kernel.seal(kind, key, nonces, texts, LINES)
     ciphertexts = [HEAD + text for text in joined.decode().split("\n")] if texts else []
-    assert kernel.unseal(kind, key, HEAD, ciphertexts, b", ") == ", ".join(texts).encode()
+    assert kernel.unseal(kind, key, HEAD, ciphertexts, FRAME) == f"[{'|'.join(texts)}]".encode()
 
 
 @compiled
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=60).map(in_base64), st.text("AQgw=+/-\n é", max_size=9)), max_size=6),
-       st.sampled_from(sorted(KINDS)), st.binary(max_size=5))  # fmt: skip
-@example(["AAAA="], "aes256-gcm96", b"")
-def test_both_seal_alike(texts: list[str], kind: str, between: bytes) -> None:
-    given_ = (kind, KEY[: KINDS[kind]], os.urandom(12 * len(texts)), texts, between)
+       st.sampled_from(sorted(KINDS)), st.tuples(*[st.binary(max_size=5)] * 3))  # fmt: skip
+@example(["AAAA="], "aes256-gcm96", JOINED)
+def test_both_seal_alike(texts: list[str], kind: str, frame: tuple[bytes, bytes, bytes]) -> None:
+    given_ = (kind, KEY[: KINDS[kind]], os.urandom(12 * len(texts)), texts, frame)
     assert result(_kernel.seal, *given_) == result(plain_kernel.seal, *given_)
 
 
@@ -202,7 +202,7 @@ def test_both_open_alike(plaintexts: list[bytes], kind: str, data: st.DataObject
         index = data.draw(st.integers(0, len(column) - 1))
         at = data.draw(st.integers(0, len(column[index])))
         column[index] = column[index][:at] + data.draw(st.text("AB=:v1é\n", max_size=3)) + column[index][at + 1 :]
-    given_ = (kind, KEY[: KINDS[kind]], HEAD, column, b",")
+    given_ = (kind, KEY[: KINDS[kind]], HEAD, column, JOINED)
     assert result(_kernel.unseal, *given_) == result(plain_kernel.unseal, *given_)
 
 
@@ -212,12 +212,12 @@ def test_nothing_is_held_longer_than_a_call() -> None:
     bad, ciphertexts = [*texts, "!"], sealed([b"x" * 30] * 50)
 
     def all_ways() -> None:
-        _kernel.seal("aes256-gcm96", KEY, bytes(600), texts, b",")
-        _kernel.unseal("aes256-gcm96", KEY, HEAD, ciphertexts, b",")
+        _kernel.seal("aes256-gcm96", KEY, bytes(600), texts, JOINED)
+        _kernel.unseal("aes256-gcm96", KEY, HEAD, ciphertexts, JOINED)
         for column in (bad, [*texts, 5]):
-            assert result(_kernel.seal, "aes256-gcm96", KEY, bytes(612), column, b",") is None
-        assert result(_kernel.unseal, "aes256-gcm96", KEY, HEAD, [*ciphertexts, texts[0]], b",") is None
-        assert result(_kernel.unseal, "aes256-gcm96", KEY, HEAD, [*ciphertexts, ciphertexts[0][:-4]], b",") is None
+            assert result(_kernel.seal, "aes256-gcm96", KEY, bytes(612), column, JOINED) is None
+        assert result(_kernel.unseal, "aes256-gcm96", KEY, HEAD, [*ciphertexts, texts[0]], JOINED) is None
+        assert result(_kernel.unseal, "aes256-gcm96", KEY, HEAD, [*ciphertexts, ciphertexts[0][:-4]], JOINED) is None
 
     all_ways()
     counts = [sys.getrefcount(value) for value in (*texts, *ciphertexts, KEY)]
@@ -241,7 +241,7 @@ def test_one_of_the_two_is_chosen() -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_joined_column_can_be_json(kernel: ModuleType) -> None:
-    between = b'"},{"ciphertext":"vault:v1:'
-    raw = b'[{"ciphertext":"vault:v1:' + kernel.seal("aes256-gcm96", KEY, NONCE * 3, [A, "", A], between) + b'"}]'
+    frame = (b'[{"ciphertext":"vault:v1:', b'"},{"ciphertext":"vault:v1:', b'"}]')
+    raw = kernel.seal("aes256-gcm96", KEY, NONCE * 3, [A, "", A], frame)
     ciphertexts = [item["ciphertext"] for item in json.loads(raw)]
-    assert kernel.unseal("aes256-gcm96", KEY, HEAD, ciphertexts, b",") == f"{A},,{A}".encode()
+    assert kernel.unseal("aes256-gcm96", KEY, HEAD, ciphertexts, JOINED) == f"{A},,{A}".encode()

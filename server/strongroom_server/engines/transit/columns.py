@@ -18,6 +18,7 @@ from msgspec import Raw
 
 from strongroom_server.engines.transit import kernel, material
 from strongroom_server.engines.transit.batches import reference_of
+from strongroom_server.engines.transit.plain_kernel import Frame
 from strongroom_server.engines.transit.records import Key, Version
 from strongroom_server.engines.transit.texts import split_version, strict_decode64, versioned
 from strongroom_server.sdk import codec
@@ -26,8 +27,9 @@ from strongroom_server.sdk.errors import InvalidRequest
 _OTHERWISE = (AttributeError, InvalidRequest, InvalidTag, KeyError, TypeError, ValueError)
 
 Results = Callable[..., Raw]
-Joined = Callable[[bytes], bytes]
-"""A column of texts that need no escapes, joined by what it is called with."""
+Texts = Callable[[Frame], bytes]
+"""A column of texts that need no escapes, with what it is called with before them, between two, and after them."""
+_COMMAS = (b"", b",", b"")
 
 
 def _or_none(results: Results) -> Callable[..., Raw | None]:
@@ -59,7 +61,7 @@ def decrypt(key: Key, batch: Any) -> Raw:
 def rewrap(key: Key, batch: Any) -> Raw:
     """Return the results of decrypting ciphertexts, and encrypting them by the latest version."""
     ciphertexts, references = _columns(batch, "ciphertext")
-    return _sealed(key, _opened(key, ciphertexts, b",").decode().split(","), references)
+    return _sealed(key, _opened(key, ciphertexts, _COMMAS).decode().split(","), references)
 
 
 @_or_none
@@ -70,7 +72,12 @@ def make_hmac(key: Key, batch: Any, algorithm: str) -> Raw:
     number, version = _latest(key)
     secret = version.hmac_key
     macs = [b2a_base64(material.mac(secret, algorithm, message), newline=False) for message in messages]
-    return _results(f'"hmac":"{versioned(number, "")}', lambda between: between.join(macs), '"', references)
+
+    def framed(frame: Frame) -> bytes:
+        before, between, after = frame
+        return before + between.join(macs) + after
+
+    return _results(f'"hmac":"{versioned(number, "")}', framed, '"', references)
 
 
 def _columns(batch: Any, name: str) -> tuple[list[Any], list[str]]:
@@ -102,8 +109,10 @@ def _sealed(key: Key, plaintexts: list[Any], references: Sequence[str]) -> Raw:
     return _results(f'"ciphertext":"{versioned(number, "")}', texts, f'","key_version":{number}', references)
 
 
-def _opened(key: Key, ciphertexts: list[Any], between: bytes) -> bytes:
-    return between.join([_run(key, head, list(run), between) for head, run in groupby(ciphertexts, _head)])
+def _opened(key: Key, ciphertexts: list[Any], frame: Frame) -> bytes:
+    before, between, after = frame
+    runs = [_run(key, head, list(run), (b"", between, b"")) for head, run in groupby(ciphertexts, _head)]
+    return before + between.join(runs) + after
 
 
 def _head(ciphertext: Any) -> str:
@@ -112,13 +121,13 @@ def _head(ciphertext: Any) -> str:
     return head
 
 
-def _run(key: Key, head: str, ciphertexts: list[Any], between: bytes) -> bytes:
+def _run(key: Key, head: str, ciphertexts: list[Any], frame: Frame) -> bytes:
     """Return the plaintexts of ciphertexts of one version."""
     number, rest = split_version(head, "ciphertext")
     if rest:
         raise InvalidRequest
     secret = _secret(key, key.versions[key.for_old(number, "ciphertext")])
-    return kernel.unseal(key.type, secret, head, ciphertexts, between)
+    return kernel.unseal(key.type, secret, head, ciphertexts, frame)
 
 
 def _secret(key: Key, version: Version) -> bytes:
@@ -127,12 +136,12 @@ def _secret(key: Key, version: Version) -> bytes:
     return version.secret
 
 
-def _results(before: str, texts: Joined, after: str, references: Sequence[str]) -> Raw:
+def _results(before: str, texts: Texts, after: str, references: Sequence[str]) -> Raw:
     """Return a list of objects with each text between ``before`` and ``after``, and its reference."""
     begin, end = b"{" + before.encode(), after.encode() + b',"reference":'
     if not references:
-        return Raw(b"".join([b"[", begin, texts(end + b'""},' + begin), end, b'""}]']))
-    rows = zip(texts(b",").split(b","), references, strict=True)
+        return Raw(texts((b"[" + begin, end + b'""},' + begin, end + b'""}]')))
+    rows = zip(texts(_COMMAS).split(b","), references, strict=True)
     return Raw(
         b"[" + b",".join([begin + text + end + codec.encode(reference) + b"}" for text, reference in rows]) + b"]"
     )

@@ -36,6 +36,7 @@ static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 enum { NO_DIGIT = 0xC0 }; /* has bits that no digit has, so that the digits of a text can be checked all at once */
 static unsigned char DIGITS[UCHAR_MAX + 1];
+static char PAIRS[64 * 64][2]; /* two signs for each twelve bits, which is half as many look-ups */
 
 static Py_ssize_t padding_of(const char *text, Py_ssize_t length)
 {
@@ -74,10 +75,9 @@ static Py_ssize_t encoded_length(Py_ssize_t size)
 
 static void encode_three(const unsigned char *from, char *to)
 {
-    to[0] = ALPHABET[from[0] >> 2];
-    to[1] = ALPHABET[(from[0] << 4 | from[1] >> 4) & 63];
-    to[2] = ALPHABET[(from[1] << 2 | from[2] >> 6) & 63];
-    to[3] = ALPHABET[from[2] & 63];
+    unsigned bits = (unsigned)from[0] << 16 | (unsigned)from[1] << 8 | from[2];
+    memcpy(to, PAIRS[bits >> 12], 2);
+    memcpy(to + 2, PAIRS[bits & 0xFFF], 2);
 }
 
 /* Returns where the text ends. There must be two bytes more that may be written, as many as fill up three. */
@@ -116,49 +116,66 @@ static int open_one(EVP_CIPHER_CTX *context, unsigned char *work, int size)
 /* ---- A column ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
+    const char *base64; /* within the text, which the list holds; nothing here runs Python code that could change it */
+    Py_ssize_t length, size; /* of the Base64 and of what it stands for */
+} Part;
+
+typedef struct {
+    const char *text;
+    Py_ssize_t length;
+} Word;
+
+typedef struct {
     PyObject *texts; /* a list */
-    const char *head, *between, *nonces; /* what each text begins with, what goes between results; NULL: to be opened */
-    Py_ssize_t head_length, between_length;
+    const char *nonces; /* NULL: the texts are to be opened */
+    Word head, before, between, after; /* what each text begins with; what stands around and between the results */
     Py_ssize_t count, room; /* `room`: for any of the texts decoded, nonce, tag, and what encode() fills */
+    Part *parts;
     EVP_CIPHER_CTX *context;
     unsigned char *work;
 } Column;
 
-/* Returns the Base64 of a text, NULL with an exception set. Nothing here runs Python code: the list stays as it is. */
-static const char *base64_of(const Column *column, Py_ssize_t index, Py_ssize_t *length)
+static int refuse(PyObject *error)
 {
-    const char *text = PyUnicode_AsUTF8AndSize(PyList_GetItem(column->texts, index), length);
-    if (text == NULL)
-        return NULL;
-    *length -= column->head_length;
-    if (*length < 0 || *length % 4 || memcmp(text, column->head, (size_t)column->head_length)) {
-        PyErr_SetNone(PyExc_ValueError);
-        return NULL;
-    }
-    return text + column->head_length;
+    PyErr_SetNone(error);
+    return 0;
 }
 
-/* Finds `room` and returns the length of the answer; -1 with an exception set. */
+/* Finds a text's Base64; 0 with an exception set. */
+static int take(const Column *column, Py_ssize_t index, Part *part)
+{
+    const Word *head = &column->head;
+    const char *text = PyUnicode_AsUTF8AndSize(PyList_GetItem(column->texts, index), &part->length);
+    if (text == NULL)
+        return 0;
+    part->length -= head->length;
+    part->base64 = text + head->length;
+    if (part->length < 0 || part->length % 4 || part->length > INT_MAX / 2) /* OpenSSL counts in int */
+        return refuse(PyExc_ValueError);
+    if (head->length && memcmp(text, head->text, (size_t)head->length))
+        return refuse(PyExc_ValueError);
+    part->size = part->length / 4 * 3 - padding_of(part->base64, part->length);
+    return column->nonces || part->size >= NONCE + TAG || refuse(PyExc_ValueError);
+}
+
+/* Finds all parts, and `room`; returns the length of the answer, -1 with an exception set. */
 static Py_ssize_t measure(Column *column)
 {
-    Py_ssize_t total = 0, added = column->nonces ? NONCE + TAG : -NONCE - TAG;
+    Py_ssize_t total = column->before.length + column->after.length;
+    Py_ssize_t added = column->nonces ? NONCE + TAG : -NONCE - TAG;
+    column->parts = PyMem_Calloc((size_t)column->count, sizeof *column->parts);
+    if (column->parts == NULL)
+        return refuse(PyExc_MemoryError) - 1;
     for (Py_ssize_t index = 0; index < column->count; index++) {
-        Py_ssize_t length, size, result;
-        const char *text = base64_of(column, index, &length);
-        if (text == NULL)
+        Part *part = &column->parts[index];
+        Py_ssize_t room, result;
+        if (!take(column, index, part))
             return -1;
-        size = length / 4 * 3 - padding_of(text, length) + added;
-        if (size < 0 || length > INT_MAX / 2) { /* OpenSSL counts in int */
-            PyErr_SetNone(PyExc_ValueError);
-            return -1;
-        }
-        if (length / 4 * 3 + NONCE + TAG + SPARE > column->room)
-            column->room = length / 4 * 3 + NONCE + TAG + SPARE;
-        result = encoded_length(size) + (index ? column->between_length : 0);
-        if (result > PY_SSIZE_T_MAX - total) {
-            PyErr_NoMemory();
-            return -1;
-        }
+        room = part->length / 4 * 3 + NONCE + TAG + SPARE;
+        column->room = room > column->room ? room : column->room;
+        result = encoded_length(part->size + added) + (index ? column->between.length : 0);
+        if (result > PY_SSIZE_T_MAX - total)
+            return refuse(PyExc_MemoryError) - 1;
         total += result;
     }
     return total;
@@ -170,17 +187,13 @@ static int begin(Column *column, const char *kind, const unsigned char *key, Py_
     for (size_t i = 0; i < sizeof CIPHERS / sizeof CIPHERS[0]; i++)
         if (strcmp(kind, CIPHERS[i].kind) == 0)
             cipher = CIPHERS[i].cipher();
-    if (cipher == NULL || EVP_CIPHER_get_key_length(cipher) != key_length) {
-        PyErr_SetNone(PyExc_ValueError);
-        return 0;
-    }
+    if (cipher == NULL || EVP_CIPHER_get_key_length(cipher) != key_length)
+        return refuse(PyExc_ValueError);
     column->work = PyMem_Malloc((size_t)column->room);
     column->context = EVP_CIPHER_CTX_new();
     if (column->work == NULL || column->context == NULL
-        || EVP_CipherInit_ex2(column->context, cipher, key, NULL, column->nonces != NULL, NULL) != 1) {
-        PyErr_NoMemory();
-        return 0;
-    }
+        || EVP_CipherInit_ex2(column->context, cipher, key, NULL, column->nonces != NULL, NULL) != 1)
+        return refuse(PyExc_MemoryError);
     return 1;
 }
 
@@ -191,41 +204,37 @@ static void end(Column *column)
     if (column->work != NULL)
         OPENSSL_cleanse(column->work, (size_t)column->room);
     PyMem_Free(column->work);
+    PyMem_Free(column->parts);
+}
+
+static char *write_word(const Word *word, char *to)
+{
+    memcpy(to, word->text, (size_t)word->length);
+    return to + word->length;
 }
 
 /* Writes the result of one text; returns where it ends, NULL where the text is not right. */
 static char *write_one(const Column *column, Py_ssize_t index, char *to)
 {
-    Py_ssize_t length, size;
+    const Part *part = &column->parts[index];
     unsigned char *work = column->work;
-    const char *text = base64_of(column, index, &length);
-    if (text == NULL || !decode(text, length, column->nonces ? work + NONCE : work))
+    int size = (int)part->size;
+    if (!decode(part->base64, part->length, column->nonces ? work + NONCE : work))
         return NULL;
-    size = length / 4 * 3 - padding_of(text, length);
-    if (index) {
-        memcpy(to, column->between, (size_t)column->between_length);
-        to += column->between_length;
-    }
     if (column->nonces) {
         memcpy(work, column->nonces + index * NONCE, NONCE);
-        return seal_one(column->context, work, (int)size) ? encode(work, NONCE + size + TAG, to) : NULL;
+        return seal_one(column->context, work, size) ? encode(work, NONCE + size + TAG, to) : NULL;
     }
     size -= NONCE + TAG;
-    return open_one(column->context, work, (int)size) ? encode(work + NONCE, size, to) : NULL;
+    return open_one(column->context, work, size) ? encode(work + NONCE, size, to) : NULL;
 }
 
-static PyObject *write_all(const Column *column, Py_ssize_t total)
+static int write_all(const Column *column, char *to)
 {
-    PyObject *result = PyBytes_FromStringAndSize(NULL, total);
-    char *to = result == NULL ? NULL : PyBytes_AsString(result);
+    to = write_word(&column->before, to);
     for (Py_ssize_t index = 0; to != NULL && index < column->count; index++)
-        to = write_one(column, index, to);
-    if (to == NULL && result != NULL) { /* plaintexts may be in it, and what that memory held before */
-        OPENSSL_cleanse(PyBytes_AsString(result), (size_t)total);
-        Py_CLEAR(result);
-        PyErr_SetNone(PyExc_ValueError);
-    }
-    return result;
+        to = write_one(column, index, index ? write_word(&column->between, to) : to);
+    return to != NULL && write_word(&column->after, to) != NULL;
 }
 
 static PyObject *serve(Column *column, const char *kind, const char *key, Py_ssize_t key_length)
@@ -233,7 +242,12 @@ static PyObject *serve(Column *column, const char *kind, const char *key, Py_ssi
     PyObject *result = NULL;
     Py_ssize_t total = measure(column);
     if (total >= 0 && begin(column, kind, (const unsigned char *)key, key_length))
-        result = write_all(column, total);
+        result = PyBytes_FromStringAndSize(NULL, total);
+    if (result != NULL && !write_all(column, PyBytes_AsString(result))) {
+        OPENSSL_cleanse(PyBytes_AsString(result), (size_t)total); /* some plaintexts may be there */
+        Py_CLEAR(result);
+        refuse(PyExc_ValueError);
+    }
     end(column);
     return result;
 }
@@ -242,16 +256,18 @@ static PyObject *serve(Column *column, const char *kind, const char *key, Py_ssi
 
 static PyObject *seal(PyObject *module, PyObject *arguments)
 {
-    Column column = {.head = ""};
+    Column column = {.head = {"", 0}};
+    Word *before = &column.before, *between = &column.between, *after = &column.after;
     const char *kind, *key;
     Py_ssize_t key_length, nonces_length;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "sy#y#O!y#:seal", &kind, &key, &key_length, &column.nonces, &nonces_length,
-                          &PyList_Type, &column.texts, &column.between, &column.between_length))
+    if (!PyArg_ParseTuple(arguments, "sy#y#O!(y#y#y#):seal", &kind, &key, &key_length, &column.nonces, &nonces_length,
+                          &PyList_Type, &column.texts, &before->text, &before->length, &between->text,
+                          &between->length, &after->text, &after->length))
         return NULL;
     column.count = PyList_Size(column.texts);
     if (nonces_length % NONCE || nonces_length / NONCE != column.count) {
-        PyErr_SetNone(PyExc_ValueError);
+        refuse(PyExc_ValueError);
         return NULL;
     }
     return serve(&column, kind, key, key_length);
@@ -260,22 +276,28 @@ static PyObject *seal(PyObject *module, PyObject *arguments)
 static PyObject *unseal(PyObject *module, PyObject *arguments)
 {
     Column column = {.nonces = NULL};
+    Word *before = &column.before, *between = &column.between, *after = &column.after;
     const char *kind, *key;
     Py_ssize_t key_length;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "sy#s#O!y#:unseal", &kind, &key, &key_length, &column.head, &column.head_length,
-                          &PyList_Type, &column.texts, &column.between, &column.between_length))
+    if (!PyArg_ParseTuple(arguments, "sy#s#O!(y#y#y#):unseal", &kind, &key, &key_length, &column.head.text,
+                          &column.head.length, &PyList_Type, &column.texts, &before->text, &before->length,
+                          &between->text, &between->length, &after->text, &after->length))
         return NULL;
     column.count = PyList_Size(column.texts);
     return serve(&column, kind, key, key_length);
 }
 
-static int fill_digits(PyObject *module)
+static int fill_tables(PyObject *module)
 {
     (void)module;
     memset(DIGITS, NO_DIGIT, sizeof DIGITS);
     for (unsigned char digit = 0; digit < 64; digit++)
         DIGITS[(unsigned char)ALPHABET[digit]] = digit;
+    for (unsigned bits = 0; bits < 64 * 64; bits++) {
+        PAIRS[bits][0] = ALPHABET[bits >> 6];
+        PAIRS[bits][1] = ALPHABET[bits & 63];
+    }
     return 0;
 }
 
@@ -285,7 +307,7 @@ static PyMethodDef METHODS[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot SLOTS[] = {{Py_mod_exec, fill_digits}, {0, NULL}};
+static PyModuleDef_Slot SLOTS[] = {{Py_mod_exec, fill_tables}, {0, NULL}};
 
 static struct PyModuleDef MODULE = {
     PyModuleDef_HEAD_INIT, "_kernel", "Columns of Base64 texts, sealed and opened.", 0, METHODS, SLOTS, NULL, NULL, NULL,
