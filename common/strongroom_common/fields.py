@@ -143,10 +143,9 @@ def _signed_seconds(raw: Any) -> SignedSeconds:
 
 
 def _seconds(raw: Any) -> Seconds:
-    seconds = _signed_seconds(raw)
-    if seconds < 0:
-        raise ValueError("cannot be negative")
-    return Seconds(seconds)
+    if isinstance(raw, Number) or (seconds := parse_duration(raw)) < 0:
+        raise ValueError
+    return Seconds(int(seconds))
 
 
 def _list(raw: Any) -> list[Any]:
@@ -157,7 +156,7 @@ def _list(raw: Any) -> list[Any]:
 
 def _names(raw: Any) -> Names:
     if isinstance(raw, list | tuple):
-        parts = [_string(item).strip() for item in raw]
+        parts = [(item if isinstance(item, str) else _string(item)).strip() for item in raw]
     elif raw == {}:  # as Go's decoder has it
         parts = []
     else:

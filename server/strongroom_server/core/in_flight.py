@@ -1,15 +1,15 @@
 """Requests under way: shown by sys/in-flight-req, and ended when they take longer than they may."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from strongroom_common.clock import rfc3339
 from strongroom_server.sdk.request import Request
 
 
-@dataclass(slots=True)
-class Flight:
+class Flight(msgspec.Struct, eq=False):
     """One request. ``due`` is when it is ended, on the event loop's clock; ``started`` is epoch seconds."""
 
     task: "asyncio.Task[Any]"

@@ -165,7 +165,7 @@ class TokenStore:
             lease_id=self.lease_id(path, hashed) if auth.ttl else "",
             max_ttl=auth.max_ttl,
             internal=auth.internal,
-            group_aliases=tuple([alias.name for alias in auth.group_aliases]),
+            group_aliases=tuple([alias.name for alias in auth.group_aliases]) if auth.group_aliases else (),
         )
         return text, record
 

@@ -28,6 +28,7 @@ from strongroom_server.http.forwarded import Forwarding
 from strongroom_server.http.limits import JsonLimits, TooComplex
 from strongroom_server.http.login_page import is_login, page
 from strongroom_server.http.messages import Answer, Message
+from strongroom_server.lib.randomness import Randomness
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import (
     InvalidRequest,
@@ -84,6 +85,7 @@ class App:
         """``headers`` go with every answer beside the listener's own; raises ValueError for settings that are wrong."""
         self._server = server
         self.listener = listener = listener or Listener()
+        self._random = Randomness(16)
         self._limits = JsonLimits.of(listener)
         self._forwarding = Forwarding.of(listener)
         self.access = access_of(listener)
@@ -96,7 +98,7 @@ class App:
 
     async def handle(self, message: Message) -> Answer:
         """Answer one HTTP message."""
-        request_id = fresh_id()
+        request_id = fresh_id(self._random.piece())
         flight = self._board(message, request_id)
         try:
             if self._cors.enabled or self._server.cors.enabled:
@@ -290,9 +292,9 @@ def _named(answer: Answer, message: Message) -> Answer:
     return answer.beside({"X-Vault-Namespace": name}) if name else answer
 
 
-def fresh_id() -> str:
-    """Return a random request id in a UUID's form."""
-    raw = os.urandom(16).hex()
+def fresh_id(drawn: bytes = b"") -> str:
+    """Return a random request id in a UUID's form, of 16 bytes that were ``drawn`` for it."""
+    raw = (drawn or os.urandom(16)).hex()
     return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
 
 
