@@ -4,6 +4,7 @@ Their names and labels are those of Vault's usage metrics (https://developer.has
 telemetry/metrics/all).
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
 Counts = Counter[Labels]
-_LIFETIMES = ((60, "1m"), (600, "10m"), (1200, "20m"), (3600, "1h"), (7200, "2h"), (86400, "1d"), (172800, "2d"),
-              (604800, "7d"), (2592000, "30d"))  # fmt: skip
+_LIFETIMES = (60, 600, 1200, 3600, 7200, 86400, 172800, 604800, 2592000)
+_NAMES = ("1m", "10m", "20m", "1h", "2h", "1d", "2d", "7d", "30d", "+Inf")
 _TOKENS, _LEASES, _SECRETS = "vault.token.count.by_", "vault.expire.leases.by_expiration", "vault.secret.kv.count"
 
 
@@ -72,7 +73,4 @@ def _sorted(*labels: tuple[str, str]) -> Labels:
 
 def lifetime(seconds: int) -> str:
     """Return the bucket of a lifetime, by the names that Vault's metrics have."""
-    for most, name in _LIFETIMES if seconds else ():
-        if seconds <= most:
-            return name
-    return "+Inf"
+    return _NAMES[bisect_left(_LIFETIMES, seconds) if seconds else -1]
