@@ -5,6 +5,7 @@ Where that cannot be done one line says so, and batches are served by Python alo
 
 import os
 import shlex
+import shutil
 import sys
 import sysconfig
 from pathlib import Path
@@ -37,6 +38,8 @@ def _job() -> None:
     try:
         compile_kernel(_TARGET)
     except (OSError, StepFailed):
+        if not shutil.which("apt-get"):
+            raise
         install_missing(_PACKAGES + _HEADERS)
         compile_kernel(_TARGET)
 
