@@ -295,7 +295,13 @@ class Server:
     async def holder(self, text: str) -> Holder | None:
         """Return the live token of a text, wherever it was made, as it is seen from here."""
         home = self.home_of(text)
-        token = home.tokens.at_hand(text) or (await home.tokens.lookup(text) if text else None)
+        token = await home.tokens.lookup(text) if text else None
+        return None if token is None else Holder(token, home, self)
+
+    def holder_at_hand(self, text: str) -> Holder | None:
+        """Return the same for a token that is in memory, as that of a request nearly always is."""
+        home = self.home_of(text)
+        token = home.tokens.at_hand(text)
         return None if token is None else Holder(token, home, self)
 
     async def holder_by_accessor(self, accessor: str) -> Holder | None:

@@ -366,7 +366,7 @@ class TokenAuth(Engine):
         return await load(self.storage, f"roles/{name}", Role)
 
     async def _caller(self, request: Request) -> Holder:
-        holder = await self.server.holder(request.token)
+        holder = self.server.holder_at_hand(request.token) or await self.server.holder(request.token)
         if holder is None:
             raise PermissionDenied
         return holder

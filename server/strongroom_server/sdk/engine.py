@@ -175,7 +175,7 @@ class Engine:
 
     def find(self, path: str) -> tuple[Path, dict[str, Any]]:
         """Return the path that serves ``path``, with its captures; raises UnsupportedPath."""
-        plain = self._by_text.get(path)
+        plain = self._by_text.get(path.removesuffix("/"))
         if plain is not None:
             return plain, {}
         for candidate in self._by_first.get(path.partition("/")[0], self._by_first[""]):

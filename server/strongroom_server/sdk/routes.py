@@ -112,12 +112,12 @@ def _acquainted(routes: Mapping[Operation, Route]) -> dict[Operation, Route]:
 
 
 def index_paths(paths: Sequence[Path]) -> tuple[dict[str, Path], dict[str, tuple[Path, ...]]]:
-    """Return the paths without a capture by their text, and all by their literal first segment.
+    """Return the paths without a capture by their text, and the others by their literal first segment.
 
     Those whose first segment has a capture are candidates everywhere.
     """
     plain = {path.template: path for path in paths if "{" not in path.template}
-    named = [(path.template.partition("/")[0], path) for path in paths]
+    named = [(path.template.partition("/")[0], path) for path in paths if path.template not in plain]
     anywhere = {path.template for first, path in named if "{" in first}
     return plain, {
         wanted: tuple(path for first, path in named if first == wanted or path.template in anywhere)
