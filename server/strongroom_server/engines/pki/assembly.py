@@ -1,23 +1,26 @@
 """Certificates put together from encoded parts (RFC 5280, section 4.1).
 
 The library's builder takes everything apart anew for each certificate, which was a quarter of the time of issuing one.
-Here the issuer's name and the algorithm are taken from a certificate that the builder made; the library encodes each
-of the other parts, and signs. Only the frames around the parts are made here.
+Here the issuer's name and the algorithm are taken from a certificate that the builder made; the library encodes most
+of the other parts, and signs. The frames around the parts are made here, and the plainest of the parts.
 """
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.asymmetric import ec, padding
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from strongroom_server.engines.pki import building
 from strongroom_server.engines.pki.building import Draft, Extension, Signing, hash_for, padding_for
-from strongroom_server.lib.der import BIT_STRING, GENERALIZED_TIME, OCTET_STRING, SEQUENCE, UTC_TIME, framed
-from strongroom_server.lib.x509 import PrivateKey, der, key_kind, moment
+from strongroom_server.engines.pki.subject import Names
+from strongroom_server.lib.der import BIT_STRING, GENERALIZED_TIME, OCTET_STRING, SEQUENCE, UTC_TIME, framed, frames
+from strongroom_server.lib.randomness import Randomness
+from strongroom_server.lib.x509 import PrivateKey, der, key_kind, moment, spki
 from strongroom_server.sdk.errors import InvalidRequest
 
 _VERSION_3 = bytes.fromhex("a003020102")
@@ -25,10 +28,22 @@ _EXTENSIONS = 0xA3
 _TRUE = asn1.encode_der(True)
 _NO_UNUSED_BITS = b"\0"
 _FIRST_LONG_YEAR = 2050
+_SERIAL_SIZE = 20  # bytes at most (RFC 5280, section 4.1.2.2); the first bit is the sign
+_DNS_NAME, _IP_ADDRESS = 0x82, 0x87
 
 
-@dataclass(frozen=True)
-class Signed:
+class Content(NamedTuple):
+    """What is to be signed, without what all certificates of a pattern have: parts in DER, ``extensions`` joined."""
+
+    subject: bytes
+    key: bytes
+    start: float
+    end: float
+    extensions: bytes
+    serial: int = 0
+
+
+class Signed(NamedTuple):
     """A certificate as it is stored and sent, and its serial number; taken apart where that is asked for."""
 
     der: bytes
@@ -47,43 +62,73 @@ class Pattern:
     algorithm: bytes
     issuer: bytes
     sign: Callable[[bytes], bytes]
+    serials: Randomness
 
 
-def pattern_of(example: x509.Certificate, key: PrivateKey, signing: Signing) -> Pattern:
-    """Return the pattern of a certificate that ``key`` has signed so."""
+def pattern_for(issuer: x509.Name, key: PrivateKey, signing: Signing) -> Pattern:
+    """Return the pattern of what ``key`` signs so, by an example of the builder's."""
+    example = building.sign(Draft(x509.Name([]), key.public_key(), 0, 1), issuer, key, signing)
     whole, content = der(example), example.tbs_certificate_bytes
     begin, end = whole.index(content) + len(content), len(whole) - len(_signature(example.signature))
-    return Pattern(whole[begin:end], example.issuer.public_bytes(), _signer(key, signing))
+    return Pattern(whole[begin:end], issuer.public_bytes(), _signer(key, signing), Randomness(_SERIAL_SIZE))
 
 
-def assemble(draft: Draft, pattern: Pattern) -> Signed:
+def encoded(draft: Draft) -> Content:
+    """Return a draft in DER."""
+    subject, key = draft.subject.public_bytes(), spki(draft.key)
+    return Content(subject, key, draft.start, draft.end, extensions(draft.extensions), draft.serial)
+
+
+def extensions(given: Iterable[Extension]) -> bytes:
+    """Return extensions in DER, one after the other."""
+    return b"".join([_extension(value.oid, value.public_bytes(), critical=critical) for value, critical in given])
+
+
+def key_identifier(key: bytes) -> bytes:
+    """Return the extension that names a key, given in DER, as ``building.key_identifier`` does."""
+    bits = frames(frames(key)[0].content)[1].content[len(_NO_UNUSED_BITS) :]
+    digest = hashlib.sha1(bits, usedforsecurity=False).digest()  # a name (RFC 5280, section 4.2.1.2, method 1)
+    return _extension(x509.SubjectKeyIdentifier.oid, framed(OCTET_STRING, digest), critical=False)
+
+
+def alternatives(names: Names) -> bytes:
+    """Return the extension of alternative names, if any, as ``building.alternatives`` does."""
+    if names.emails or names.uris or names.others:
+        return extensions(building.alternatives(names))
+    if not names.has_alternatives:
+        return b""
+    parts = [framed(_DNS_NAME, name.encode("ascii")) for name in names.dns]
+    parts += [framed(_IP_ADDRESS, address.packed) for address in names.ips]
+    return _extension(x509.SubjectAlternativeName.oid, framed(SEQUENCE, *parts), critical=not names.has_subject)
+
+
+def assemble(content: Content, pattern: Pattern) -> Signed:
     """Return the signed certificate; raises InvalidRequest for what cannot be."""
-    serial = draft.serial or x509.random_serial_number()
+    serial = content.serial or int.from_bytes(pattern.serials.piece()) >> 1 or 1
     try:
-        content = framed(
+        signed = framed(
             SEQUENCE,
             _VERSION_3,
             asn1.encode_der(serial),
             pattern.algorithm,
             pattern.issuer,
-            framed(SEQUENCE, _time(int(draft.start)), _time(int(draft.end))),
-            draft.subject.public_bytes(),
-            draft.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-            framed(_EXTENSIONS, framed(SEQUENCE, *map(_extension, draft.extensions))),
+            _validity(int(content.start), int(content.end)),
+            content.subject,
+            content.key,
+            framed(_EXTENSIONS, framed(SEQUENCE, content.extensions)),
         )
-        signature = pattern.sign(content)
+        signature = pattern.sign(signed)
     except (ValueError, OverflowError) as error:
         raise InvalidRequest(f"unable to create certificate: {error}") from None
-    return Signed(framed(SEQUENCE, content, pattern.algorithm, _signature(signature)), serial)
+    return Signed(framed(SEQUENCE, signed, pattern.algorithm, _signature(signature)), serial)
 
 
 def _signature(raw: bytes) -> bytes:
     return framed(BIT_STRING, _NO_UNUSED_BITS, raw)
 
 
-def _extension(extension: Extension) -> bytes:
-    value, critical = extension
-    return framed(SEQUENCE, _oid(value.oid), _TRUE if critical else b"", framed(OCTET_STRING, value.public_bytes()))
+def _extension(oid: x509.ObjectIdentifier, value: bytes, *, critical: bool) -> bytes:
+    return framed(SEQUENCE, _oid(oid), _TRUE if critical else b"", framed(OCTET_STRING, value))
 
 
 @lru_cache(maxsize=256)
@@ -92,6 +137,10 @@ def _oid(oid: x509.ObjectIdentifier) -> bytes:
 
 
 @lru_cache(maxsize=256)
+def _validity(start: int, end: int) -> bytes:
+    return framed(SEQUENCE, _time(start), _time(end))
+
+
 def _time(seconds: int) -> bytes:
     """Return a moment in the form that its year asks for (RFC 5280, section 4.1.2.5)."""
     when = moment(seconds)

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from cryptography import x509
 
-from strongroom_server.engines.pki import building, lifetimes, names, subject, usages
+from strongroom_server.engines.pki import assembly, building, lifetimes, names, subject, usages
+from strongroom_server.engines.pki.assembly import Content
 from strongroom_server.engines.pki.building import Draft, Extension
 from strongroom_server.engines.pki.lifetimes import Lifetime
 from strongroom_server.engines.pki.role import Role, checked_bits, parsed_policies
@@ -82,15 +83,17 @@ def _asked(body: LeafInput) -> Names:
     )
 
 
-def draft(found: Names, key: PublicKey, span: Lifetime, role: Role, signer: Signer) -> Draft:
-    """Return the certificate of a role for ``found``."""
-    extensions = [*of_role(role), *signer.identifiers(key), *signer.pointers, *building.alternatives(found)]
-    return Draft(subject.subject_of(found), key, span.start, span.end, extensions=extensions)
+def content(found: Names, key: bytes, span: Lifetime, role: Role, signer: Signer) -> Content:
+    """Return what a certificate of a role for ``found`` and a key in DER says."""
+    extensions = b"".join((
+        of_role(role), assembly.key_identifier(key), signer.common_extensions, assembly.alternatives(found),
+    ))  # fmt: skip
+    return Content(subject.subject_der(found), key, span.start, span.end, extensions)
 
 
 @lru_cache(maxsize=256)
-def of_role(role: Role) -> tuple[Extension, ...]:
-    """Return the extensions that are the same in all certificates of a role."""
+def of_role(role: Role) -> bytes:
+    """Return the extensions that are the same in all certificates of a role, in DER."""
     extensions: list[Extension] = []
     if (usage := usages.key_usage(role.key_usage)) is not None:
         extensions.append((usage, True))
@@ -98,7 +101,7 @@ def of_role(role: Role) -> tuple[Extension, ...]:
         extensions.append((extended, False))
     if role.basic_constraints_valid_for_non_ca:
         extensions.append((x509.BasicConstraints(ca=False, path_length=None), True))
-    return building.encoded([*extensions, *building.policies(parsed_policies(role.policy_identifiers))])
+    return assembly.extensions([*extensions, *building.policies(parsed_policies(role.policy_identifiers))])
 
 
 def verbatim_draft(csr: x509.CertificateSigningRequest, key: PublicKey, span: Lifetime, body: VerbatimInput,

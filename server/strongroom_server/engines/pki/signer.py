@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from strongroom_server.engines.pki import building, urls
-from strongroom_server.engines.pki.assembly import Pattern, Signed, assemble, pattern_of
-from strongroom_server.engines.pki.building import Draft, Extension, Signing
+from strongroom_server.engines.pki.assembly import Content, Pattern, Signed, assemble, extensions, pattern_for
+from strongroom_server.engines.pki.building import Extension, Signing
 from strongroom_server.engines.pki.issuers import Issuer, Issuers, chain_of
 from strongroom_server.engines.pki.keys import Keys
 from strongroom_server.engines.pki.urls import Cluster, Urls
-from strongroom_server.lib.x509 import PrivateKey, PublicKey, der
+from strongroom_server.lib.x509 import PrivateKey, PublicKey
 from strongroom_server.sdk.errors import Internal
 from strongroom_server.sdk.storage import Storage, load
 
@@ -33,17 +33,21 @@ class Signer:
         """Return when the issuer's own certificate ends."""
         return self.issuer.x509.not_valid_after_utc.timestamp()
 
+    @cached_property
+    def common_extensions(self) -> bytes:
+        """Return the issuer's key and the pointers in DER, as every certificate of a role has them."""
+        return extensions([self.authority, *self.pointers])
+
     def identifiers(self, key: PublicKey) -> list[Extension]:
         """Return the extensions that name the holder's key and the issuer's."""
         return [(building.key_identifier(key), False), self.authority]
 
-    def sign(self, draft: Draft, signing: Signing) -> Signed:
-        """Sign a certificate. The first of each kind is the library's, and shows how the others are put together."""
-        if (pattern := self.patterns.get(signing)) is not None:
-            return assemble(draft, pattern)
-        certificate = building.sign(draft, self.issuer.x509.subject, self.key, signing)
-        self.patterns[signing] = pattern_of(certificate, self.key, signing)
-        return Signed(der(certificate), certificate.serial_number)
+    def sign(self, content: Content, signing: Signing) -> Signed:
+        """Sign a certificate."""
+        pattern = self.patterns.get(signing)
+        if pattern is None:
+            pattern = self.patterns[signing] = pattern_for(self.issuer.x509.subject, self.key, signing)
+        return assemble(content, pattern)
 
 
 class Signers:

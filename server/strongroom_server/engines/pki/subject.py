@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.x509.name import _ASN1Type as Asn1Type
 from cryptography.x509.oid import NameOID
 
-from strongroom_server.lib.der import UTF8_STRING, framed
+from strongroom_server.lib.der import SEQUENCE, UTF8_STRING, framed, frames
 from strongroom_server.sdk.errors import InvalidRequest
 
 _FIELDS = {  # in the order that a name has them
@@ -155,16 +155,30 @@ def parse_others(texts: Iterable[str]) -> tuple[OtherName, ...]:
 
 def subject_of(names: Names) -> x509.Name:
     """Return the distinguished name: a field with several values is one relative name of several attributes."""
-    parts = [_relative(oid, values) for field, oid in _FIELDS.items() if any(values := names.fields.get(field, ()))]
+    return x509.Name([_relative(oid, values) for oid, values in _relatives(names)])
+
+
+def subject_der(names: Names) -> bytes:
+    """Return the same in DER."""
+    return framed(SEQUENCE, *(_relative_der(oid, values) for oid, values in _relatives(names)))
+
+
+def _relatives(names: Names) -> list[tuple[x509.ObjectIdentifier, tuple[str, ...]]]:
+    fields = names.fields
+    parts = [(oid, values) for field, oid in _FIELDS.items() if any(values := fields.get(field, ()))] if fields else []
     if names.common_name:
-        parts.append(_relative(NameOID.COMMON_NAME, (names.common_name,)))
+        parts.append((NameOID.COMMON_NAME, (names.common_name,)))
     if names.serial_number:
-        parts.append(_relative(NameOID.SERIAL_NUMBER, (names.serial_number,)))
-    parts += [_relative(NameOID.USER_ID, (user,)) for user in names.user_ids if user]
-    return x509.Name(parts)
+        parts.append((NameOID.SERIAL_NUMBER, (names.serial_number,)))
+    return parts + [(NameOID.USER_ID, (user,)) for user in names.user_ids if user]
 
 
 @lru_cache(maxsize=4096)
+def _relative_der(oid: x509.ObjectIdentifier, values: tuple[str, ...]) -> bytes:
+    [whole] = frames(x509.Name([_relative(oid, values)]).public_bytes())
+    return whole.content
+
+
 def _relative(oid: x509.ObjectIdentifier, values: tuple[str, ...]) -> x509.RelativeDistinguishedName:
     # Lengths are the caller's concern, as with the peer: a country of three letters is issued.
     return x509.RelativeDistinguishedName([

@@ -8,10 +8,17 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from strongroom_server.engines.pki import building
-from strongroom_server.engines.pki.assembly import assemble, pattern_of
+from strongroom_server.engines.pki.assembly import alternatives, assemble, encoded, key_identifier, pattern_for
 from strongroom_server.engines.pki.building import Draft, Signing
-from strongroom_server.engines.pki.subject import Names, alternatives_of, subject_of
-from strongroom_server.lib.x509 import PrivateKey, new_key
+from strongroom_server.engines.pki.subject import (
+    Names,
+    alternatives_of,
+    parse_ips,
+    parse_others,
+    subject_der,
+    subject_of,
+)
+from strongroom_server.lib.x509 import PrivateKey, new_key, spki
 from strongroom_server.sdk.errors import InvalidRequest
 
 _START, _YEAR = 1_800_000_000.0, 365 * 86400
@@ -63,8 +70,8 @@ def test_ways_of_signing(signing: Signing) -> None:
 
 
 def check(key: PrivateKey, wanted: Draft, signing: Signing) -> None:
-    pattern = pattern_of(building.sign(draft(), _ISSUER, key, signing), key, signing)
-    built, made = building.sign(wanted, _ISSUER, key, signing), assemble(wanted, pattern).x509
+    pattern = pattern_for(_ISSUER, key, signing)
+    built, made = building.sign(wanted, _ISSUER, key, signing), assemble(encoded(wanted), pattern).x509
     assert made.tbs_certificate_bytes == built.tbs_certificate_bytes
     assert (made.signature_algorithm_oid, made.signature_algorithm_parameters.__class__) == (
         built.signature_algorithm_oid, built.signature_algorithm_parameters.__class__,
@@ -78,12 +85,42 @@ def check(key: PrivateKey, wanted: Draft, signing: Signing) -> None:
 
 def test_what_cannot_be_is_refused() -> None:
     key = _KEYS["ec"]
-    pattern = pattern_of(building.sign(draft(), _ISSUER, key, Signing()), key, Signing())
+    pattern = pattern_for(_ISSUER, key, Signing())
     with pytest.raises(InvalidRequest, match="before 1950"):
-        assemble(draft(start=-_START), pattern)
+        assemble(encoded(draft(start=-_START)), pattern)
 
 
 def test_serial_numbers_are_drawn() -> None:
     key = _KEYS["ec"]
-    pattern = pattern_of(building.sign(draft(), _ISSUER, key, Signing()), key, Signing())
-    assert len({assemble(draft(serial=0), pattern).x509.serial_number for _ in range(20)}) == 20
+    pattern = pattern_for(_ISSUER, key, Signing())
+    assert len({assemble(encoded(draft(serial=0)), pattern).x509.serial_number for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(Names(), id="nothing"),
+        pytest.param(Names(common_name="a.test"), id="a_name_alone"),
+        pytest.param(Names(common_name="Größe", serial_number="7", user_ids=("u", "", "v")), id="numbers_and_users"),
+        pytest.param(_HOLDER, id="fields_of_several_values"),
+        pytest.param(Names(common_name="a.test", dns=("a.test", "*.b.test")), id="host_names"),
+        pytest.param(Names(dns=("a.test",)), id="no_subject"),
+        pytest.param(Names(common_name="a", ips=parse_ips(["10.0.0.1", "::1", "2001:db8::1"])), id="addresses"),
+        pytest.param(Names(common_name="a", dns=("x" * 60 + ".test",) * 90, ips=parse_ips(["10.0.0.1"])), id="many"),
+        pytest.param(
+            Names(common_name="a", dns=("a",), emails=("me@a.test",), uris=("a:b",)), id="other_kinds"
+        ),
+        pytest.param(Names(common_name="a", others=parse_others(["1.2.3;UTF8:x"])), id="names_of_their_own_kind"),
+    ],
+)
+def test_names_in_der_are_those_of_the_library(names: Names) -> None:
+    assert subject_der(names) == subject_of(names).public_bytes()
+    whole = encoded(draft(extensions=building.alternatives(names))).extensions
+    assert alternatives(names) == whole
+
+
+@pytest.mark.parametrize("kind", list(_KEYS))
+def test_a_key_has_the_librarys_identifier(kind: str) -> None:
+    public = _KEYS[kind].public_key()
+    expected = encoded(draft(extensions=[(building.key_identifier(public), False)])).extensions
+    assert key_identifier(spki(public)) == expected

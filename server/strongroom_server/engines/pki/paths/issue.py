@@ -8,8 +8,8 @@ from typing import Any
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.pki import answers, leaves
-from strongroom_server.engines.pki.assembly import Signed
-from strongroom_server.engines.pki.building import Draft, Signing
+from strongroom_server.engines.pki.assembly import Content, Signed, encoded
+from strongroom_server.engines.pki.building import Signing
 from strongroom_server.engines.pki.certs import Metadata
 from strongroom_server.engines.pki.leaves import Allowed
 from strongroom_server.engines.pki.lifetimes import Behavior, Frame, Lifetime
@@ -18,7 +18,7 @@ from strongroom_server.engines.pki.role import Role
 from strongroom_server.engines.pki.schemas import IssueInput, LeafInput, SignInput, VerbatimInput
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.lib.identity_templates import fill
-from strongroom_server.lib.x509 import PrivateKey, serial_text
+from strongroom_server.lib.x509 import PrivateKey, serial_text, spki
 from strongroom_server.sdk.engine import revokes, write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Lease, Request, Response
@@ -116,8 +116,8 @@ class IssuePaths(Mount):
         names = leaves.leaf_names(body, role, None, await self.allowed(role, request))
         span = leaves.span_of(body, role, self.frame(signer))
         key = await self.make_key(kind, bits, ahead=True)
-        draft = leaves.draft(names, key.public_key(), span, role, signer)
-        signed = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
+        content = leaves.content(names, spki(key), span, role, signer)
+        signed = await self.signed(signer, content, Signing(role.signature_bits, role.use_pss))
         made = Made(signed, span, signer, name, role, body, key)
         return await self._kept(made, [*warnings, *span.warnings])
 
@@ -128,8 +128,8 @@ class IssuePaths(Mount):
         key = leaves.csr_key(csr, role.key_type, role.key_bits)
         names = leaves.leaf_names(body, role, csr, await self.allowed(role, request))
         span = leaves.span_of(body, role, self.frame(signer))
-        draft = leaves.draft(names, key, span, role, signer)
-        signed = await self.signed(signer, draft, Signing(role.signature_bits, role.use_pss))
+        content = leaves.content(names, spki(key), span, role, signer)
+        signed = await self.signed(signer, content, Signing(role.signature_bits, role.use_pss))
         warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
         return await self._kept(Made(signed, span, signer, name, role, body), warnings)
 
@@ -140,8 +140,8 @@ class IssuePaths(Mount):
         csr = leaves.load_csr(body.csr)
         key = leaves.csr_key(csr, "any", 0)
         span = leaves.span_of(body, role, self.frame(signer))
-        draft = leaves.verbatim_draft(csr, key, span, body, signer)
-        signed = await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))
+        content = encoded(leaves.verbatim_draft(csr, key, span, body, signer))
+        signed = await self.signed(signer, content, Signing(body.signature_bits, body.use_pss))
         warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
         return await self._kept(Made(signed, span, signer, name, role, body), warnings)
 
@@ -166,12 +166,12 @@ class IssuePaths(Mount):
         behavior = _BEHAVIORS[signer.issuer.leaf_not_after_behavior]
         return Frame(self.now, system.default_lease_ttl, system.max_lease_ttl, signer.end, behavior)
 
-    async def signed(self, signer: Signer, draft: Draft, signing: Signing) -> Signed:
-        """Sign a draft; with a large RSA key that takes long."""
+    async def signed(self, signer: Signer, content: Content, signing: Signing) -> Signed:
+        """Sign a certificate; with a large RSA key that takes long."""
         if getattr(signer.key, "key_size", 0) > _SLOW_RSA:
-            signed: Signed = await self.system.run_blocking(signer.sign, draft, signing)
+            signed: Signed = await self.system.run_blocking(signer.sign, content, signing)
             return signed
-        return signer.sign(draft, signing)
+        return signer.sign(content, signing)
 
     async def _kept(self, made: Made, warnings: list[str]) -> Response:
         """Store a certificate before anybody has it, in one step with its lease where it has one."""

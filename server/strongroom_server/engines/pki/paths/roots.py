@@ -8,6 +8,7 @@ from cryptography import x509
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.pki import answers, building, crls, leaves, lifetimes, urls
+from strongroom_server.engines.pki.assembly import encoded
 from strongroom_server.engines.pki.authority import ca_extensions
 from strongroom_server.engines.pki.building import Draft, Signing
 from strongroom_server.engines.pki.issuers import NEXT, Issuer
@@ -173,7 +174,7 @@ class RootPaths(IssuePaths):
         draft = Draft(*_intermediate_subject(csr, body), key, span.start, span.end)
         depth = _depth(body.max_path_length if "max_path_length" in given.sent else None, signer)
         draft = replace(draft, extensions=_intermediate_extensions(csr, body, signer, (key, depth)))
-        certificate = (await self.signed(signer, draft, Signing(body.signature_bits, body.use_pss))).x509
+        certificate = (await self.signed(signer, encoded(draft), Signing(body.signature_bits, body.use_pss))).x509
         await self.certs.add(certificate)
         data = answers.certificate_facts(certificate, signer.issuer, body.format)
         data["ca_chain"] = [data["certificate"], *answers.chain_facts(signer.chain, body.format)["ca_chain"]]
@@ -197,7 +198,7 @@ class RootPaths(IssuePaths):
             certificate.not_valid_after_utc.timestamp(), certificate.serial_number,
             [*kept, signer.authority, *signer.pointers],
         )  # fmt: skip
-        signed = await self.signed(signer, draft, Signing())
+        signed = await self.signed(signer, encoded(draft), Signing())
         return {"certificate": pem_of(signed.der), "issuing_ca": signer.issuer.certificate}
 
 
