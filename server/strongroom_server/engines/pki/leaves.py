@@ -1,8 +1,8 @@
 """From a request to the draft of a certificate for an end: names by the role's rules, lifetime, extensions. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography import x509
 
@@ -26,8 +26,7 @@ _SMALLEST_RSA = 2048
 _API, _CSR = "the API", "CSR"
 
 
-@dataclass(frozen=True)
-class Allowed:
+class Allowed(NamedTuple):
     """A role's domains and URIs with their templates filled in."""
 
     domains: Sequence[str]

@@ -1,8 +1,7 @@
 """From when until when a certificate is valid. Pure: seconds since the epoch in and out."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from strongroom_common.durations import go_duration
 from strongroom_server.engines.pki.role import Role
@@ -14,8 +13,7 @@ Behavior = Literal["err", "truncate", "permit"]
 _BOTH = "Either ttl or not_after should be provided. Both should not be provided in the same request."
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(NamedTuple):
     """What the request asks for; empty is nothing."""
 
     ttl: int = 0
@@ -23,8 +21,7 @@ class Wish:
     not_before: str = ""
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """What surrounds a wish: the mount's TTLs, the issuer's end and what happens beyond it."""
 
     now: float
@@ -34,8 +31,7 @@ class Frame:
     behavior: Behavior = "permit"
 
 
-@dataclass(frozen=True)
-class Lifetime:
+class Lifetime(NamedTuple):
     """The answer, with what the client should know of it."""
 
     start: float

@@ -2,9 +2,10 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -31,16 +32,14 @@ _LONGEST_LABEL = 63
 _LONGEST_NAME = 253
 
 
-@dataclass(frozen=True)
-class OtherName:
+class OtherName(NamedTuple):
     """An alternative name of a kind of its own: ``1.3.6.1.4.1.311.20.2.3;UTF8:dev@example.com``."""
 
     oid: str
     value: str
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(NamedTuple):
     """Everything that a certificate calls its holder."""
 
     common_name: str = ""
@@ -51,7 +50,7 @@ class Names:
     ips: tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...] = ()
     uris: tuple[str, ...] = ()
     others: tuple[OtherName, ...] = ()
-    fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fields: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     @property
     def has_subject(self) -> bool:
@@ -218,8 +217,8 @@ def _utf8(text: str) -> bytes:
 def names_of(subject: x509.Name, extensions: x509.Extensions) -> Names:
     """Return what a certificate or a request calls its holder."""
     told, others = holder_of(subject), alternative_names(extensions)
-    return replace(others, common_name=told.common_name, serial_number=told.serial_number, user_ids=told.user_ids,
-                   fields=told.fields)  # fmt: skip
+    return others._replace(common_name=told.common_name, serial_number=told.serial_number, user_ids=told.user_ids,
+                           fields=told.fields)  # fmt: skip
 
 
 def holder_of(subject: x509.Name) -> Names:

@@ -149,7 +149,7 @@ class OrderPaths(ProofPaths, IssuePaths):
         key = leaves.csr_key(csr, role.key_type, role.key_bits)
         body = LeafInput(not_after=order.not_after, not_before=order.not_before)
         found = leaves.leaf_names(body, role, csr, Allowed(role.allowed_domains, role.allowed_uri_sans))
-        span = leaves.span_of(body, role, replace(self.frame(signer), behavior="truncate"))
+        span = leaves.span_of(body, role, self.frame(signer)._replace(behavior="truncate"))
         content = leaves.content(found, spki(key), span, role, signer)
         signed = await self.signed(signer, content, Signing(role.signature_bits, role.use_pss))
         return signed.x509, signer.issuer.id

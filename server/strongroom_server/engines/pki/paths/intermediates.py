@@ -1,6 +1,5 @@
 """Intermediates: requests to be signed elsewhere, and what comes back; imports of issuers and keys."""
 
-from dataclasses import replace
 from typing import Any
 
 from strongroom_common.fields import Given
@@ -52,7 +51,7 @@ class IntermediatePaths(RootPaths):
         answers.check_format(body.format)
         async with self.changing:
             private, key_name = await self.ca_key(exported, body, given.sent)
-            names = replace(leaves.requested_names(body), fields=body.fields)
+            names = leaves.requested_names(body)._replace(fields=body.fields)
             signing = Signing(body.signature_bits, body.use_pss)
             csr = building.request(names, private, signing, as_ca=body.add_basic_constraints)
             key, _ = await self.keys.add(private, key_name)

@@ -31,7 +31,7 @@ _SLOW_RSA = 2048  # bits; signatures of longer keys are made off the event loop
 _BEHAVIORS: dict[str, Behavior] = {"err": "err", "truncate": "truncate", "permit": "permit"}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Made:
     """A fresh certificate and what it was made for; with its key where that is fresh too."""
 

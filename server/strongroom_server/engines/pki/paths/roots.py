@@ -86,7 +86,7 @@ class RootPaths(IssuePaths):
             name = await self.issuers.chosen_name(body.issuer_name) or await self.issuers.if_free(usual_name)
             span = leaves.span_of(body, ca_role(body), self.frame(None))
             signing = Signing(body.signature_bits, body.use_pss)
-            names = replace(leaves.requested_names(body), fields=body.fields)
+            names = leaves.requested_names(body)._replace(fields=body.fields)
             private, key_name = await self.ca_key(exported, body, given.sent)
             building.hash_for(private, body.signature_bits)
             certificate = _self_signed(private, names, span, body, signing, await self._pointers())
@@ -168,7 +168,7 @@ class RootPaths(IssuePaths):
         answers.check_format(body.format)
         key = leaves.csr_key(csr, "any", 0)
         signer = await self.signers.find(issuer_ref)
-        frame = replace(self.frame(signer), behavior="permit")
+        frame = self.frame(signer)._replace(behavior="permit")
         span = leaves.span_of(body, ca_role(body), frame)
         warnings = [_BEYOND] if span.end > signer.end else []
         draft = Draft(*_intermediate_subject(csr, body), key, span.start, span.end)
@@ -235,7 +235,7 @@ def _root_facts(issuer: Issuer, key: Key, private: PrivateKey, exported: str, bo
 def _intermediate_subject(csr: x509.CertificateSigningRequest, body: IntermediateInput) -> tuple[x509.Name]:
     if body.use_csr_values:
         return (csr.subject,)
-    return (subject_of(replace(leaves.requested_names(body), fields=body.fields)),)
+    return (subject_of(leaves.requested_names(body)._replace(fields=body.fields)),)
 
 
 def _depth(asked: int | None, signer: Signer) -> int:
@@ -272,7 +272,7 @@ def _intermediate_extensions(csr: x509.CertificateSigningRequest, body: Intermed
         taken = {extension.oid for extension, _ in extensions} | {x509.SubjectAlternativeName.oid}
         extensions += [(one.value, one.critical) for one in csr.extensions if one.oid not in taken]
     else:
-        names = replace(leaves.requested_names(body), fields=body.fields)
+        names = leaves.requested_names(body)._replace(fields=body.fields)
     return extensions + building.alternatives(names)
 
 
