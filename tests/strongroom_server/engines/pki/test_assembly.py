@@ -107,9 +107,7 @@ def test_serial_numbers_are_drawn() -> None:
         pytest.param(Names(dns=("a.test",)), id="no_subject"),
         pytest.param(Names(common_name="a", ips=parse_ips(["10.0.0.1", "::1", "2001:db8::1"])), id="addresses"),
         pytest.param(Names(common_name="a", dns=("x" * 60 + ".test",) * 90, ips=parse_ips(["10.0.0.1"])), id="many"),
-        pytest.param(
-            Names(common_name="a", dns=("a",), emails=("me@a.test",), uris=("a:b",)), id="other_kinds"
-        ),
+        pytest.param(Names(common_name="a", dns=("a",), emails=("me@a.test",), uris=("a:b",)), id="other_kinds"),
         pytest.param(Names(common_name="a", others=parse_others(["1.2.3;UTF8:x"])), id="names_of_their_own_kind"),
     ],
 )

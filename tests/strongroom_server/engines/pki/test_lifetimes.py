@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,14 +52,14 @@ def test_what_cannot_be_is_refused(wish: Wish, fields: dict[str, Any], message: 
 
 
 def test_beyond_the_issuer_s_end_it_depends() -> None:
-    near = replace(FRAME, issuer_end=NOW + 2 * HOUR, behavior="err")
+    near = FRAME._replace(issuer_end=NOW + 2 * HOUR, behavior="err")
     assert end(Wish(HOUR), near) == HOUR
-    assert end(Wish(5 * HOUR), replace(near, behavior="truncate")) == 2 * HOUR
-    assert end(Wish(5 * HOUR), replace(near, behavior="permit")) == 5 * HOUR
+    assert end(Wish(5 * HOUR), near._replace(behavior="truncate")) == 2 * HOUR
+    assert end(Wish(5 * HOUR), near._replace(behavior="permit")) == 5 * HOUR
     with pytest.raises(InvalidRequest, match="TTL would result in notAfter of 2023-11-15T03"):
         end(Wish(5 * HOUR), near)
     with pytest.raises(InvalidRequest, match="beyond the expiration of the CA certificate"):
-        end(Wish(HOUR), replace(near, issuer_end=NOW - 1, behavior="truncate"))
+        end(Wish(HOUR), near._replace(issuer_end=NOW - 1, behavior="truncate"))
 
 
 def test_a_certificate_starts_a_little_earlier() -> None:
