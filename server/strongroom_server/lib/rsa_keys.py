@@ -11,13 +11,12 @@ Security 1: keys come through an anonymous pipe and are never on disk. Security 
 import asyncio
 import logging
 import os
-import sys
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from strongroom_server.lib.key_process import KeyProcess, running
 from strongroom_server.lib.x509 import trusted_rsa_key
 from strongroom_server.sdk.errors import Unavailable
 
@@ -37,7 +36,7 @@ class RsaKeys:
         self._ready: dict[int, deque[RSAPrivateKey]] = {}
         self._waiting: deque[tuple[int, asyncio.Future[RSAPrivateKey]]] = deque()
         self._children: set[asyncio.Task[None]] = set()
-        self._processes: set[asyncio.subprocess.Process] = set()
+        self._processes: set[KeyProcess] = set()
         self._closing = False
 
     async def take(self, bits: int, *, ahead: bool = True) -> RSAPrivateKey:
@@ -65,7 +64,7 @@ class RsaKeys:
         """End the children and forget all keys."""
         self._closing = True
         for process in self._processes:
-            _kill(process)
+            process.kill()
         await asyncio.gather(*self._children, return_exceptions=True)
         self._give_up()
         self._ready.clear()
@@ -97,25 +96,12 @@ class RsaKeys:
 
     async def _child(self) -> None:
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "strongroom_server.lib.rsa_worker",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-        except OSError:
-            log.exception("the process that makes RSA keys did not start")
-            self._give_up()
-            return
-        self._processes.add(process)
-        try:
-            await self._serve(process)
+            async with running("strongroom_server.lib.rsa_worker") as process:
+                await self._serve(process)
         except (OSError, asyncio.IncompleteReadError):
             if not self._closing:
-                log.exception("the process that makes RSA keys ended")
+                log.exception("the process that makes RSA keys failed")
             self._give_up()
-        finally:
-            self._processes.discard(process)
-            _kill(process)
-            await process.communicate()
 
     def _give_up(self) -> None:
         for _, waiter in self._waiting:
@@ -123,21 +109,23 @@ class RsaKeys:
                 waiter.set_exception(Unavailable(_NONE))
         self._waiting.clear()
 
-    async def _serve(self, process: asyncio.subprocess.Process) -> None:
-        if process.stdin is None or process.stdout is None:
-            raise OSError("no pipes")
-        while bits := self._next():
-            waiter = self._claim(bits)
-            try:
-                process.stdin.write(f"{bits}\n".encode())
-                await process.stdin.drain()
-                size = int.from_bytes(await process.stdout.readexactly(4))
-                key = trusted_rsa_key(await process.stdout.readexactly(size))
-            except BaseException:
-                if waiter is not None:
-                    self._waiting.appendleft((bits, waiter))
-                raise
-            self._deliver(bits, key, waiter)
+    async def _serve(self, process: KeyProcess) -> None:
+        self._processes.add(process)
+        try:
+            while bits := self._next():
+                await self._make(bits, process)
+        finally:
+            self._processes.discard(process)
+
+    async def _make(self, bits: int, process: KeyProcess) -> None:
+        waiter = self._claim(bits)
+        try:
+            key = trusted_rsa_key(await process.ask(str(bits)))
+        except BaseException:
+            if waiter is not None:
+                self._waiting.appendleft((bits, waiter))
+            raise
+        self._deliver(bits, key, waiter)
 
     def _claim(self, bits: int) -> "asyncio.Future[RSAPrivateKey] | None":
         """Take the wish that is served next, so that two children do not serve the same."""
@@ -155,8 +143,3 @@ class RsaKeys:
                 other.set_result(key)
                 return
         self._ready.setdefault(bits, deque()).append(key)
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.kill()
