@@ -13,6 +13,7 @@ from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.core.mounts import clear
 from strongroom_server.core.namespace import Namespace
 from strongroom_server.core.namespace_entry import NamespaceEntry, check_name
+from strongroom_server.core.sys import quotas
 from strongroom_server.core.sys.within import closed_to_all
 from strongroom_server.core.tokens import random_text
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, Sealed, Unavailable
@@ -182,6 +183,7 @@ class Namespaces:
         try:
             await namespace.end()
             await clear(namespace.view(""))
+            await quotas.carry(self._root, entry.path)
             async with self._changing:
                 await self._storage.commit([remove(entry.uuid)])
                 self._forget(namespace)

@@ -5,8 +5,8 @@ its mount, all. Pure but for the counts; kept under ``core/settings/quotas/``.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, TypeVar
 
 from strongroom_common.fields import Names, Seconds
 from strongroom_server.sdk.errors import TooManyRequests
@@ -151,6 +151,18 @@ def most_specific(quotas: Any, mount: str, path: str, role: str, namespace: str 
     fitting = (name for name, quota in quotas.items() if quota.fits(mount, path, role, namespace))
     found: str = max(fitting, key=lambda name: quotas[name].specificity, default="")
     return found
+
+
+_Scoped = TypeVar("_Scoped", bound=Scope)
+
+
+def carried(quotas: dict[str, _Scoped], point: str, to: str) -> dict[str, _Scoped]:
+    """Return quotas as they are once what was at ``point`` is at ``to``; with its end ("") its quotas end."""
+    return {
+        name: replace(quota, path=to + quota.path.removeprefix(point)) if quota.path.startswith(point) else quota
+        for name, quota in quotas.items()
+        if to or not quota.path.startswith(point)
+    }
 
 
 def _covers(exempt: str, path: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from strongroom_common.fields import Seconds
-from strongroom_server.core.quotas import Quotas, RateLimit, most_specific
+from strongroom_server.core.quotas import Quotas, RateLimit, carried, most_specific
 from strongroom_server.sdk.errors import TooManyRequests
 from tests.strongroom_server.live import Live, start_live
 
@@ -125,6 +125,32 @@ async def test_refusals(live: Live, path: str, body: dict[str, Any], message: st
     answer = await live.post(path, body)
     assert answer.status == 400
     assert message in answer.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "left"),
+    [
+        pytest.param("secret/", "", None, id="those_of_a_mount_end_with_it"),
+        pytest.param("secret/data/a", "", None, id="those_of_a_path_end_with_its_mount"),
+        pytest.param("secret/", "new/", "new/", id="those_of_a_mount_move_with_it"),
+        pytest.param("secret/data/*", "new/", "new/data/*", id="those_of_a_prefix_move_with_its_mount"),
+        pytest.param("secrets/", "", "secrets/", id="a_mount_with_a_longer_name_keeps_its_own"),
+        pytest.param("", "", "", id="that_of_all_stays"),
+    ],
+)
+def test_quotas_follow_their_mount(path: str, to: str, left: str | None) -> None:
+    quotas = carried({"q": RateLimit(path, rate=1)}, "secret/", to)
+    assert quotas == ({} if left is None else {"q": RateLimit(left, rate=1)})
+
+
+async def test_quotas_move_and_end_with_their_mount(live: Live) -> None:
+    for name, path in (("mount", "secret"), ("path", "secret/data/a/")):
+        assert (await live.post(f"{RATE}/{name}", {"rate": 1000, "path": path})).status == 204
+    await live.post("sys/remount", {"from": "secret", "to": "moved/here"})
+    assert (await live.get(f"{RATE}/mount")).data["path"] == "moved/here/"
+    assert (await live.get(f"{RATE}/path")).data["path"] == "moved/here/data/a"
+    await live.delete("sys/mounts/moved/here")
+    assert (await live.list(RATE)).status == 404
 
 
 async def test_quotas_outlive_a_restart(live: Live) -> None:

@@ -7,6 +7,7 @@ from strongroom_common.fields import Alias, FieldError, Given, Names, Object, Pa
 from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.core.lockout import METHODS
 from strongroom_server.core.mounts import SINGLE, LockoutTuning, Mount, MountConfig, Table, new_entry, shown, tuned
+from strongroom_server.core.sys import quotas
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import delete, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
@@ -174,6 +175,7 @@ class Mounts(Area):
                                  else f'cannot unmount "{mount.point}"')  # fmt: skip
         await self.server.leases.revoke_many(await self.server.leases.ids(mount.point), force=mount.engine is None)
         await self.server.mounts.remove(mount)
+        await quotas.carry(self.server, self.server.path + mount.point)
 
     def _found(self, table: Table, path: str, otherwise: str = "") -> Mount:
         """Return the mount; raises InvalidRequest, with ``otherwise`` about the path where it is given."""
@@ -227,7 +229,7 @@ class Mounts(Area):
 
     @write("remount", sudo=True)
     async def remount(self, body: Given[Remount]) -> Response:
-        """Move a mount to another point; its leases end."""
+        """Move a mount to another point; its leases end, its quotas follow."""
         if not body.value.from_path or not body.value.to:
             raise InvalidRequest("both 'from' and 'to' path must be specified as a string")
         source, target = body.value.from_path.strip("/") + "/", body.value.to.strip("/") + "/"
@@ -241,6 +243,7 @@ class Mounts(Area):
         self.server.mounts.check_point(mount.table, path)
         await self.server.leases.revoke_many(await self.server.leases.ids(mount.point))
         await self.server.mounts.change(mount, replace(mount.entry, path=path))
+        await quotas.carry(self.server, self.server.path + mount.point, self.server.path + target)
         migration = fresh_nonce()
         self._migrations[migration] = {"source_mount": source, "target_mount": target, "status": "success"}
         warning = ("Mount move has been queued. Progress will be reported in the server's log, tagged with the "

@@ -1,15 +1,18 @@
 """sys/quotas: limits on requests and leases."""
 
 from dataclasses import fields, replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from strongroom_common.fields import Given, Seconds, public
 from strongroom_server.core.mounts import SINGLE
-from strongroom_server.core.quotas import LeaseCount, Quotas, QuotaSettings, RateLimit, Scope
+from strongroom_server.core.quotas import LeaseCount, Quotas, QuotaSettings, RateLimit, Scope, carried
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
 from strongroom_server.sdk.storage import Storage, load, put, remove
+
+if TYPE_CHECKING:
+    from strongroom_server.core.server import Server
 
 Name = Annotated[str, "Name of the quota."]
 
@@ -20,6 +23,17 @@ async def load_quotas(storage: Storage) -> Quotas:
     quotas.rates = await load(storage, "quotas/rate-limit", dict[str, RateLimit]) or {}
     quotas.leases = await load(storage, "quotas/lease-count", dict[str, LeaseCount]) or {}
     return quotas
+
+
+async def carry(server: "Server", point: str, to: str = "") -> None:
+    """Let the quotas of a mount or namespace, named by its whole path, follow it to ``to``; without that they end."""
+    quotas = server.quotas
+    rates, leases = carried(quotas.rates, point, to), carried(quotas.leases, point, to)
+    if (rates, leases) == (quotas.rates, quotas.leases):
+        return
+    kept = {"quotas/rate-limit": rates, "quotas/lease-count": leases}
+    await server.root.settings.commit([put(key, rows) if rows else remove(key) for key, rows in kept.items()])
+    quotas.rates, quotas.leases = rates, leases
 
 
 class QuotaArea(Area):
@@ -100,10 +114,10 @@ class QuotaArea(Area):
         path = asked.path.strip("/") + "/" if asked.path.strip("/") else ""
         below, within = self.server.namespaces.below(self.server, path)
         if within:
-            path = asked.path.lstrip("/")
+            path = asked.path.strip("/")
             found = below.mounts.find(within)
             if found is None:
-                raise InvalidRequest(f'invalid mount path "{path.rstrip("/")}/"')
+                raise InvalidRequest(f'invalid mount path "{path}/"')
             mount, rest = found
             path = path if rest else below.path + mount.point
             if asked.role and (mount.table != "auth" or rest or mount.entry.type in SINGLE):
