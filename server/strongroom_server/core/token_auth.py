@@ -306,12 +306,15 @@ class TokenAuth(Engine):
         await self.server.revocation.end_token(token)
         return None
 
-    @write("revoke-orphan", sudo=True)
+    @write("revoke-orphan")
     async def revoke_orphan(self, body: Given[Named], request: Request) -> None:
-        """End a token; its children live on without a parent."""
+        """End a token; its children live on without a parent. That takes sudo."""
         _check_given(request)
         if not body.value.token:
             raise InvalidRequest("missing token ID")
+        # Security 5: children outlive what made them only where an operator says so.
+        if not await (await self._caller(request)).is_sudo("auth/token/revoke-orphan"):
+            raise InvalidRequest("root or sudo privileges required to revoke and orphan")
         holder = await self._named(body.value.token.reveal(), request)
         if holder is None:
             raise InvalidRequest("token to revoke not found")

@@ -1,7 +1,7 @@
 """Response wrapping: an answer kept behind a single-use token (Vault docs, "Response wrapping").
 
-The answer lies in the token's cubbyhole as ``response``; ``wrapinfo`` beside it remembers when and for which path it
-was made. The token may do nothing but unwrap.
+The answer lies in the token's cubbyhole as ``response``, as JSON in a text: older clients read it there.
+``wrapinfo`` beside it remembers when and for which path it was made. The token may do nothing but unwrap.
 """
 
 import logging
@@ -45,7 +45,7 @@ async def keep(server: "Server", body: dict[str, Any], ttl: int, path: str, wrap
     info = WrapInfo(auth.client_token, record.accessor, ttl, rfc3339(record.created), path, wrapped_accessor)
     facts = {"creation_time": info.creation_time, "creation_path": path, "creation_ttl": ttl,
              "wrapped_accessor": wrapped_accessor}  # fmt: skip
-    changes = [put("response", body), put("wrapinfo", facts)]
+    changes = [put("response", {"response": codec.encode(body).decode()}), put("wrapinfo", facts)]
     await server.cubbyhole(record.hash).commit(changes)
     return info
 
@@ -73,10 +73,10 @@ async def take(server: "Server", token: Token, *, used: bool) -> dict[str, Any]:
     """
     if not used and await server.tokens.use(token) is None:
         raise InvalidRequest("wrapping token is not valid or does not exist")
-    raw = await server.cubbyhole(token.hash).get("response")
-    if raw is None:
+    held = await load(server.cubbyhole(token.hash), "response", dict[str, str])
+    if held is None:
         raise InvalidRequest("wrapping token is not valid or does not exist")
-    body: dict[str, Any] = codec.loads(raw)
+    body: dict[str, Any] = codec.loads(held["response"])
     if not used:
         await server.revocation.end_token(token)
     return body

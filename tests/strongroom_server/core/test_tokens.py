@@ -126,6 +126,22 @@ async def test_orphans_stay(live: Live) -> None:
     assert await alive(live, orphan)
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "status"),
+    [
+        pytest.param('["update"]', 400, id="without_sudo"),
+        pytest.param('["update", "sudo"]', 204, id="with_sudo"),
+        pytest.param('["read"]', 403, id="without_the_path"),
+    ],
+)
+async def test_revoke_orphan_takes_sudo(live: Live, capabilities: str, status: int) -> None:
+    rule = f'path "auth/token/revoke-orphan" {{ capabilities = {capabilities} }}'
+    await live.post("sys/policies/acl/p", {"policy": rule})
+    caller, other = [(await live.post("auth/token/create", {"policies": names})).auth["client_token"]
+                     for names in (["p"], ["default"])]  # fmt: skip
+    assert (await live.post("auth/token/revoke-orphan", {"token": other}, token=caller)).status == status
+
+
 async def test_revoke_orphan_spares_the_children(live: Live) -> None:
     parent = await live.make_token(policies=["root"], ttl="1h")
     child = await live.make_token(by=parent, policies=["default"])

@@ -1,6 +1,7 @@
 """Response wrapping: an answer that can be opened once."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -59,6 +60,22 @@ async def test_own_data_can_be_wrapped(live: Live) -> None:
     token = answer.body["wrap_info"]["token"]
     assert (await live.post("sys/wrapping/unwrap", token=token)).data == {"any": ["thing", 1]}
     assert (await live.post("sys/wrapping/wrap", {"any": 1})).status == 400
+
+
+async def test_older_clients_read_it_where_it_lies(live: Live) -> None:
+    token = await wrapped(live)
+    held = (await live.get("cubbyhole/response", token=token)).data["response"]
+    assert json.loads(held)["data"]["data"] == {"x": 1}
+    assert (await live.get("cubbyhole/response", token=token)).status == 403
+
+
+async def test_what_is_opened_can_be_wrapped_again(live: Live) -> None:
+    first = await wrapped(live)
+    answer = await live.post("sys/wrapping/unwrap", {"token": first}, wrap_ttl=60)
+    assert answer.body["data"] is None
+    assert answer.body["wrap_info"]["creation_path"] == "sys/wrapping/unwrap"
+    second = answer.body["wrap_info"]["token"]
+    assert (await live.post("sys/wrapping/unwrap", token=second)).data["data"] == {"x": 1}
 
 
 async def test_its_token_opens_nothing_else(live: Live) -> None:

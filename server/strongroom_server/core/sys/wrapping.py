@@ -54,6 +54,8 @@ class Wrapping(Area):
         if await control_groups.find(home, token) is not None:
             return await control_groups.release(home, token, request.connection)
         stored = await wrapping.take(home, token, used=not body.value.token)
+        if request.wrap_ttl:
+            return Response(wrap=await wrapping.keep(self.server, stored, request.wrap_ttl, "sys/wrapping/unwrap"))
         return Response(raw=Raw(codec.encode(stored), "application/json"))
 
     @write("wrapping/rewrap")
