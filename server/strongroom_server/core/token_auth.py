@@ -308,7 +308,7 @@ class TokenAuth(Engine):
 
     @write("revoke-orphan")
     async def revoke_orphan(self, body: Given[Named], request: Request) -> None:
-        """End a token; its children live on without a parent. That takes sudo."""
+        """End a token; its children live on without a parent. Needs `sudo`."""
         _check_given(request)
         if not body.value.token:
             raise InvalidRequest("missing token ID")
