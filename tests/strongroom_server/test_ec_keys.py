@@ -4,13 +4,17 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
-from strongroom_server.lib.ec_keys import EcKey, EcKeys
+from strongroom_server.lib import ec_keys
+from strongroom_server.lib.ec_keys import EcKey
 from strongroom_server.lib.x509 import key_bits, key_kind, key_pem, load_key, spki
 
 _PATIENCE = 60  # seconds: only a bound, for a machine that has much else to do
+
+EcKeys = partial(ec_keys.EcKeys, few=0)  # the first to ask starts the child
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -20,14 +24,14 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def pool(keys: EcKeys) -> AsyncIterator[EcKeys]:
+async def pool(keys: ec_keys.EcKeys) -> AsyncIterator[ec_keys.EcKeys]:
     try:
         yield keys
     finally:
         await keys.close()
 
 
-async def taken(keys: EcKeys, bits: int, count: int) -> list[EcKey]:
+async def taken(keys: ec_keys.EcKeys, bits: int, count: int) -> list[EcKey]:
     found: list[EcKey] = []
     while len(found) < count:
         if key := keys.take(bits):
@@ -58,6 +62,17 @@ async def test_a_key_is_printed_as_the_server_prints_it(bits: int) -> None:
 async def test_no_two_keys_are_the_same() -> None:
     async with pool(EcKeys()) as keys:
         assert len({key.spki for key in await taken(keys, 256, 600)}) == 600
+
+
+async def test_a_few_of_a_size_are_not_worth_a_child() -> None:
+    async with pool(EcKeys({256: 8, 384: 8}, few=3, idle=3600)) as keys:
+        for bits in (256, 384, 256, 384, 256, 384):
+            assert keys.take(bits) is None
+            await asyncio.sleep(0)
+        assert not keys.child()
+        assert keys.take(256) is None
+        await until(lambda: keys.ready(256) == 8)
+        assert keys.ready(384) == 0
 
 
 async def test_the_first_to_ask_starts_the_child_and_those_after_find_keys() -> None:

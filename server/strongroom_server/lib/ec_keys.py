@@ -2,8 +2,8 @@
 
 Making and printing an EC key is quick, yet it is a large part of issuing a certificate. So a small child process makes
 them at low priority, a batch at a time, on another core where there is one; who finds none ready makes one. A pool for
-a size is filled once a key of that size has been asked for, and again when a quarter of it is used. The child stays as
-long as it is called now and then, since starting one costs as much as a thousand keys.
+a size is filled once a few keys of that size have been asked for, and again when a quarter of it is used. The child
+stays as long as it is called now and then, since starting one costs as much as a thousand keys.
 
 Security 1: keys come through an anonymous pipe and are never on disk. Security 2: the child makes no core dumps.
 """
@@ -14,6 +14,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from strongroom_server.lib.ec_worker import SIZES
 from strongroom_server.lib.key_process import KeyProcess, running
 
@@ -21,6 +24,7 @@ log = logging.getLogger("lib.ec_keys")
 
 READY: Mapping[int, int] = {256: 512, 384: 64}
 """How many keys are kept ready, by size; there are none of other sizes."""
+_FEW = 16  # keys of a size that are asked for before a child is worth its start
 _IDLE = 10.0  # seconds without a call after which the child ends
 _RETRY = 5.0  # seconds after a failure in which none is started
 
@@ -31,6 +35,14 @@ class EcKey(NamedTuple):
     pem: str
     spki: bytes
 
+    @property
+    def private(self) -> EllipticCurvePrivateKey:
+        """Return the key itself."""
+        key = load_pem_private_key(self.pem.encode("ascii"), None)
+        if not isinstance(key, EllipticCurvePrivateKey):
+            raise ValueError("expected an EC key")
+        return key
+
     def __repr__(self) -> str:
         return "EcKey(...)"
 
@@ -38,8 +50,10 @@ class EcKey(NamedTuple):
 class EcKeys:
     """Pools of ready keys; to be used within one event loop."""
 
-    def __init__(self, ready: Mapping[int, int] = READY, *, idle: float = _IDLE, retry: float = _RETRY) -> None:
+    def __init__(self, ready: Mapping[int, int] = READY, *, few: int = _FEW, idle: float = _IDLE,
+                 retry: float = _RETRY) -> None:  # fmt: skip
         self._wanted = ready
+        self._missing = dict.fromkeys(ready, few)
         self._batch = {bits: max(count // 8, 1) for bits, count in ready.items()}
         self._low = {bits: count * 3 // 4 for bits, count in ready.items()}
         self._idle = idle
@@ -60,7 +74,7 @@ class EcKeys:
                 self._called.set()
             return key
         if bits in self._wanted and not self._closing.is_set():
-            self._call(bits)
+            self._miss(bits)
         return None
 
     def ready(self, bits: int) -> int:
@@ -81,7 +95,10 @@ class EcKeys:
             await asyncio.gather(self._work, return_exceptions=True)
         self._ready.clear()
 
-    def _call(self, bits: int) -> None:
+    def _miss(self, bits: int) -> None:
+        if self._missing[bits]:
+            self._missing[bits] -= 1
+            return
         self._ready.setdefault(bits, deque())
         self._called.set()
         if self._work is None:

@@ -17,6 +17,7 @@ from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.role import Role
 from strongroom_server.engines.pki.schemas import IssueInput, LeafInput, SignInput, VerbatimInput
 from strongroom_server.engines.pki.signer import Signer
+from strongroom_server.lib.ec_keys import EcKey
 from strongroom_server.lib.identity_templates import fill
 from strongroom_server.lib.x509 import PrivateKey, serial_text, spki
 from strongroom_server.sdk.engine import revokes, write
@@ -41,7 +42,7 @@ class Made:
     role_name: str
     role: Role
     body: LeafInput
-    key: PrivateKey | None = None
+    key: PrivateKey | EcKey | None = None
 
     @property
     def serial(self) -> str:
@@ -115,8 +116,8 @@ class IssuePaths(Mount):
         signer = await self.signers.find(issuer_ref)
         names = leaves.leaf_names(body, role, None, await self.allowed(role, request))
         span = leaves.span_of(body, role, self.frame(signer))
-        key = await self.make_key(kind, bits, ahead=True)
-        content = leaves.content(names, spki(key), span, role, signer)
+        key = await self.leaf_key(kind, bits)
+        content = leaves.content(names, public_part(key), span, role, signer)
         signed = await self.signed(signer, content, Signing(role.signature_bits, role.use_pss))
         made = Made(signed, span, signer, name, role, body, key)
         return await self._kept(made, [*warnings, *span.warnings])
@@ -211,6 +212,11 @@ def _shown(made: Made) -> dict[str, Any]:
     if body.format == "pem_bundle":
         answers.bundled(data, signer.chain, made.key)
     return data
+
+
+def public_part(key: PrivateKey | EcKey) -> bytes:
+    """Return the public key in DER."""
+    return key.spki if isinstance(key, EcKey) else spki(key)
 
 
 def verbatim_role(role: Role | None) -> Role:
