@@ -6,6 +6,8 @@ its own salt.
 """
 
 import asyncio
+import base64
+import hashlib
 import logging
 import secrets
 from collections.abc import Iterable, Mapping
@@ -18,6 +20,7 @@ from strongroom_server.audit.entries import Event, Target, Verdict, probe_entry,
 from strongroom_server.audit.entries import Token as ShownToken
 from strongroom_server.audit.redaction import Redaction
 from strongroom_server.config import AuditDevice, Config
+from strongroom_server.core import wrapping
 from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.core.metrics import Metrics
 from strongroom_server.sdk.audit import Device
@@ -202,8 +205,7 @@ class AuditBroker:
         """Record a request and the decision on it; raises AuditError where no device took it."""
         started = self._clock.now()
         event = _event(exchange, started)
-        decision = exchange.decision
-        event.error = "" if decision is not None and decision.allowed else "permission denied"
+        event.error = _why_not(exchange)
         await self._write("request", [d.prefix + request_entry(d.redaction, event) for d in self.devices.values()])
         self._requests.observe((self._clock.now() - started) * 1000)
 
@@ -212,7 +214,8 @@ class AuditBroker:
         started = self._clock.now()
         event = _event(exchange, started)
         if exchange.error is None:
-            event.response = exchange.response
+            opened = exchange.full_path == "sys/wrapping/unwrap"
+            event.response = wrapping.unwrapped(exchange.response) if opened else exchange.response
         else:
             event.error = str(exchange.error)
         await self._write("response", [d.prefix + response_entry(d.redaction, event) for d in self.devices.values()])
@@ -231,10 +234,17 @@ class AuditBroker:
             raise AuditError("no audit device took the entry")
 
 
+def _why_not(exchange: "Exchange") -> str:
+    """Return why a request is not served, as far as that is known before it is."""
+    if exchange.error is not None:
+        return str(exchange.error)
+    return "" if exchange.decision is not None and exchange.decision.allowed else "permission denied"
+
+
 def _event(exchange: "Exchange", now: float) -> Event:
     server = exchange.server
-    event = Event(now, exchange.request, token=_token(exchange, now), namespace_id=server.id, home_id=exchange.home.id,
-                  headers=server.audit.headers)  # fmt: skip
+    event = Event(now, exchange.request, token=_token(exchange), namespace_id=server.id, home_id=exchange.home.id,
+                  client_id=_client(exchange), headers=server.audit.headers)  # fmt: skip
     if (mount := exchange.mount) is not None:
         config = mount.entry.config
         event.target = Target(
@@ -246,15 +256,25 @@ def _event(exchange: "Exchange", now: float) -> Event:
     return event
 
 
-def _token(exchange: "Exchange", now: float) -> ShownToken | None:
+def _client(exchange: "Exchange") -> str:
+    """Return the entity; tokens without one that have the same policies are one client (Vault docs, "client count")."""
     token = exchange.token
+    if token is None or token.entity_id:
+        return "" if token is None else token.entity_id
+    text = "\x7f".join(sorted(token.policies)) + "\0" + exchange.home.id
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _token(exchange: "Exchange") -> ShownToken | None:
+    token, route = exchange.token, exchange.route
     if token is None:
         return None
+    counted = token.uses != 0 and not (route is not None and route.public)  # this request is one of the uses
     return ShownToken(
         id=exchange.request.token, accessor=token.accessor, display_name=token.display_name, policies=token.policies,
         identity_policies=tuple(sorted(exchange.home.identity.policies(token.entity_id))),
-        no_default_policy=token.no_default_policy, metadata=token.meta or {}, remaining_uses=max(token.uses, 0),
-        entity_id=token.entity_id, kind=token.type, ttl=max(int(token.expires - now), 0) if token.expires else 0,
+        no_default_policy=token.no_default_policy, metadata=token.meta or {},
+        remaining_uses=max(token.uses, 0) + counted, entity_id=token.entity_id, kind=token.type, ttl=token.ttl,
         issued=token.created,
     )  # fmt: skip
 

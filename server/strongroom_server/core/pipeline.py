@@ -47,6 +47,8 @@ OPENING = frozenset({"sys/wrapping/unwrap", "sys/wrapping/rewrap"})
 _ALLOWED = Decision(allowed=True)
 _BY_ROOT = Decision(allowed=True, root=True)
 _NO_TOKEN = Decision(allowed=False, reason="no valid token")
+_UNRECORDED = frozenset({"sys/health", "sys/init", "sys/leader", "sys/seal-status"})
+"""What probes ask all the time, and anyone may know: Vault keeps these out of its audit log, too (docs, "Audit")."""
 
 
 async def serve(server: "Server", request: Request, held: "Held | None" = None) -> Response:
@@ -167,7 +169,7 @@ async def _apply_quotas(exchange: Exchange) -> None:
     except TooManyRequests as error:
         exchange.server.metrics.count("vault.quota.rate_limit.violation", (("name", name),))
         if quotas.settings.enable_rate_limit_audit_logging:
-            exchange.decision, exchange.recorded = Decision(allowed=False, reason=str(error)), True
+            exchange.error = error
             await _record(exchange)
         raise
 
@@ -285,6 +287,9 @@ def record_request(exchange: Exchange) -> Awaitable[None] | None:
 
 
 async def _record(exchange: Exchange) -> None:
+    if exchange.full_path in _UNRECORDED:
+        exchange.recorded = False
+        return
     try:
         await exchange.server.audit.request(exchange)
     except AuditError as error:

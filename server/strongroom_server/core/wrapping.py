@@ -14,7 +14,7 @@ from strongroom_server.core.registration import create_token
 from strongroom_server.core.tokens import Token
 from strongroom_server.sdk import codec
 from strongroom_server.sdk.errors import InvalidRequest
-from strongroom_server.sdk.request import Auth, Response, WrapInfo
+from strongroom_server.sdk.request import Auth, Lease, Response, WrapInfo
 from strongroom_server.sdk.storage import load, put
 
 if TYPE_CHECKING:
@@ -80,6 +80,23 @@ async def take(server: "Server", token: Token, *, used: bool) -> dict[str, Any]:
     if not used:
         await server.revocation.end_token(token)
     return body
+
+
+def unwrapped(response: Response) -> Response:
+    """Return an answer that is the text of another as that other: the record hashes its fields, not the text."""
+    if response.raw is None or not isinstance(response.raw.body, bytes):
+        return response
+    body: dict[str, Any] = codec.loads(response.raw.body)
+    given = body.get("auth") or {}
+    names = ("client_token", "accessor", "metadata", "num_uses", "entity_id", "token_type")
+    known = {name: given[name] for name in names if given.get(name)}
+    auth = Auth(
+        policies=tuple(given.get("token_policies") or ()),
+        identity_policies=tuple(given.get("identity_policies") or ()),
+        ttl=given.get("lease_duration", 0), **known,
+    )  # fmt: skip
+    lease = Lease("", {}, id=body["lease_id"]) if body.get("lease_id") else None
+    return Response(body.get("data"), auth if given else None, lease, body.get("warnings") or [])
 
 
 def envelope(response: Response, request_id: str) -> dict[str, Any]:

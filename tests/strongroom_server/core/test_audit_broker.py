@@ -49,6 +49,63 @@ async def test_refusals_are_recorded_with_the_rule_that_decided(live: Live, tmp_
     assert refused[0]["auth"]["policy_results"]["rule"]
 
 
+@pytest.mark.parametrize("path", ["sys/health", "sys/seal-status", "sys/leader", "sys/init"])
+async def test_what_probes_ask_is_not_recorded(live: Live, tmp_path: Path, path: str) -> None:
+    log = tmp_path / "audit.log"
+    await enable(live, log)
+    before = log.read_text()
+    assert (await live.get(path, token="")).status == 200
+    assert log.read_text() == before
+
+
+async def test_who_asks_is_one_client(live: Live, tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    await enable(live, log)
+    await live.get("secret/data/a")
+    shown = [line["request"]["client_id"] for line in lines(log) if line["request"]["path"] == "secret/data/a"]
+    assert shown == ["0DHqvq2D77kL2/JTPSZkTMJbkFVmUu0TzMi0jiXcFy8="] * 2  # the peer's for the policy root
+
+
+async def test_uses_and_lifetime_are_those_that_the_token_came_with(live: Live, tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    await enable(live, log)
+    token = await live.make_token(policies=["default"], num_uses=2, ttl="1h")
+    for _ in range(2):
+        await live.clock.advance(60)
+        await live.get("auth/token/lookup-self", token=token)
+    asked = [line["auth"] for line in lines(log) if line["request"]["path"] == "auth/token/lookup-self"]
+    assert [who["remaining_uses"] for who in asked] == [2, 2, 1, 1]
+    assert {who["token_ttl"] for who in asked} == {3600}
+
+
+async def test_what_is_unwrapped_is_recorded_field_by_field(live: Live, tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    await enable(live, log)
+    wrapped = await live.post("sys/wrapping/wrap", {"password": "hunter2"}, wrap_ttl=60)
+    await live.post("sys/wrapping/unwrap", {"token": wrapped.body["wrap_info"]["token"]})
+    made = await live.post("auth/token/create", {"policies": ["default"]}, wrap_ttl=60)
+    opened = await live.post("sys/wrapping/unwrap", {"token": made.body["wrap_info"]["token"]})
+    hashed = [(await live.post("sys/audit-hash/file", {"input": text})).data["hash"]
+              for text in ("hunter2", opened.auth["client_token"])]  # fmt: skip
+    answers = [line["response"] for line in lines(log)
+               if line["request"]["path"] == "sys/wrapping/unwrap" and line["type"] == "response"]  # fmt: skip
+    assert answers[0]["data"] == {"password": hashed[0]}
+    assert answers[1]["auth"]["client_token"] == hashed[1]
+    assert answers[1]["auth"]["policies"] == ["default"]
+
+
+async def test_a_refusal_by_a_quota_is_recorded_once(live: Live, tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    await enable(live, log)
+    await live.post("sys/quotas/config", {"enable_rate_limit_audit_logging": True})
+    await live.post("sys/quotas/rate-limit/q", {"rate": 1, "interval": "1h", "path": "secret"})
+    assert [(await live.get("secret/data/a")).status for _ in range(2)] == [404, 429]
+    refused = [line for line in lines(log) if line["request"]["path"] == "secret/data/a"][2:]
+    assert [(line["type"], line["error"]) for line in refused] == [
+        ("request", 'request path "secret/data/a": rate limit quota exceeded')
+    ]
+
+
 async def test_without_any_device_that_writes_nothing_is_answered(live: Live, tmp_path: Path) -> None:
     log = tmp_path / "logs" / "audit.log"
     log.parent.mkdir()
