@@ -178,11 +178,13 @@ class TokenAuth(Engine):
             warnings += more
         if batch:
             token_children.check_batch(auth, period, explicit_max)
-        if "root" in auth.policies and not wish and not period and not explicit_max:
-            if parent.expires:
+        if "root" in auth.policies and not wish and not period:
+            wish = explicit_max
+            if not wish and parent.expires:
                 raise InvalidRequest("expiring root tokens cannot create non-expiring root tokens")
-            auth.ttl, auth.renewable = 0, False
-            return []
+            if not wish:
+                auth.ttl, auth.renewable = 0, False
+                return []
         mount = self.server.mounts.at("auth/token/")
         limits = mount_limits(self.server, mount, explicit_max=explicit_max, period=period)
         auth.ttl, capped = grant(limits, asked=wish, now=now, issued=now)

@@ -22,19 +22,21 @@ class Limits(msgspec.Struct, frozen=True):
 def grant(limits: Limits, *, asked: int, now: float, issued: float) -> tuple[int, list[str]]:
     """Return the seconds from ``now`` that are granted, and warnings about what was cut.
 
-    ``asked`` is the client's wish (an increment on renewal). A period wins over everything but an explicit maximum;
-    maxima count from ``issued``. The result is 0 where nothing is left.
+    ``asked`` is the client's wish (an increment on renewal). A period wins over everything but an explicit maximum:
+    no maximum ends its renewals, yet none of them grants more than that. Maxima count from ``issued``. The result is 0
+    where nothing is left.
     """
     warnings: list[str] = []
     what = "period" if limits.period else "TTL"
+    maximum = min(limits.max_ttl or limits.maximum, limits.maximum or limits.max_ttl)
     if limits.period:
         seconds = limits.period
-        if seconds > limits.maximum > 0:
-            seconds = limits.maximum
-            warnings.append(_capped(limits.period, limits.maximum, what))
+        longest = min((limit for limit in (maximum, limits.explicit_max) if limit), default=seconds)
+        if seconds > longest:
+            seconds = longest
+            warnings.append(_capped(limits.period, longest, what))
     else:
         wish = asked or limits.ttl or limits.default
-        maximum = min(limits.max_ttl or limits.maximum, limits.maximum or limits.max_ttl)
         left = round(issued + maximum - now) if maximum else wish
         if wish > left:
             warnings.append(_capped(wish, left, what))
