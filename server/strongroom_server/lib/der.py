@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 SEQUENCE = 0x30
+INTEGER = 0x02
 BIT_STRING = 0x03
 OCTET_STRING = 0x04
 ENUMERATED = 0x0A
@@ -27,8 +28,18 @@ def framed(tag: int, *parts: bytes) -> bytes:
     size = len(content)
     if size < _LONG_FORM:
         return bytes((tag, size)) + content
+    if size < 0x100:
+        return bytes((tag, _LONG_FORM | 1, size)) + content
     length = size.to_bytes((size.bit_length() + 7) // 8)
     return bytes((tag, _LONG_FORM | len(length))) + length + content
+
+
+def last(content: bytes) -> bytes:
+    """Return the content of the last frame within one frame; raises ValueError as ``frames`` does."""
+    at, end = _bounds(content, 0)
+    while at < end:
+        begin, at = _bounds(content, at)
+    return content[begin:at]
 
 
 def frames(content: bytes) -> list[Frame]:

@@ -1,7 +1,7 @@
 """Certificates as Vault's API shows them: PEM without its last newline, serial numbers in pairs of hex digits."""
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -49,7 +49,7 @@ def pem(thing: x509.Certificate | x509.CertificateSigningRequest | x509.Certific
 
 def pem_of(raw: bytes) -> str:
     """Return a certificate's DER as PEM (RFC 7468) without the newline at its end."""
-    text = b64encode(raw).decode()
+    text = b2a_base64(raw, newline=False).decode("ascii")
     lines = "\n".join([text[begin : begin + _PEM_LINE] for begin in range(0, len(text), _PEM_LINE)])
     return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----"
 

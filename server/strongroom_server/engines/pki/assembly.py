@@ -18,7 +18,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from strongroom_server.engines.pki import building
 from strongroom_server.engines.pki.building import Draft, Extension, Signing, hash_for, padding_for
 from strongroom_server.engines.pki.subject import Names
-from strongroom_server.lib.der import BIT_STRING, GENERALIZED_TIME, OCTET_STRING, SEQUENCE, UTC_TIME, framed, frames
+from strongroom_server.lib.der import (
+    BIT_STRING,
+    GENERALIZED_TIME,
+    INTEGER,
+    OCTET_STRING,
+    SEQUENCE,
+    UTC_TIME,
+    framed,
+    last,
+)
 from strongroom_server.lib.randomness import Randomness
 from strongroom_server.lib.x509 import PrivateKey, der, key_kind, moment, spki
 from strongroom_server.sdk.errors import InvalidRequest
@@ -26,7 +35,9 @@ from strongroom_server.sdk.errors import InvalidRequest
 _VERSION_3 = bytes.fromhex("a003020102")
 _EXTENSIONS = 0xA3
 _TRUE = asn1.encode_der(True)
+_KEY_IDENTIFIER = bytes.fromhex("301d0603551d0e04160414")  # all of the extension but its last 20 bytes
 _NO_UNUSED_BITS = b"\0"
+_NAMING = hashlib.sha1(usedforsecurity=False)  # what names keys (RFC 5280, section 4.2.1.2, method 1); copied
 _FIRST_LONG_YEAR = 2050
 _SERIAL_SIZE = 20  # bytes at most (RFC 5280, section 4.1.2.2); the first bit is the sign
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87
@@ -86,9 +97,9 @@ def extensions(given: Iterable[Extension]) -> bytes:
 
 def key_identifier(key: bytes) -> bytes:
     """Return the extension that names a key, given in DER, as ``building.key_identifier`` does."""
-    bits = frames(frames(key)[0].content)[1].content[len(_NO_UNUSED_BITS) :]
-    digest = hashlib.sha1(bits, usedforsecurity=False).digest()  # a name (RFC 5280, section 4.2.1.2, method 1)
-    return _extension(x509.SubjectKeyIdentifier.oid, framed(OCTET_STRING, digest), critical=False)
+    digest = _NAMING.copy()
+    digest.update(last(key)[len(_NO_UNUSED_BITS) :])
+    return _KEY_IDENTIFIER + digest.digest()
 
 
 def alternatives(names: Names) -> bytes:
@@ -109,7 +120,7 @@ def assemble(content: Content, pattern: Pattern) -> Signed:
         signed = framed(
             SEQUENCE,
             _VERSION_3,
-            asn1.encode_der(serial),
+            framed(INTEGER, serial.to_bytes(serial.bit_length() // 8 + 1)),
             pattern.algorithm,
             pattern.issuer,
             _validity(int(content.start), int(content.end)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -17,8 +18,7 @@ HASHES: Mapping[int, Hash] = {256: hashes.SHA256(), 384: hashes.SHA384(), 512: h
 Extension = tuple[x509.ExtensionType, bool]
 
 
-@dataclass(frozen=True)
-class Signing:
+class Signing(NamedTuple):
     """How a certificate is signed. ``bits`` is the hash's size, 0 the usual; an EC key's curve decides for itself."""
 
     bits: int = 0

@@ -23,6 +23,7 @@ _NO_NAME = (
 )
 _NO_CONSTRAINTS = "specified CSR contained a Basic Constraints extension that was ignored during issuance"
 _SMALLEST_RSA = 2048
+_NOBODY = Names()
 _API, _CSR = "the API", "CSR"
 
 
@@ -74,6 +75,8 @@ def leaf_names(body: LeafInput, role: Role, csr: x509.CertificateSigningRequest 
 
 
 def _asked(body: LeafInput) -> Names:
+    if not (body.alt_names or body.ip_sans or body.uri_sans or body.other_sans):
+        return _NOBODY
     return Names(
         dns=tuple(subject.split_names(body.alt_names)),
         ips=subject.parse_ips(body.ip_sans),

@@ -6,7 +6,7 @@ Security 1: what is not allowed by a rule below is refused. Security 2: a wildca
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from strongroom_server.engines.pki.role import Role
 from strongroom_server.engines.pki.subject import Names, OtherName, is_hostname, parse_other
@@ -119,8 +119,8 @@ def _check_ips(role: Role, names: Names) -> None:
             raise InvalidRequest(f'the IP address "{address}" is not allowed in this role')
 
 
-def _check_others(role: Role, others: Iterable[OtherName]) -> None:
-    if "*" in role.allowed_other_sans:
+def _check_others(role: Role, others: Sequence[OtherName]) -> None:
+    if not others or "*" in role.allowed_other_sans:
         return
     allowed = [parse_other(text) for text in role.allowed_other_sans]
     for other in others:

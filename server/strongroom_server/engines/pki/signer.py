@@ -9,9 +9,11 @@ from strongroom_server.engines.pki.building import Extension, Signing
 from strongroom_server.engines.pki.issuers import Issuer, Issuers, chain_of
 from strongroom_server.engines.pki.keys import Keys
 from strongroom_server.engines.pki.urls import Cluster, Urls
-from strongroom_server.lib.x509 import PrivateKey, PublicKey
+from strongroom_server.lib.x509 import PrivateKey, PublicKey, key_bits, key_kind
 from strongroom_server.sdk.errors import Internal
 from strongroom_server.sdk.storage import Storage, load
+
+_SLOW_RSA = 2048  # bits
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Signer:
     def end(self) -> float:
         """Return when the issuer's own certificate ends."""
         return self.issuer.x509.not_valid_after_utc.timestamp()
+
+    @cached_property
+    def slow(self) -> bool:
+        """Tell whether signing takes so long that it is to be done off the event loop."""
+        return key_kind(self.key) == "rsa" and key_bits(self.key) > _SLOW_RSA
 
     @cached_property
     def common_extensions(self) -> bytes:

@@ -159,7 +159,7 @@ def subject_of(names: Names) -> x509.Name:
 
 def subject_der(names: Names) -> bytes:
     """Return the same in DER."""
-    return framed(SEQUENCE, *(_relative_der(oid, values) for oid, values in _relatives(names)))
+    return framed(SEQUENCE, *[_relative_der(oid, values) for oid, values in _relatives(names)])
 
 
 def _relatives(names: Names) -> list[tuple[x509.ObjectIdentifier, tuple[str, ...]]]:

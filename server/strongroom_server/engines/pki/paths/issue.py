@@ -28,7 +28,6 @@ from strongroom_server.sdk.storage import Change
 LEASE = "pki"
 _NAME_IGNORED = 'the common_name field was provided but the role is set with "use_csr_common_name" set to true'
 _NAMES_IGNORED = 'the alt_names field was provided but the role is set with "use_csr_sans" set to true'
-_SLOW_RSA = 2048  # bits; signatures of longer keys are made off the event loop
 _BEHAVIORS: dict[str, Behavior] = {"err": "err", "truncate": "truncate", "permit": "permit"}
 
 
@@ -169,7 +168,7 @@ class IssuePaths(Mount):
 
     async def signed(self, signer: Signer, content: Content, signing: Signing) -> Signed:
         """Sign a certificate; with a large RSA key that takes long."""
-        if getattr(signer.key, "key_size", 0) > _SLOW_RSA:
+        if signer.slow:
             signed: Signed = await self.system.run_blocking(signer.sign, content, signing)
             return signed
         return signer.sign(content, signing)
