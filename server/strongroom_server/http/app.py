@@ -44,9 +44,10 @@ if TYPE_CHECKING:
     from strongroom_server.core.server import Server
 
 _OPERATIONS: Mapping[str, Operation] = {
-    "GET": Operation.READ, "HEAD": Operation.READ, "LIST": Operation.LIST, "SCAN": Operation.SCAN,
+    "GET": Operation.READ, "LIST": Operation.LIST, "SCAN": Operation.SCAN,
     "POST": Operation.UPDATE, "PUT": Operation.UPDATE, "DELETE": Operation.DELETE, "PATCH": Operation.PATCH,
 }  # fmt: skip
+_HEAD_TOO = ("sys/health", "/acme/new-nonce")  # what probes and ACME clients ask by HEAD; as in Vault, nothing else
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MERGE_PATCH = "application/merge-patch+json"
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?")
@@ -203,7 +204,9 @@ class App:
         method = message.method
         operation = _OPERATIONS.get(method)
         if operation is None:
-            raise UnsupportedOperation
+            if method != "HEAD" or not path.endswith(_HEAD_TOO):
+                raise UnsupportedOperation
+            operation = Operation.READ
         parameters = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
         headers = message.headers
         data: dict[str, Any] = {}
@@ -252,7 +255,7 @@ class App:
         if not raw or raw.isspace():
             return {}
         if kind == "application/x-www-form-urlencoded" and raw.lstrip()[:1] not in {b"{", b"["}:
-            return dict(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
+            return _form(raw)
         self._limits.check_text(raw)
         try:
             data = codec.loads(raw)
@@ -298,13 +301,24 @@ def fresh_id(drawn: bytes = b"") -> str:
     return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
 
 
+def _form(raw: bytes) -> dict[str, Any]:
+    """Return the values of a form (WHATWG URL, section 5.1); of a name that comes again all, with commas between."""
+    text = raw.decode(errors="replace")
+    if _NO_ESCAPE.search(text):
+        raise InvalidRequest("error parsing form data: it has a percent sign that two hexadecimal digits do not follow")
+    values: dict[str, list[str]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        values.setdefault(name, []).append(value)
+    return {name: ",".join(several) for name, several in values.items()}
+
+
 def _meant(parameters: dict[str, Any]) -> Operation:
     """Return what a GET with these parameters asks for, and take the one that says so out."""
     if parameters.get("help"):
         return Operation.HELP
+    parameters.pop("help", None)
     for operation in LISTING:
-        if (given := parameters.get(operation.value)) and _truth(operation.value, given):
-            del parameters[operation.value]
+        if (given := parameters.pop(operation.value, None)) and _truth(operation.value, given):
             return operation
     return Operation.READ
 

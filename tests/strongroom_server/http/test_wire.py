@@ -139,6 +139,8 @@ async def test_bodies(wire: Wire, body: bytes, status: int) -> None:
     ("body", "status", "stored"),
     [
         pytest.param(b"a=b&c", 204, {"a": "b", "c": ""}, id="a_form"),
+        pytest.param(b"a=b&c=d&a=e", 204, {"a": "b,e", "c": "d"}, id="a_name_that_comes_again"),
+        pytest.param(b"a=%zz", 400, None, id="a_form_that_is_none"),
         pytest.param(b'{"a":1}', 204, {"a": 1}, id="an_object"),
         pytest.param(b'\n {"a":1}', 204, {"a": 1}, id="an_object_after_blanks"),
         pytest.param(b"[1]", 400, None, id="a_list"),
@@ -149,6 +151,28 @@ async def test_what_curl_sends_as_a_form_may_be_json(wire: Wire, body: bytes, st
     assert (await wire.answer())[0] == status
     await wire.send(message("GET", "cubbyhole/f"))
     assert ((await wire.answer())[2] or {}).get("data") == stored
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        pytest.param("sys/health", 200, id="what_probes_ask"),
+        pytest.param("sys/seal-status", 405, id="not_the_seal"),
+        pytest.param("sys/mounts", 405, id="no_settings"),
+        pytest.param("secret/data/a", 405, id="no_secret"),
+    ],
+)
+async def test_what_may_be_asked_by_head(wire: Wire, path: str, status: int) -> None:
+    await wire.send(message("HEAD", path))
+    head = await asyncio.wait_for(wire.reader.readuntil(b"\r\n\r\n"), 10)
+    assert int(head.split()[1]) == status
+
+
+@pytest.mark.parametrize("query", ["list=false", "list=", "scan=0", "help="])
+async def test_a_list_that_is_not_asked_for_is_no_unknown_parameter(wire: Wire, query: str) -> None:
+    await wire.send(message("GET", f"secret/config?{query}"))
+    found, _, body = await wire.answer()
+    assert (found, body["warnings"]) == (200, None)
 
 
 async def test_numbers_keep_their_text(wire: Wire) -> None:
