@@ -29,7 +29,7 @@ from strongroom_server.lib.der import (
     last,
 )
 from strongroom_server.lib.randomness import Randomness
-from strongroom_server.lib.x509 import PrivateKey, der, key_kind, moment, spki
+from strongroom_server.lib.x509 import PrivateKey, der, key_kind, moment, serial_text, spki
 from strongroom_server.sdk.errors import InvalidRequest
 
 _VERSION_3 = bytes.fromhex("a003020102")
@@ -55,10 +55,10 @@ class Content(NamedTuple):
 
 
 class Signed(NamedTuple):
-    """A certificate as it is stored and sent, and its serial number; taken apart where that is asked for."""
+    """A certificate as it is stored and sent, and its serial number as text; taken apart where that is asked for."""
 
     der: bytes
-    serial: int
+    serial: str
 
     @property
     def x509(self) -> x509.Certificate:
@@ -131,7 +131,7 @@ def assemble(content: Content, pattern: Pattern) -> Signed:
         signature = pattern.sign(signed)
     except (ValueError, OverflowError) as error:
         raise InvalidRequest(f"unable to create certificate: {error}") from None
-    return Signed(framed(SEQUENCE, signed, pattern.algorithm, _signature(signature)), serial)
+    return Signed(framed(SEQUENCE, signed, pattern.algorithm, _signature(signature)), serial_text(serial))
 
 
 def _signature(raw: bytes) -> bytes:

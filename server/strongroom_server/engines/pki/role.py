@@ -89,9 +89,9 @@ class Role:
 
     @cached_property
     def fields(self) -> dict[str, tuple[str, ...]]:
-        """Return the subject's fields."""
+        """Return the subject's fields, those that say anything."""
         names = ("country", "organization", "ou", "locality", "province", "street_address", "postal_code")
-        return {name: getattr(self, name) for name in names}
+        return {name: values for name in names if any(values := getattr(self, name))}
 
 
 def normal_role(role: Role) -> tuple[Role, list[str]]:

@@ -19,7 +19,7 @@ from strongroom_server.engines.pki.schemas import IssueInput, LeafInput, SignInp
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.lib.ec_keys import EcKey
 from strongroom_server.lib.identity_templates import fill
-from strongroom_server.lib.x509 import PrivateKey, serial_text, spki
+from strongroom_server.lib.x509 import PrivateKey, spki
 from strongroom_server.sdk.engine import revokes, write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Lease, Request, Response
@@ -42,11 +42,6 @@ class Made:
     role: Role
     body: LeafInput
     key: PrivateKey | EcKey | None = None
-
-    @property
-    def serial(self) -> str:
-        """Return the serial number as text."""
-        return serial_text(self.signed.serial)
 
     @property
     def end(self) -> int:
@@ -179,20 +174,20 @@ class IssuePaths(Mount):
         lease = None
         if made.role.generate_lease:
             ttl = ceil(made.end - self.now)
-            lease = Lease(LEASE, {"serial_number": made.serial}, ttl, ttl, renewable=False, beside=changes)
+            lease = Lease(LEASE, {"serial_number": made.signed.serial}, ttl, ttl, renewable=False, beside=changes)
         elif changes:
             await self.storage.commit(changes)
         return Response(_shown(made), lease=lease, warnings=warnings)
 
     def _changes(self, made: Made) -> list[Change]:
         """Return what is stored of a certificate; raises InvalidRequest for metadata that cannot be."""
-        changes = [] if made.role.no_store else [self.certs.entry(made.serial, made.signed.der)]
+        changes = [] if made.role.no_store else [self.certs.entry(made.signed.serial, made.signed.der)]
         if text := made.body.cert_metadata:
             if made.role.no_store_metadata:
                 raise InvalidRequest("cert_metadata was given, but the role is set with no_store_metadata")
             _check_base64(text)
             metadata = Metadata(text, made.end, made.signer.issuer.id, made.role_name)
-            changes.append(self.certs.with_metadata(made.serial, metadata))
+            changes.append(self.certs.with_metadata(made.signed.serial, metadata))
         return changes
 
 
@@ -203,7 +198,7 @@ def _shown(made: Made) -> dict[str, Any]:
         "expiration": made.end,
         "issuing_ca": answers.shown_issuer(signer.issuer, body.format),
         "not_before": int(made.span.start),
-        "serial_number": made.serial,
+        "serial_number": made.signed.serial,
     }
     data |= answers.chain_facts(signer.chain, body.format, without_roots=body.remove_roots_from_chain)
     if made.key is not None:
