@@ -269,6 +269,16 @@ class Mounts:
         mount.engine, mount.broken = fresh.engine, fresh.broken
 
 
+async def copy(source: Storage, target: Storage, prefix: str = "") -> None:
+    """Write everything below a prefix of ``source`` to ``target``, a folder at a time."""
+    names = await source.list(prefix)
+    leaves = [prefix + name for name in names if not name.endswith("/")]
+    await target.commit([Change(name, await source.get(name)) for name in leaves])
+    for name in names:
+        if name.endswith("/"):
+            await copy(source, target, prefix + name)
+
+
 async def clear(storage: Storage, prefix: str = "") -> None:
     """Remove everything below a prefix, a folder at a time."""
     names = await storage.list(prefix)

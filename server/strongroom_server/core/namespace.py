@@ -31,6 +31,11 @@ class Namespace(Server):
     def __getattr__(self, name: str) -> Any:
         return getattr(self.root, name)
 
+    @property
+    def ending(self) -> bool:  # type: ignore[override]  # the root's is a constant
+        """Whether it is being deleted."""
+        return self.entry.tainted
+
     async def open(self) -> None:
         """Start the parts; the barrier is open."""
         await self._start_parts()

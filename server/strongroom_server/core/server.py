@@ -92,6 +92,8 @@ class Server:
     id = "root"
     suffix = ""
     prefix = ""
+    ending = False
+    """Whether it is being deleted, as namespaces can be."""
 
     def __init__(self, backend: Backend, clock: Clock, options: Options, seal: Seal | None = None) -> None:
         from strongroom_server.core.namespaces import Namespaces

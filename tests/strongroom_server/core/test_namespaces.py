@@ -479,8 +479,47 @@ async def test_nothing_is_mounted_where_a_namespace_is_and_the_other_way_round(l
         assert (await live.post(f"sys/mounts/{path}", {"type": "kv"})).status == 400
     taken = await live.post("sys/namespaces/kv")
     assert (taken.status, taken.errors) == (400, ["new namespace conflicts with existing mount: kv/"])
-    moved = await live.post("sys/remount", {"from": "kv", "to": "one/elsewhere"})
+    moved = await live.post("sys/remount", {"from": "kv", "to": "one"})
     assert moved.status == 400
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "read_there"),
+    [
+        pytest.param("one/kv", "one/kv9", "one/kv9", id="within_one"),
+        pytest.param("one/kv", "two/kv9", "two/kv9", id="from_one_to_another"),
+        pytest.param("kv", "one/deep/kv9", "one/deep/kv9", id="from_the_root"),
+        pytest.param("one/kv", "kv9", "kv9", id="to_the_root"),
+    ],
+)
+async def test_mounts_move_between_namespaces(live: Live, source: str, target: str, read_there: str) -> None:
+    for name in ("a", "b/c/d"):
+        await live.post(f"{source}/{name}", {"from": name})
+    await live.post("sys/quotas/rate-limit/q", {"rate": 1000, "path": source})
+    moved = await live.post("sys/remount", {"from": source, "to": target})
+    assert moved.status == 200
+    for name in ("a", "b/c/d"):
+        assert (await live.get(f"{read_there}/{name}")).data == {"from": name}
+        assert (await live.get(f"{source}/{name}")).status == 404
+    assert (await live.get("sys/quotas/rate-limit/q")).data["path"] == f"{target}/"
+    again = await start_live(dev_mode=False, backend=live.backend)
+    await again.post("sys/unseal", {"key": live.unseal_key})
+    assert (await again.get(f"{read_there}/b/c/d")).data == {"from": "b/c/d"}
+    await again.server.sealing.seal()
+
+
+async def test_a_move_to_a_point_that_is_taken_changes_nothing(live: Live) -> None:
+    await live.post("one/kv/a", {"x": 1})
+    assert (await live.post("sys/remount", {"from": "one/kv", "to": "two/kv"})).status == 400
+    assert (await live.get("one/kv/a")).data == {"x": 1}
+
+
+async def test_quotas_end_with_their_namespace(live: Live) -> None:
+    for name, path in (("ns", "two/"), ("mount", "two/kv")):
+        assert (await live.post(f"sys/quotas/rate-limit/{name}", {"rate": 1000, "path": path})).status == 204
+    await live.delete("sys/namespaces/two")
+    await live.server.namespaces.settled()
+    assert (await live.list("sys/quotas/rate-limit")).status == 404
 
 
 async def test_a_namespace_needs_its_own_mounts(live: Live) -> None:

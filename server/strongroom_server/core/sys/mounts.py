@@ -1,12 +1,25 @@
 """sys/mounts, sys/auth, remount and tune."""
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from strongroom_common.fields import Alias, FieldError, Given, Names, Object, Pairs, parse
 from strongroom_server.core.leases import fresh_nonce
 from strongroom_server.core.lockout import METHODS
-from strongroom_server.core.mounts import SINGLE, LockoutTuning, Mount, MountConfig, Table, new_entry, shown, tuned
+from strongroom_server.core.mounts import (
+    SINGLE,
+    LockoutTuning,
+    Mount,
+    MountConfig,
+    MountEntry,
+    Table,
+    clear,
+    copy,
+    new_entry,
+    shown,
+    storage_prefix,
+    tuned,
+)
 from strongroom_server.core.sys import quotas
 from strongroom_server.core.sys.area import Area
 from strongroom_server.sdk.engine import delete, read, write
@@ -16,6 +29,9 @@ from strongroom_server.sdk.request import Response
 from strongroom_server.sdk.storage import Storage
 from strongroom_server.sdk.system import System
 from strongroom_server.sdk.version import VERSION
+
+if TYPE_CHECKING:
+    from strongroom_server.core.server import Server
 
 MountPath = Annotated[str, "Where it is mounted."]
 
@@ -229,29 +245,39 @@ class Mounts(Area):
 
     @write("remount", sudo=True)
     async def remount(self, body: Given[Remount]) -> Response:
-        """Move a mount to another point; its leases end, its quotas follow."""
+        """Move a mount to another point, also to one in a namespace below; its leases end, its quotas follow."""
         if not body.value.from_path or not body.value.to:
             raise InvalidRequest("both 'from' and 'to' path must be specified as a string")
         source, target = body.value.from_path.strip("/") + "/", body.value.to.strip("/") + "/"
-        mount, path = self._movable(source), target
+        home, point = self._within(source)
+        there, new_point = self._within(target)
+        mount, path = self._movable(home, point), new_point
         if mount.table == "auth":
-            if not target.startswith("auth/"):
+            if not new_point.startswith("auth/"):
                 raise InvalidRequest(f'cannot remount auth mount to non-auth mount "{target}"')
-            path = target.removeprefix("auth/")
+            path = new_point.removeprefix("auth/")
         if ".." in path.split("/"):
             raise InvalidRequest(f"invalid destination mount: {target}")
-        self.server.mounts.check_point(mount.table, path)
-        await self.server.leases.revoke_many(await self.server.leases.ids(mount.point))
-        await self.server.mounts.change(mount, replace(mount.entry, path=path))
-        await quotas.carry(self.server, self.server.path + mount.point, self.server.path + target)
+        there.mounts.check_point(mount.table, path)
+        await home.leases.revoke_many(await home.leases.ids(mount.point))
+        entry = replace(mount.entry, path=path)
+        await (home.mounts.change(mount, entry) if there is home else _carry(home, there, mount, entry))
+        await quotas.carry(home, home.path + mount.point, there.path + new_point)
         migration = fresh_nonce()
         self._migrations[migration] = {"source_mount": source, "target_mount": target, "status": "success"}
         warning = ("Mount move has been queued. Progress will be reported in the server's log, tagged with the "
                    "returned migration_id")  # fmt: skip
         return Response({"migration_id": migration}, top_level=True, warnings=[warning])
 
-    def _movable(self, source: str) -> Mount:
-        mount = self.server.mounts.at(source)
+    def _within(self, path: str) -> "tuple[Server, str]":
+        """Return the namespace that a path leads into and the path there."""
+        below, rest = self.server.namespaces.below(self.server, path)
+        if below.ending:
+            raise InvalidRequest(f'namespace "{below.path}" is being deleted')
+        return (below, rest) if rest else (self.server, path)
+
+    def _movable(self, home: "Server", source: str) -> Mount:
+        mount = home.mounts.at(source)
         if mount is None:
             raise InvalidRequest(f'no matching mount at "{source}"')
         # Security 1: whoever may move mounts must not take away those that the server needs, nor its own API.
@@ -265,6 +291,22 @@ class Mounts(Area):
         if migration not in self._migrations:
             raise NotFound
         return {"migration_id": migration, "migration_info": self._migrations[migration]}
+
+
+async def _carry(home: "Server", there: "Server", mount: Mount, entry: MountEntry) -> None:
+    """Move a mount to another namespace with all that it stored; it is served nowhere meanwhile."""
+    storage = there.view(storage_prefix(mount.table, entry))
+    if mount.engine is not None:
+        await mount.engine.close()
+        mount.engine, mount.broken = None, "it is being moved"
+    await copy(mount.storage, storage)
+    try:
+        await there.mounts.add(mount.table, entry)
+    except InvalidRequest:
+        await clear(storage)
+        await home.mounts.restart(mount)
+        raise
+    await home.mounts.remove(mount)
 
 
 _UNSAID = (("default_lease_ttl", ""), ("max_lease_ttl", ""))
