@@ -124,6 +124,8 @@ async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, k
     auth.token_type = kind
     auth.orphan = not parent
     server.metrics.count("vault.token.creation", _creation_labels(server, mount, kind, lifetime(auth.ttl)))
+    if "root" in auth.policies:
+        server.metrics.count("vault.token.create_root")
     if auth.entity_id:
         auth.identity_policies = tuple(sorted(server.identity.policies(auth.entity_id)))
     if kind == BATCH:

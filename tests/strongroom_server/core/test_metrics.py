@@ -72,6 +72,13 @@ async def test_tokens_are_counted(live: Live) -> None:
     assert await value(live, by_policy) == 1
 
 
+async def test_root_tokens_are_counted_apart(live: Live) -> None:
+    await live.make_token(policies=["default"])
+    before = await value(live, "vault_token_create_root")
+    await live.make_token(policies=["root"])
+    assert await value(live, "vault_token_create_root") == before + 1
+
+
 async def test_leases_are_counted_by_their_end_and_secrets_by_their_mount(live: Live) -> None:
     cluster = live.server.cluster_name
     await live.post("sys/mounts/old", {"type": "kv"})
