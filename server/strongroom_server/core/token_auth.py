@@ -115,7 +115,8 @@ class TokenAuth(Engine):
         )
         if role is not None:
             token_children.apply_role(auth, role, role_name)
-        warnings = self._grant(auth, asked.ttl or asked.lease, parent, role, batch=kind == BATCH)
+        wish = asked.ttl or asked.lease or token_children.shortest(request.data.get("ttl"))
+        warnings = self._grant(auth, wish, parent, role, batch=kind == BATCH)
         warnings += [f'Policy "{name}" does not exist' for name in await server.policies.missing(auth.policies)]
         if asked.entity_alias:
             await self._attach_entity(auth, asked.entity_alias, role)

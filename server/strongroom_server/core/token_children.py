@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from strongroom_common.durations import parse_duration
 from strongroom_common.fields import Names, Pairs, Seconds
 from strongroom_common.secret import Secret
 from strongroom_server.core.registration import normal_policies
@@ -73,6 +74,11 @@ def apply_role(auth: Auth, role: Role, name: str) -> None:
     auth.bound_cidrs = role.token_bound_cidrs
     auth.renewable = auth.renewable and role.renewable
     auth.internal = {"role": name}
+
+
+def shortest(raw: object) -> int:
+    """Return 1 for a TTL below a second: in whole seconds it would be none, and get the default. 0 is for none."""
+    return int(isinstance(raw, str) and parse_duration(raw) > 0)
 
 
 def display_name(name: str) -> str:

@@ -369,4 +369,4 @@ def _wrap_ttl(text: str) -> int:
         raise InvalidRequest(f"error parsing X-Vault-Wrap-TTL header: {error}") from None
     if seconds < 0:
         raise InvalidRequest("requested wrap ttl cannot be negative")
-    return int(seconds)
+    return max(int(seconds), 1) if seconds else 0  # less than a second still asks for wrapping

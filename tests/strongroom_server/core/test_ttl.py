@@ -36,3 +36,18 @@ async def test_a_root_token_with_an_explicit_maximum_lives_as_long_without_a_war
     made = await live.post("auth/token/create", {"explicit_max_ttl": "20m"})
     assert (made.auth["policies"], made.auth["lease_duration"]) == (["root"], 1200)
     assert made.body["warnings"] is None
+
+
+@pytest.mark.parametrize(
+    ("ttl", "seconds"),
+    [
+        pytest.param("500ms", 1, id="half_a_second"),
+        pytest.param("1ns", 1, id="next_to_nothing"),
+        pytest.param("0s", 768 * 3600, id="none"),
+        pytest.param("", 768 * 3600, id="an_empty_one"),
+        pytest.param(None, 768 * 3600, id="a_null"),
+    ],
+)
+async def test_less_than_a_second_is_not_the_default(live: Live, ttl: str | None, seconds: int) -> None:
+    made = await live.post("auth/token/create", {"policies": ["default"], "ttl": ttl})
+    assert made.auth["lease_duration"] == seconds

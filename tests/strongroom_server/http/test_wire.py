@@ -175,6 +175,13 @@ async def test_a_list_that_is_not_asked_for_is_no_unknown_parameter(wire: Wire, 
     assert (found, body["warnings"]) == (200, None)
 
 
+async def test_less_than_a_second_still_asks_for_wrapping(wire: Wire, live: Live) -> None:
+    await live.post("cubbyhole/a", {"x": 1})
+    await wire.send(message("GET", "cubbyhole/a", b"", "X-Vault-Wrap-TTL: 500ms"))
+    _, _, body = await wire.answer()
+    assert (body["data"], body["wrap_info"]["ttl"]) == (None, 1)
+
+
 async def test_numbers_keep_their_text(wire: Wire) -> None:
     numbers = b'{"data":{"a":1.50,"b":1E3,"c":9007199254740993,"d":12345678901234567890123,"e":-0.0}}'
     await wire.send(message("POST", "secret/data/n", numbers))
