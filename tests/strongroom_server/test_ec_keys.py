@@ -10,7 +10,7 @@ import pytest
 
 from strongroom_server.lib import ec_keys
 from strongroom_server.lib.ec_keys import EcKey
-from strongroom_server.lib.x509 import key_bits, key_kind, key_pem, load_key, spki
+from strongroom_server.lib.x509 import PublicPart, key_bits, key_kind, key_pem, load_key, public_part
 
 _PATIENCE = 60  # seconds: only a bound, for a machine that has much else to do
 
@@ -56,12 +56,12 @@ async def test_a_key_is_printed_as_the_server_prints_it(bits: int) -> None:
             key = load_key(text)
             assert (key_kind(key), key_bits(key)) == ("ec", bits)
             assert key_pem(key) == text
-            assert spki(key) == public
+            assert public_part(key) == public
 
 
 async def test_no_two_keys_are_the_same() -> None:
     async with pool(EcKeys()) as keys:
-        assert len({key.spki for key in await taken(keys, 256, 600)}) == 600
+        assert len({key.public for key in await taken(keys, 256, 600)}) == 600
 
 
 async def test_a_few_of_a_size_are_not_worth_a_child() -> None:
@@ -169,4 +169,4 @@ async def test_after_a_failure_there_are_no_keys_for_a_while_and_closing_does_no
 
 
 def test_a_key_does_not_show_itself() -> None:
-    assert repr(EcKey("secret", b"public")) == "EcKey(...)"
+    assert repr(EcKey("secret", PublicPart(b"public", b"name"))) == "EcKey(...)"

@@ -17,8 +17,9 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from strongroom_server.lib.ec_worker import SIZES
+from strongroom_server.lib.ec_worker import IDENTIFIER, SIZES
 from strongroom_server.lib.key_process import KeyProcess, running
+from strongroom_server.lib.x509 import PublicPart
 
 log = logging.getLogger("lib.ec_keys")
 
@@ -30,10 +31,10 @@ _RETRY = 5.0  # seconds after a failure in which none is started
 
 
 class EcKey(NamedTuple):
-    """A private key as SEC 1 PEM without the last newline (as ``x509.key_pem``), and its SubjectPublicKeyInfo (DER)."""
+    """A private key as SEC 1 PEM without the last newline (as ``x509.key_pem``), and its public part."""
 
     pem: str
-    spki: bytes
+    public: PublicPart
 
     @property
     def private(self) -> EllipticCurvePrivateKey:
@@ -54,7 +55,7 @@ class EcKeys:
                  retry: float = _RETRY) -> None:  # fmt: skip
         self._wanted = ready
         self._missing = dict.fromkeys(ready, few)
-        self._batch = {bits: max(count // 8, 1) for bits, count in ready.items()}
+        self._batch = {bits: max(count // 4, 1) for bits, count in ready.items()}
         self._low = {bits: count * 3 // 4 for bits, count in ready.items()}
         self._idle = idle
         self._retry = retry
@@ -145,9 +146,11 @@ def _unpacked(batch: bytes) -> Iterator[EcKey]:
     start, sizes = 0, SIZES
     while start < len(batch):
         pem, spki = sizes.unpack_from(batch, start)
-        middle = start + sizes.size + pem
-        yield EcKey(batch[start + sizes.size : middle].decode("ascii"), batch[middle : middle + spki])
-        start = middle + spki
+        start += sizes.size
+        middle, end = start + pem, start + pem + spki
+        text, public = batch[start:middle].decode("ascii"), batch[middle:end]
+        start = end + IDENTIFIER
+        yield EcKey(text, PublicPart(public, batch[end:start]))
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:

@@ -1,11 +1,12 @@
 """Certificates as Vault's API shows them: PEM without its last newline, serial numbers in pairs of hex digits."""
 
+import hashlib
 import re
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,14 +21,28 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from strongroom_server.lib.der import last
+
 MlDsaPrivateKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
 MlDsaPublicKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | MlDsaPrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | MlDsaPublicKey
 
+
+class PublicPart(NamedTuple):
+    """A public key as certificates have it: SubjectPublicKeyInfo in DER, and what names it.
+
+    The name is the SHA-1 of the key's bits (RFC 5280, section 4.2.1.2, method 1).
+    """
+
+    spki: bytes
+    identifier: bytes
+
+
 Readable = TypeVar("Readable", x509.Certificate, x509.CertificateSigningRequest)
 _UNREADABLE = (TypeError, ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
                x509.UnsupportedGeneralNameType)  # fmt: skip
+_NAMING = hashlib.sha1(usedforsecurity=False)  # copied for each key: to start one anew takes long
 _FIRST_YEAR = 1950
 _PEM_LINE = 64
 _MARK = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]+)-----")
@@ -145,6 +160,14 @@ def spki(key: PrivateKey | PublicKey) -> bytes:
     """Return the public key as DER: equal for a key and its certificate."""
     public = key.public_key() if isinstance(key, PrivateKey) else key
     return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def public_part(key: PrivateKey | PublicKey) -> PublicPart:
+    """Return a key's public part."""
+    raw = spki(key)
+    digest = _NAMING.copy()
+    digest.update(last(raw)[1:])  # without how many bits are unused in the last byte: none
+    return PublicPart(raw, digest.digest())
 
 
 def load_key(text: str | bytes) -> PrivateKey:

@@ -5,7 +5,6 @@ Here the issuer's name and the algorithm are taken from a certificate that the b
 of the other parts, and signs. The frames around the parts are made here, and the plainest of the parts.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,10 +25,9 @@ from strongroom_server.lib.der import (
     SEQUENCE,
     UTC_TIME,
     framed,
-    last,
 )
 from strongroom_server.lib.randomness import Randomness
-from strongroom_server.lib.x509 import PrivateKey, der, key_kind, moment, serial_text, spki
+from strongroom_server.lib.x509 import PrivateKey, PublicPart, der, key_kind, moment, serial_text, spki
 from strongroom_server.sdk.errors import InvalidRequest
 
 _VERSION_3 = bytes.fromhex("a003020102")
@@ -37,7 +35,6 @@ _EXTENSIONS = 0xA3
 _TRUE = asn1.encode_der(True)
 _KEY_IDENTIFIER = bytes.fromhex("301d0603551d0e04160414")  # all of the extension but its last 20 bytes
 _NO_UNUSED_BITS = b"\0"
-_NAMING = hashlib.sha1(usedforsecurity=False)  # what names keys (RFC 5280, section 4.2.1.2, method 1); copied
 _FIRST_LONG_YEAR = 2050
 _SERIAL_SIZE = 20  # bytes at most (RFC 5280, section 4.1.2.2); the first bit is the sign
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87
@@ -95,11 +92,9 @@ def extensions(given: Iterable[Extension]) -> bytes:
     return b"".join([_extension(value.oid, value.public_bytes(), critical=critical) for value, critical in given])
 
 
-def key_identifier(key: bytes) -> bytes:
-    """Return the extension that names a key, given in DER, as ``building.key_identifier`` does."""
-    digest = _NAMING.copy()
-    digest.update(last(key)[len(_NO_UNUSED_BITS) :])
-    return _KEY_IDENTIFIER + digest.digest()
+def key_identifier(key: PublicPart) -> bytes:
+    """Return the extension that names a key, as ``building.key_identifier`` does."""
+    return _KEY_IDENTIFIER + key.identifier
 
 
 def alternatives(names: Names) -> bytes:

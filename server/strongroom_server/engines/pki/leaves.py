@@ -14,7 +14,7 @@ from strongroom_server.engines.pki.role import Role, checked_bits, parsed_polici
 from strongroom_server.engines.pki.schemas import CommonInput, LeafInput, VerbatimInput
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.engines.pki.subject import Names
-from strongroom_server.lib.x509 import PublicKey, check_curve, key_bits, key_kind, read_csr
+from strongroom_server.lib.x509 import PublicKey, PublicPart, check_curve, key_bits, key_kind, read_csr
 from strongroom_server.sdk.errors import InvalidRequest
 
 _NO_NAME = (
@@ -85,12 +85,12 @@ def _asked(body: LeafInput) -> Names:
     )
 
 
-def content(found: Names, key: bytes, span: Lifetime, role: Role, signer: Signer) -> Content:
-    """Return what a certificate of a role for ``found`` and a key in DER says."""
+def content(found: Names, key: PublicPart, span: Lifetime, role: Role, signer: Signer) -> Content:
+    """Return what a certificate of a role for ``found`` and a key says."""
     extensions = b"".join((
         of_role(role), assembly.key_identifier(key), signer.common_extensions, assembly.alternatives(found),
     ))  # fmt: skip
-    return Content(subject.subject_der(found), key, span.start, span.end, extensions)
+    return Content(subject.subject_der(found), key.spki, span.start, span.end, extensions)
 
 
 @lru_cache(maxsize=256)

@@ -18,7 +18,7 @@ from strongroom_server.engines.pki.subject import (
     subject_der,
     subject_of,
 )
-from strongroom_server.lib.x509 import PrivateKey, new_key, spki
+from strongroom_server.lib.x509 import PrivateKey, new_key, public_part
 from strongroom_server.sdk.errors import InvalidRequest
 
 _START, _YEAR = 1_800_000_000.0, 365 * 86400
@@ -121,4 +121,4 @@ def test_names_in_der_are_those_of_the_library(names: Names) -> None:
 def test_a_key_has_the_librarys_identifier(kind: str) -> None:
     public = _KEYS[kind].public_key()
     expected = encoded(draft(extensions=[(building.key_identifier(public), False)])).extensions
-    assert key_identifier(spki(public)) == expected
+    assert key_identifier(public_part(public)) == expected

@@ -10,7 +10,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from strongroom_server.engines.pki import Engine
 from strongroom_server.lib.ec_keys import EcKey, EcKeys
-from strongroom_server.lib.x509 import key_pem, load_certificate, load_key, new_key, pem, spki
+from strongroom_server.lib.x509 import key_pem, load_certificate, load_key, new_key, pem, public_part, spki
 from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
 from strongroom_server.sdk.request import Caller
 from tests.strongroom_server.engines.pki.mounted import certificate, issue, mounted, role
@@ -172,7 +172,7 @@ class Prepared(EcKeys):
 
     def take(self, bits: int) -> EcKey:
         key = new_key("ec", bits)
-        return EcKey(key_pem(key), spki(key))
+        return EcKey(key_pem(key), public_part(key))
 
 
 @pytest.mark.parametrize("ahead", [True, False])

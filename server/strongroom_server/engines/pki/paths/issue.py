@@ -19,7 +19,7 @@ from strongroom_server.engines.pki.schemas import IssueInput, LeafInput, SignInp
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.lib.ec_keys import EcKey
 from strongroom_server.lib.identity_templates import fill
-from strongroom_server.lib.x509 import PrivateKey, spki
+from strongroom_server.lib.x509 import PrivateKey, public_part
 from strongroom_server.sdk.engine import revokes, write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Lease, Request, Response
@@ -111,7 +111,7 @@ class IssuePaths(Mount):
         names = leaves.leaf_names(body, role, None, await self.allowed(role, request))
         span = leaves.span_of(body, role, self.frame(signer))
         key = await self.leaf_key(kind, bits)
-        content = leaves.content(names, public_part(key), span, role, signer)
+        content = leaves.content(names, key.public if isinstance(key, EcKey) else public_part(key), span, role, signer)
         signed = await self.signed(signer, content, Signing(role.signature_bits, role.use_pss))
         made = Made(signed, span, signer, name, role, body, key)
         return await self._kept(made, [*warnings, *span.warnings])
@@ -123,7 +123,7 @@ class IssuePaths(Mount):
         key = leaves.csr_key(csr, role.key_type, role.key_bits)
         names = leaves.leaf_names(body, role, csr, await self.allowed(role, request))
         span = leaves.span_of(body, role, self.frame(signer))
-        content = leaves.content(names, spki(key), span, role, signer)
+        content = leaves.content(names, public_part(key), span, role, signer)
         signed = await self.signed(signer, content, Signing(role.signature_bits, role.use_pss))
         warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
         return await self._kept(Made(signed, span, signer, name, role, body), warnings)
@@ -206,11 +206,6 @@ def _shown(made: Made) -> dict[str, Any]:
     if body.format == "pem_bundle":
         answers.bundled(data, signer.chain, made.key)
     return data
-
-
-def public_part(key: PrivateKey | EcKey) -> bytes:
-    """Return the public key in DER."""
-    return key.spki if isinstance(key, EcKey) else spki(key)
 
 
 def verbatim_role(role: Role | None) -> Role:
