@@ -54,6 +54,8 @@ class Groups(Area):
         async with identity.lock:
             stored, now = self._stored(value), identity.now()
             if stored is None:
+                if "name" in body.sent and not value.name:
+                    raise InvalidRequest("empty group name")
                 kind = _checked_type(value.type or INTERNAL)
                 group = Group(
                     identity.fresh_id(), value.name or identity.fresh_name("group"), now, now, kind, modify_index=0

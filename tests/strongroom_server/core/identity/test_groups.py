@@ -46,6 +46,7 @@ async def test_an_entity_is_in_the_groups_above_its_own(live: Live) -> None:
     ("path", "body", "message"),
     [
         pytest.param("", {"policies": [" ROOT"]}, "root", id="root"),
+        pytest.param("", {"name": ""}, "empty group name", id="a_name_of_nothing"),
         pytest.param("", {"type": "odd"}, "type", id="an_unknown_type"),
         pytest.param("", {"name": "g", "type": "external"}, "cannot be changed", id="another_type"),
         pytest.param("", {"member_entity_ids": ["nope"]}, "invalid entity ID", id="an_unknown_entity"),
