@@ -104,7 +104,8 @@ def alternatives(names: Names) -> bytes:
     if not names.has_alternatives:
         return b""
     parts = [framed(_DNS_NAME, name.encode("ascii")) for name in names.dns]
-    parts += [framed(_IP_ADDRESS, address.packed) for address in names.ips]
+    if names.ips:
+        parts += [framed(_IP_ADDRESS, address.packed) for address in names.ips]
     return _extension(x509.SubjectAlternativeName.oid, framed(SEQUENCE, *parts), critical=not names.has_subject)
 
 

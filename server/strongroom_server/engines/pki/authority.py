@@ -14,7 +14,7 @@ from strongroom_server.engines.pki.subject import HOSTNAME
 from strongroom_server.sdk.errors import InvalidRequest
 
 
-@dataclass(frozen=True)
+@dataclass
 class AuthorityInput:
     """What calls that make CAs take: the path length and the name constraints (RFC 5280, 4.2.1.9 and 4.2.1.10)."""
 

@@ -169,7 +169,9 @@ def _relatives(names: Names) -> list[tuple[x509.ObjectIdentifier, tuple[str, ...
         parts.append((NameOID.COMMON_NAME, (names.common_name,)))
     if names.serial_number:
         parts.append((NameOID.SERIAL_NUMBER, (names.serial_number,)))
-    return parts + [(NameOID.USER_ID, (user,)) for user in names.user_ids if user]
+    if names.user_ids:
+        parts += [(NameOID.USER_ID, (user,)) for user in names.user_ids if user]
+    return parts
 
 
 @lru_cache(maxsize=4096)

@@ -25,7 +25,7 @@ _EMPTY = "The serial number or certificate to revoke must be provided."
 _NO_DELTA = "requested rebuild of delta CRL when delta CRL is not enabled; this is a no-op"
 
 
-@dataclass(frozen=True)
+@dataclass
 class RevocationListInput(ListsInput):
     """Body of sign-revocation-list."""
 
