@@ -10,12 +10,10 @@ from contextlib import suppress
 
 from strongroom_server.lib.memory import forbid_dumps, lock
 
-_NICENESS = 10
 
-
-def serve(make: Callable[[str], bytes]) -> None:
+def serve(make: Callable[[str], bytes], niceness: int = 10) -> None:
     """Answer each line, at low priority, until the other side closes."""
-    os.nice(_NICENESS)
+    os.nice(niceness)
     forbid_dumps()
     with suppress(OSError):  # where the server itself may not lock its memory, nor may this
         lock()
