@@ -5,6 +5,7 @@ Here the issuer's name and the algorithm are taken from a certificate that the b
 of the other parts, and signs. The frames around the parts are made here, and the plainest of the parts.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from strongroom_server.engines.pki import building
 from strongroom_server.engines.pki.building import Draft, Extension, Signing, hash_for, padding_for
@@ -101,11 +103,11 @@ def alternatives(names: Names) -> bytes:
     """Return the extension of alternative names, if any, as ``building.alternatives`` does."""
     if names.emails or names.uris or names.others:
         return extensions(building.alternatives(names))
-    if not names.has_alternatives:
-        return b""
     parts = [framed(_DNS_NAME, name.encode("ascii")) for name in names.dns]
     if names.ips:
         parts += [framed(_IP_ADDRESS, address.packed) for address in names.ips]
+    if not parts:
+        return b""
     return _extension(x509.SubjectAlternativeName.oid, framed(SEQUENCE, *parts), critical=not names.has_subject)
 
 
@@ -165,5 +167,6 @@ def _signer(key: PrivateKey, signing: Signing) -> Callable[[bytes], bytes]:
     if key_kind(key) == "rsa":
         scheme = padding_for(key, signing) or padding.PKCS1v15()
         return lambda content: private.sign(content, scheme, algorithm)
-    by = ec.ECDSA(algorithm)
-    return lambda content: private.sign(content, by)
+    by = ec.ECDSA(Prehashed(algorithm))
+    digest = getattr(hashlib, algorithm.name)  # made sooner there than by the library
+    return lambda content: private.sign(digest(content).digest(), by)
