@@ -71,7 +71,7 @@ class Mount(Engine):
 
     async def known_role(self, name: str) -> Role:
         """Return a role; raises InvalidRequest where there is none."""
-        role = await self.find_role(name)
+        role = self._roles.get(name) or await self.find_role(name)
         if role is None:
             raise InvalidRequest(f"unknown role: {name}")
         return role

@@ -65,11 +65,12 @@ class Signers:
         self.issuers = issuers
         self._keys = keys
         self._made: dict[str, Signer] = {}
+        self._found: dict[tuple[str, str], Signer] = {}  # by what was asked for
         self._age = -1
 
     def forget(self) -> None:
-        """Make all anew next time."""
-        self._made.clear()
+        """Make all anew next time; what is being made now is kept where nobody looks any more."""
+        self._made, self._found = {}, {}
 
     async def cluster(self) -> Cluster:
         """Return where the mount is served."""
@@ -81,6 +82,17 @@ class Signers:
 
     async def find(self, ref: str, usage: str = "issuing-certificates") -> Signer:
         """Return the signer of an issuer; raises Internal where there is none, or none for this usage."""
+        if self._age != self.issuers.changes:
+            self.forget()
+            self._age = self.issuers.changes
+        found = self._found
+        signer = found.get((ref, usage))
+        if signer is None:
+            signer = found[ref, usage] = await self._find(ref, usage)
+        return signer
+
+    async def _find(self, ref: str, usage: str) -> Signer:
+        made = self._made
         try:
             issuer = await self.issuers.find(ref)
         except Internal as error:
@@ -89,12 +101,9 @@ class Signers:
         if not issuer.key_id:
             raise Internal("error fetching CA certificate: unable to fetch corresponding key for issuer "
                            f"{issuer.id}; unable to use this issuer for signing")  # fmt: skip
-        if self._age != self.issuers.changes:
-            self._made.clear()
-            self._age = self.issuers.changes
-        signer = self._made.get(issuer.id)
+        signer = made.get(issuer.id)
         if signer is None:
-            signer = self._made[issuer.id] = await self._make(issuer)
+            signer = made[issuer.id] = await self._make(issuer)
         return signer
 
     async def urls_of(self, issuer: Issuer) -> Urls:
