@@ -111,6 +111,27 @@ async def test_issuers_are_changed_and_deleted() -> None:
         await pki.keys("issuers")
 
 
+async def test_what_changes_of_issuers_counts_for_the_next_certificate() -> None:
+    pki, _ = await chained()
+    await role(pki)
+    await data(pki, "config/issuers", default="root")
+    assert certificate(await issue(pki)).issuer.rfc4514_string() == "CN=Root"
+    await data(pki, "config/issuers", default="int")
+    assert certificate(await issue(pki)).issuer.rfc4514_string() == "CN=Int"
+    await pki("patch", "issuer/int", usage="read-only,crl-signing")
+    with pytest.raises(Internal, match="requested usage issuing-certificates"):
+        await issue(pki)
+    await pki("patch", "issuer/int", usage="read-only,issuing-certificates", issuer_name="other")
+    await pki("update", "config/urls", ocsp_servers="http://h/ocsp")
+    pointers = certificate(await issue(pki)).extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    assert [one.access_location.value for one in pointers] == ["http://h/ocsp"]
+    await role(pki, issuer_ref="other")
+    await issue(pki)
+    await pki("patch", "issuer/other", issuer_name="int")
+    with pytest.raises(Internal, match="reference: other"):
+        await issue(pki)
+
+
 async def test_a_revoked_issuer_issues_no_more_and_is_on_its_parent_s_crl() -> None:
     pki, _ = await chained()
     await role(pki, issuer_ref="int")
