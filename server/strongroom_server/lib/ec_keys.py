@@ -1,8 +1,8 @@
 """EC keys made ahead, already printed, in a process of their own.
 
 Making and printing an EC key is quick, yet it is a large part of issuing a certificate. So a small child process makes
-them at lower priority, a batch at a time, on another core where there is one; who finds none ready makes one. A pool for
-a size is filled once a few keys of that size have been asked for, and again when a quarter of it is used. The child
+them at lower priority, a batch at a time, on another core where there is one; who finds none ready makes one. A pool
+for a size is filled once a few keys of that size have been asked for, and again when a quarter of it is used. The child
 stays as long as it is called now and then, since starting one costs as much as a thousand keys.
 
 Security 1: keys come through an anonymous pipe and are never on disk. Security 2: the child makes no core dumps.
