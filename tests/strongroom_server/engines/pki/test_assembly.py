@@ -6,9 +6,18 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from strongroom_server.engines.pki import building
-from strongroom_server.engines.pki.assembly import alternatives, assemble, encoded, key_identifier, pattern_for
+from strongroom_server.engines.pki.assembly import (
+    alternatives,
+    assemble,
+    encoded,
+    extensions,
+    key_identifier,
+    pattern_for,
+)
 from strongroom_server.engines.pki.building import Draft, Signing
 from strongroom_server.engines.pki.subject import (
     Names,
@@ -18,7 +27,7 @@ from strongroom_server.engines.pki.subject import (
     subject_der,
     subject_of,
 )
-from strongroom_server.lib.x509 import PrivateKey, new_key, public_part
+from strongroom_server.lib.x509 import PrivateKey, new_key, public_part, serial_text
 from strongroom_server.sdk.errors import InvalidRequest
 
 _START, _YEAR = 1_800_000_000.0, 365 * 86400
@@ -122,3 +131,21 @@ def test_a_key_has_the_librarys_identifier(kind: str) -> None:
     public = _KEYS[kind].public_key()
     expected = encoded(draft(extensions=[(building.key_identifier(public), False)])).extensions
     assert key_identifier(public_part(public)) == expected
+
+
+_TEXTS = st.text(st.characters(codec="utf-8"), max_size=80)
+_HOSTS = st.lists(st.from_regex(r"[a-z0-9-]{1,60}(\.[a-z0-9-]{1,60}){0,3}", fullmatch=True), max_size=40)
+_ADDRESSES = st.lists(st.ip_addresses(), max_size=20)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(_TEXTS, _HOSTS, _ADDRESSES, st.integers(1, 2**159 - 1))
+def test_whatever_the_names_both_make_the_same(name: str, hosts: list[str], addresses: list[Any], serial: int) -> None:
+    names = Names(common_name=name, dns=tuple(hosts), ips=tuple(addresses))
+    assert subject_der(names) == subject_of(names).public_bytes()
+    wanted = draft(subject=subject_of(names), extensions=[_USAGE, *building.alternatives(names)], serial=serial)
+    assert encoded(wanted).extensions == extensions([_USAGE]) + alternatives(names)
+    built = building.sign(wanted, _ISSUER, _KEYS["ec"], Signing())
+    made = assemble(encoded(wanted), pattern_for(_ISSUER, _KEYS["ec"], Signing()))
+    assert made.x509.tbs_certificate_bytes == built.tbs_certificate_bytes
+    assert made.serial == serial_text(built.serial_number)
