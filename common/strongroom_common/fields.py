@@ -166,7 +166,7 @@ def _names(raw: Any) -> Names:
 
 def _strings(raw: Any) -> Strings:
     if isinstance(raw, str):
-        return Strings((raw,) if raw else ())
+        return Strings((_string(raw),) if raw else ())
     return Strings(tuple(_string(item) for item in _list(raw)))
 
 

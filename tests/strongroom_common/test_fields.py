@@ -101,6 +101,16 @@ def test_a_kind_reads(kind, raw, wanted):
     assert type(found) is type(wanted)
 
 
+@pytest.mark.parametrize("kind", [str, Names, Strings, Pairs])
+@pytest.mark.parametrize("raw", [Number("1.5"), [Number("1.5")], {"a": Number("1.5")}], ids=["one", "list", "object"])
+def test_texts_that_came_as_numbers_are_texts(kind, raw):
+    """What is stored as a text is read as one again."""
+    found = _read(kind, raw)
+    if found is not BAD:
+        texts = [found] if isinstance(found, str) else found.values() if isinstance(found, dict) else found
+        assert {type(text) for text in texts} == {str}
+
+
 def test_every_kind_has_its_table():
     assert READINGS.keys() == KINDS.keys()
 

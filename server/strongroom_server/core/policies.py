@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Any
 
 from strongroom_common.durations import parse_duration
 from strongroom_common.hcl import Block, Body, HclError, Item, blocks, parse, plain
 from strongroom_server.core.approvals import ControlGroup, Factor
 from strongroom_server.core.policy_templates import UNSAFE, check_keys
+from strongroom_server.lib.timestamps import is_moment
 
 CAPABILITIES = frozenset({"create", "delete", "deny", "list", "patch", "read", "scan", "sudo", "update"})
 _WRITE = frozenset({"create", "delete", "list", "read", "update"})
@@ -263,15 +265,16 @@ class _Reader:
         if item is None:
             return None
         text = str(item.value)
-        if re.fullmatch(r"\d{1,12}", text, re.ASCII):
-            return float(text)
         try:
-            moment = datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
-        except ValueError:
-            moment = None
-        if moment is None:
+            if re.fullmatch(r"\d{1,12}", text, re.ASCII):
+                moment = float(text)
+            else:
+                moment = datetime.fromisoformat(text).timestamp() if _MOMENT.fullmatch(text) else inf
+        except (ValueError, OverflowError):
+            moment = inf
+        if not is_moment(moment):
             raise self._error(key, f'invalid {key} time: expected a date and time such as "2030-01-31T12:00:00Z"')
-        return moment.timestamp()
+        return moment
 
     def _error(self, key: str, message: str) -> PolicyError:
         item = self.body.get(key)

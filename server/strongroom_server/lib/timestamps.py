@@ -2,6 +2,13 @@
 
 from datetime import UTC, datetime
 
+_YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800
+
+
+def is_moment(moment: float) -> bool:
+    """Tell whether epoch seconds can be printed: years have four digits."""
+    return _YEAR_1 <= moment < _YEAR_10000
+
 
 def timestamp(moment: float) -> str:
     """Print epoch seconds as RFC 3339 in UTC with nine digits and a Z, as Vault's time stamps look."""

@@ -137,6 +137,7 @@ REFUSED = [
     pytest.param('path "a" { pagination_limit = "x" }', "should be an integer", id="a_word_as_number"),
     pytest.param('path "a" { expiration = "2099-01-01T00:00:00:00Z" }', "invalid expiration time",
                  id="a_time_too_long"),
+    pytest.param('path "a" { expiration = "999999999999" }', "invalid expiration time", id="no_second_of_any_year"),
     pytest.param('path "a" { expiration = "tomorrow" }', "invalid expiration time", id="no_date"),
     pytest.param('path "a" { capabilities = ["read" }', "At 1:35: error parsing list", id="no_hcl"),
     pytest.param('{"path": {"a": {"capabilities": ["read"]}', "At 1:42: expected ','", id="no_json"),

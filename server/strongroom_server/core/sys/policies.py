@@ -4,11 +4,13 @@ import base64
 import binascii
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 from typing import Annotated, Any
 
 from strongroom_common.fields import Alias, Given, Seconds
 from strongroom_server.core.policy_entries import PolicyEntry, Terms
 from strongroom_server.core.sys.area import Area
+from strongroom_server.lib.timestamps import is_moment
 from strongroom_server.sdk.engine import delete, list_, patch, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
 from strongroom_server.sdk.request import Request, Response
@@ -142,12 +144,14 @@ def plain_text(text: str) -> str:
 
 
 def _moment(text: str) -> float:
-    if text.isascii() and text.isdigit():
-        return float(text)
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        if text.isascii() and text.isdigit():
+            moment = float(text)
+        else:
+            when = datetime.fromisoformat(text)
+            moment = when.timestamp() if when.tzinfo else inf
+    except (ValueError, OverflowError):
+        moment = inf
+    if not is_moment(moment):
         raise InvalidRequest('expiration: expected a date and time such as "2030-01-31T12:00:00Z"')
-    return moment.timestamp()
+    return moment

@@ -59,6 +59,8 @@ async def test_check_and_set(live: Live, body: dict[str, Any], error: str) -> No
         pytest.param({"ttl": 0}, "expiration time has already elapsed", id="no_time_at_all"),
         pytest.param({"expiration": "1970-01-01T00:00:01Z"}, "already elapsed", id="an_end_in_the_past"),
         pytest.param({"expiration": "soon"}, "expiration", id="no_moment"),
+        pytest.param({"expiration": "9" * 20}, "expiration", id="no_second_of_any_year"),
+        pytest.param({"expiration": "9999-12-31T23:59:59-12:00"}, "expiration", id="a_moment_after_the_last"),
         pytest.param({"expiration": "2090-01-01T00:00:00Z", "ttl": "1h"}, "cannot supply both", id="two_ends"),
         pytest.param({"policy": ""}, "'policy' parameter not supplied or empty", id="no_text"),
     ],
