@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.archives import unpack
 from tools.cluster.layout import CACHE
 from tools.cluster.packages import install_missing
 
@@ -34,7 +35,7 @@ def outcomes(workspace: Path) -> dict[str, str]:
         install_missing(["default-jre-headless"])
     sdist, python = _fetched()
     with tarfile.open(sdist) as archive:
-        archive.extractall(workspace, filter="data")
+        unpack(archive, workspace)
     programs = workspace / "bin"
     programs.mkdir()
     (programs / "vault").symlink_to(Path(sys.executable).with_name("strongroom"))

@@ -9,6 +9,9 @@ from strongroom_server.core.sys import Sys
 from strongroom_server.core.token_auth import TokenAuth
 from strongroom_server.sdk.engine import Engine
 
+ASK_BY_THEMSELVES = {"auth/token/revoke-orphan"}
+"""Paths that answer 400 where sudo is missing, as Vault's do, and not 403."""
+
 
 def routes(engine: type[Engine], mount: str) -> dict[str, bool]:
     """Return each path of the engine, with x for what it captures, and whether a request there needs sudo.
@@ -24,4 +27,4 @@ def routes(engine: type[Engine], mount: str) -> dict[str, bool]:
 )
 def test_the_table_agrees_with_the_routes(engine: type[Engine], mount: str) -> None:
     wrong = {path: sudo for path, sudo in routes(engine, mount).items() if needs_sudo(path) is not sudo}
-    assert wrong == {}
+    assert wrong.keys() <= ASK_BY_THEMSELVES
