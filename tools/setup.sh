@@ -9,9 +9,9 @@ if [ -e "$stamp" ]; then exit 0; fi
 
 enough='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
 # The distribution's own comes first: it is built with profile-guided optimisation, and a fifth faster than one that was
-# compiled without. PYTHON=... in the environment names another.
+# compiled without. STRONGROOM_PYTHON names another.
 find_python() {
-    for candidate in ${PYTHON:-/usr/bin/python3 python3 python3.11 python3.12 python3.13}; do
+    for candidate in ${STRONGROOM_PYTHON:-/usr/bin/python3 python3 python3.11 python3.12 python3.13}; do
         if "$candidate" -c "$enough" 2>/dev/null; then echo "$candidate"; return; fi
     done
 }
