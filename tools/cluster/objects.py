@@ -14,6 +14,8 @@ from tools.cluster.target import Target
 
 Object = dict[str, Any]
 
+_TRIES = 30
+
 
 @dataclass(frozen=True)
 class Namespace:
@@ -92,7 +94,15 @@ class Namespace:
     def python(self, pod: str, program: str, container: str = "") -> str:
         """Run a Python program in a pod and return what it prints."""
         where = ["--container", container] if container else []
-        return self.kubectl("exec", "--stdin", pod, *where, "--", "python3", "-", stdin=program)
+        command = ["exec", "--stdin", pod, *where, "--", "python3", "-"]
+        for _ in range(_TRIES):
+            try:
+                return self.kubectl(*command, stdin=program)
+            except StepFailed as error:  # nothing was run: the kubelet does not know of the container yet
+                if "container not found" not in str(error):
+                    raise
+            time.sleep(1)
+        return self.kubectl(*command, stdin=program)
 
     @contextmanager
     def forward(self, what: str, port: int) -> Iterator[int]:
