@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from strongroom_server.lib.key_process import KeyProcess, running
+from strongroom_server.lib.child_process import ChildProcess, running
 from strongroom_server.lib.x509 import trusted_rsa_key
 from strongroom_server.sdk.errors import Unavailable
 
@@ -36,7 +36,7 @@ class RsaKeys:
         self._ready: dict[int, deque[RSAPrivateKey]] = {}
         self._waiting: deque[tuple[int, asyncio.Future[RSAPrivateKey]]] = deque()
         self._children: set[asyncio.Task[None]] = set()
-        self._processes: set[KeyProcess] = set()
+        self._processes: set[ChildProcess] = set()
         self._closing = False
 
     async def take(self, bits: int, *, ahead: bool = True) -> RSAPrivateKey:
@@ -70,9 +70,10 @@ class RsaKeys:
         self._ready.clear()
 
     def _call(self) -> None:
+        """Start as many children as there is work for, unless this is closing."""
         missing = {bits: self._wanted.get(bits, 0) - len(keys) for bits, keys in self._ready.items()}
         low = sum(count for bits, count in missing.items() if count > self._wanted.get(bits, 0) / 4)
-        while len(self._children) < min(self._most, len(self._waiting) + low):
+        while not self._closing and len(self._children) < min(self._most, len(self._waiting) + low):
             task = asyncio.ensure_future(self._child())
             self._children.add(task)
             task.add_done_callback(self._ended)
@@ -98,7 +99,7 @@ class RsaKeys:
         try:
             async with running("strongroom_server.lib.rsa_worker") as process:
                 await self._serve(process)
-        except (OSError, asyncio.IncompleteReadError):
+        except OSError:
             if not self._closing:
                 log.exception("the process that makes RSA keys failed")
             self._give_up()
@@ -109,7 +110,7 @@ class RsaKeys:
                 waiter.set_exception(Unavailable(_NONE))
         self._waiting.clear()
 
-    async def _serve(self, process: KeyProcess) -> None:
+    async def _serve(self, process: ChildProcess) -> None:
         self._processes.add(process)
         try:
             while bits := self._next():
@@ -117,10 +118,10 @@ class RsaKeys:
         finally:
             self._processes.discard(process)
 
-    async def _make(self, bits: int, process: KeyProcess) -> None:
+    async def _make(self, bits: int, process: ChildProcess) -> None:
         waiter = self._claim(bits)
         try:
-            key = trusted_rsa_key(await process.ask(str(bits)))
+            key = trusted_rsa_key(await process.ask(b"%d" % bits))
         except BaseException:
             if waiter is not None:
                 self._waiting.appendleft((bits, waiter))

@@ -28,4 +28,4 @@ class Engine(
         await self.stop_tidying()
         await self.stop_proving()
         await self.rsa_keys.close()
-        await self.ec_keys.close()
+        await self.leaf_process.close()

@@ -7,8 +7,9 @@ from typing import Any
 from cryptography import x509
 
 from strongroom_server.engines.pki.issuers import Issuer
-from strongroom_server.lib.ec_keys import EcKey
-from strongroom_server.lib.x509 import PrivateKey, der, key_der, key_kind, key_pem, pem, pem_of, serial_text
+from strongroom_server.lib.certificates import Signed
+from strongroom_server.lib.leaf_worker import PrintedKey
+from strongroom_server.lib.x509 import PrivateKey, der, key_der, key_kind, key_pem, pem, serial_text
 from strongroom_server.sdk.errors import InvalidRequest
 
 FORMATS = ("pem", "der", "pem_bundle")
@@ -25,17 +26,17 @@ def shown(thing: x509.Certificate | x509.CertificateSigningRequest, form: str) -
     return b64encode(der(thing)).decode() if form == "der" else pem(thing)
 
 
-def shown_der(raw: bytes, form: str) -> str:
-    """Return a certificate's DER in a format."""
-    return b64encode(raw).decode() if form == "der" else pem_of(raw)
+def shown_signed(signed: Signed, form: str) -> str:
+    """Return a fresh certificate in a format."""
+    return b64encode(signed.der).decode() if form == "der" else signed.pem
 
 
-def key_facts(key: PrivateKey | EcKey, form: str, key_form: str) -> dict[str, Any]:
+def key_facts(key: PrivateKey | PrintedKey, form: str, key_form: str) -> dict[str, Any]:
     """Return a private key as it is shown beside its certificate."""
     pkcs8 = key_form == "pkcs8"
-    if isinstance(key, EcKey):
+    if isinstance(key, PrintedKey):
         if form != "der" and not pkcs8:
-            return {"private_key": key.pem, "private_key_type": "ec"}
+            return {"private_key": key.pem, "private_key_type": key.kind}
         key = key.private
     text = b64encode(key_der(key, pkcs8=pkcs8)).decode() if form == "der" else key_pem(key, pkcs8=pkcs8)
     return {"private_key": text, "private_key_type": key_kind(key)}
@@ -62,9 +63,9 @@ def shown_issuer(issuer: Issuer, form: str) -> str:
     return issuer.certificate if form != "der" else shown(issuer.x509, form)
 
 
-def bundled(data: dict[str, Any], chain: Sequence[Issuer], key: PrivateKey | EcKey | None) -> None:
+def bundled(data: dict[str, Any], chain: Sequence[Issuer], key: PrivateKey | PrintedKey | None) -> None:
     """Make ``certificate`` hold the key, the certificate and the chain in one."""
-    own = key.pem if isinstance(key, EcKey) else key_pem(key) if key is not None else None
+    own = key.pem if isinstance(key, PrintedKey) else key_pem(key) if key is not None else None
     parts = [*([own] if own else []), data["certificate"],
              *(issuer.certificate for issuer in chain)]  # fmt: skip
     data["certificate"] = "\n".join(dict.fromkeys(parts))

@@ -1,28 +1,17 @@
 """Making certificates and requests from their parts, and signing them. CPU only; callers see to the event loop."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
 
 from strongroom_server.engines.pki import usages
 from strongroom_server.engines.pki.subject import Names, alternatives_of, subject_of
-from strongroom_server.lib.x509 import PrivateKey, PublicKey, key_bits, key_kind, moment
+from strongroom_server.lib.signing import Signing, hash_for, padding_for
+from strongroom_server.lib.x509 import PrivateKey, PublicKey, moment
 from strongroom_server.sdk.errors import InvalidRequest
 
-Hash = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
-HASHES: Mapping[int, Hash] = {256: hashes.SHA256(), 384: hashes.SHA384(), 512: hashes.SHA512()}
 Extension = tuple[x509.ExtensionType, bool]
-
-
-class Signing(NamedTuple):
-    """How a certificate is signed. ``bits`` is the hash's size, 0 the usual; an EC key's curve decides for itself."""
-
-    bits: int = 0
-    pss: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,26 +24,6 @@ class Draft:
     end: float
     serial: int = 0
     extensions: Sequence[Extension] = field(default=())
-
-
-def hash_for(key: PrivateKey, bits: int) -> Hash | None:
-    """Return the hash that ``key`` signs with; raises InvalidRequest for a size that there is not."""
-    kind = key_kind(key)
-    if kind in {"ed25519", "mldsa"}:
-        return None
-    if kind == "ec":
-        size = key_bits(key)
-        return HASHES[512 if size > 384 else max(256, size)]
-    if bits not in {0, *HASHES}:
-        raise InvalidRequest(f"unsupported hash signature algorithm: {bits}")
-    return HASHES[bits or 256]
-
-
-def padding_for(key: PrivateKey, signing: Signing) -> padding.PSS | None:
-    """Return the padding for an RSA key where it is not the usual one."""
-    if not signing.pss or key_kind(key) != "rsa":
-        return None
-    return padding.PSS(padding.MGF1(HASHES[signing.bits or 256]), padding.PSS.DIGEST_LENGTH)
 
 
 def sign(draft: Draft, issuer: x509.Name, key: PrivateKey, signing: Signing) -> x509.Certificate:

@@ -10,12 +10,13 @@ from cryptography import x509
 
 from strongroom_common.durations import go_duration, parse_duration
 from strongroom_common.fields import Given
-from strongroom_server.engines.pki.building import HASHES, Hash, Signing, authority_identifier, hash_for, padding_for
+from strongroom_server.engines.pki.building import authority_identifier
 from strongroom_server.engines.pki.certs import Certs, Revoked
 from strongroom_server.engines.pki.issuers import Issuer
 from strongroom_server.engines.pki.keys import Keys
 from strongroom_server.engines.pki.signer import Signers
 from strongroom_server.engines.pki.urls import freshest_crl
+from strongroom_server.lib.signing import HASHES, Hash, Signing, hash_for, padding_for
 from strongroom_server.lib.x509 import PrivateKey, der, key_bits, key_kind, moment
 from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.storage import Storage, load, save

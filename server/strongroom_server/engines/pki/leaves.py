@@ -7,14 +7,14 @@ from typing import NamedTuple
 from cryptography import x509
 
 from strongroom_server.engines.pki import assembly, building, lifetimes, names, subject, usages
-from strongroom_server.engines.pki.assembly import Content
 from strongroom_server.engines.pki.building import Draft, Extension
 from strongroom_server.engines.pki.lifetimes import Lifetime
 from strongroom_server.engines.pki.role import Role, checked_bits, parsed_policies
 from strongroom_server.engines.pki.schemas import CommonInput, LeafInput, VerbatimInput
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.engines.pki.subject import Names
-from strongroom_server.lib.x509 import PublicKey, PublicPart, check_curve, key_bits, key_kind, read_csr
+from strongroom_server.lib.certificates import Template
+from strongroom_server.lib.x509 import PublicKey, check_curve, key_bits, key_kind, read_csr
 from strongroom_server.sdk.errors import InvalidRequest
 
 _NO_NAME = (
@@ -85,12 +85,10 @@ def _asked(body: LeafInput) -> Names:
     )
 
 
-def content(found: Names, key: PublicPart, span: Lifetime, role: Role, signer: Signer) -> Content:
-    """Return what a certificate of a role for ``found`` and a key says."""
-    extensions = b"".join((
-        of_role(role), assembly.key_identifier(key), signer.common_extensions, assembly.alternatives(found),
-    ))  # fmt: skip
-    return Content(subject.subject_der(found), key.spki, span.start, span.end, extensions)
+def template(found: Names, span: Lifetime, role: Role, signer: Signer) -> Template:
+    """Return what a certificate of a role for ``found`` says, whatever its key."""
+    after = signer.common_extensions + assembly.alternatives(found)
+    return Template(subject.subject_der(found), span.start, span.end, of_role(role), after)
 
 
 @lru_cache(maxsize=256)

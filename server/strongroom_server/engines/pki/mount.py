@@ -11,9 +11,9 @@ from strongroom_server.engines.pki.certs import Certs
 from strongroom_server.engines.pki.crls import Crls
 from strongroom_server.engines.pki.issuers import Issuers
 from strongroom_server.engines.pki.keys import Keys
+from strongroom_server.engines.pki.leaf_process import LeafProcess
 from strongroom_server.engines.pki.role import Role
 from strongroom_server.engines.pki.signer import Signers
-from strongroom_server.lib.ec_keys import EcKey, EcKeys
 from strongroom_server.lib.identity_templates import identity_values
 from strongroom_server.lib.rsa_keys import RsaKeys
 from strongroom_server.lib.x509 import PrivateKey, new_key
@@ -35,7 +35,7 @@ class Mount(Engine):
         self.signers = Signers(storage, self.issuers, self.keys)
         self.crls = Crls(storage, self.signers, self.keys, self.certs)
         self.rsa_keys = RsaKeys()
-        self.ec_keys = EcKeys()
+        self.leaf_process = LeafProcess(self.issuers)
         self.changing = asyncio.Lock()
         self._roles: dict[str, Role] = {}
 
@@ -79,13 +79,6 @@ class Mount(Engine):
     async def make_key(self, kind: str, bits: int) -> PrivateKey:
         """Make a private key, RSA in another process."""
         return await self.rsa_keys.take(bits, ahead=False) if kind == "rsa" else new_key(kind, bits)
-
-    async def leaf_key(self, kind: str, bits: int) -> PrivateKey | EcKey:
-        """Return a private key as many will be asked for: one that was made ahead where there is one."""
-        if kind == "rsa":
-            return await self.rsa_keys.take(bits)
-        ready = self.ec_keys.take(bits) if kind == "ec" else None
-        return ready or new_key(kind, bits)
 
     async def identity_values(self, request: Request) -> Mapping[str, str]:
         """Return the caller's values for identity templates."""

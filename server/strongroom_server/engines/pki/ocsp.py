@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from strongroom_server.engines.pki import ocsp_several
-from strongroom_server.engines.pki.building import Hash
 from strongroom_server.engines.pki.certs import Revoked
 from strongroom_server.engines.pki.crls import revocation_hash, signing_of
 from strongroom_server.engines.pki.issuers import Issuer
+from strongroom_server.lib.signing import Hash
 from strongroom_server.lib.x509 import PrivateKey, key_kind, moment, serial_text
 
 Digest = hashes.SHA1 | hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | hashes.SHA512

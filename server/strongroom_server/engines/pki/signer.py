@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from strongroom_server.engines.pki import building, urls
-from strongroom_server.engines.pki.assembly import Content, Pattern, Signed, assemble, extensions, pattern_for
-from strongroom_server.engines.pki.building import Extension, Signing
+from strongroom_server.engines.pki.assembly import extensions, pattern_for
+from strongroom_server.engines.pki.building import Extension
 from strongroom_server.engines.pki.issuers import Issuer, Issuers, chain_of
 from strongroom_server.engines.pki.keys import Keys
 from strongroom_server.engines.pki.urls import Cluster, Urls
+from strongroom_server.lib.certificates import Content, Pattern, Signed, assemble
+from strongroom_server.lib.signing import Signing
 from strongroom_server.lib.x509 import PrivateKey, PublicKey, key_bits, key_kind
 from strongroom_server.sdk.errors import Internal
 from strongroom_server.sdk.storage import Storage, load
@@ -51,10 +53,14 @@ class Signer:
 
     def sign(self, content: Content, signing: Signing) -> Signed:
         """Sign a certificate."""
+        return assemble(content, self.pattern(signing))
+
+    def pattern(self, signing: Signing) -> Pattern:
+        """Return what all have in common that it signs so."""
         pattern = self.patterns.get(signing)
         if pattern is None:
             pattern = self.patterns[signing] = pattern_for(self.issuer.x509.subject, self.key, signing)
-        return assemble(content, pattern)
+        return pattern
 
 
 class Signers:

@@ -10,9 +10,10 @@ from tests.strongroom_server.fakes import Mounted
 
 
 async def mounted(**root: Any) -> Mounted:
-    """Return a mount with an EC root that lives for 8,000 hours."""
+    """Return a mount with a root that lives for 8,000 hours, with an EC key unless ``root`` says otherwise."""
     pki = await Mounted(Engine, max_lease_ttl=8760 * 3600).start()
-    await pki("update", "root/generate/internal", common_name="Root", key_type="ec", ttl="8000h", **root)
+    usual = {"common_name": "Root", "key_type": "ec", "ttl": "8000h"}
+    await pki("update", "root/generate/internal", **(usual | root))
     return pki
 
 

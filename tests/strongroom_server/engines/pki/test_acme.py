@@ -25,6 +25,7 @@ from strongroom_server.config import Listener
 from strongroom_server.engines.pki import Engine, building
 from strongroom_server.http.app import App
 from strongroom_server.http.listeners import bind_tcp
+from strongroom_server.lib.signing import Signing
 from strongroom_server.lib.x509 import new_key, serial_text
 from tests.strongroom_server.live import Live
 
@@ -211,7 +212,7 @@ def alpn_context(tmp_path: Path, proof: str) -> ssl.SSLContext:
         (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31"), value), True),
     ]
     draft = building.Draft(name, key.public_key(), time.time() - 60, time.time() + 600, extensions=extensions)
-    certificate = building.sign(draft, name, key, building.Signing())
+    certificate = building.sign(draft, name, key, Signing())
     (tmp_path / "c.pem").write_bytes(
         certificate.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )

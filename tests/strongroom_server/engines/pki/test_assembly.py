@@ -10,15 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strongroom_server.engines.pki import building
-from strongroom_server.engines.pki.assembly import (
-    alternatives,
-    assemble,
-    encoded,
-    extensions,
-    key_identifier,
-    pattern_for,
-)
-from strongroom_server.engines.pki.building import Draft, Signing
+from strongroom_server.engines.pki.assembly import alternatives, encoded, extensions, pattern_for
+from strongroom_server.engines.pki.building import Draft
 from strongroom_server.engines.pki.subject import (
     Names,
     alternatives_of,
@@ -27,6 +20,8 @@ from strongroom_server.engines.pki.subject import (
     subject_der,
     subject_of,
 )
+from strongroom_server.lib.certificates import assemble, key_identifier
+from strongroom_server.lib.signing import Signing
 from strongroom_server.lib.x509 import PrivateKey, new_key, public_part, serial_text
 from strongroom_server.sdk.errors import InvalidRequest
 

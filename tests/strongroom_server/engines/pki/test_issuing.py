@@ -1,5 +1,4 @@
 import ipaddress
-from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -9,8 +8,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from strongroom_server.engines.pki import Engine
-from strongroom_server.lib.ec_keys import EcKey, EcKeys
-from strongroom_server.lib.x509 import key_pem, load_certificate, load_key, new_key, pem, public_part, spki
+from strongroom_server.lib.x509 import key_pem, new_key, pem, spki
 from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
 from strongroom_server.sdk.request import Caller
 from tests.strongroom_server.engines.pki.mounted import certificate, issue, mounted, role
@@ -165,44 +163,6 @@ async def test_formats() -> None:
     raw = await issue(pki, format="der")
     assert all(raw[name].startswith("M") for name in ("certificate", "issuing_ca", "private_key"))
     assert "ca_chain" not in await issue(pki, remove_roots_from_chain=True)
-
-
-class Prepared(EcKeys):
-    """A pool that is never empty."""
-
-    def take(self, bits: int) -> EcKey:
-        key = new_key("ec", bits)
-        return EcKey(key_pem(key), public_part(key))
-
-
-@pytest.mark.parametrize("ahead", [True, False])
-@pytest.mark.parametrize(("body", "kind"), [
-    pytest.param({}, "EC PRIVATE KEY", id="pem"),
-    pytest.param({"private_key_format": "pkcs8"}, "PRIVATE KEY", id="pkcs8"),
-    pytest.param({"format": "pem_bundle"}, "EC PRIVATE KEY", id="bundle"),
-    pytest.param({"format": "der"}, "", id="der"),
-    pytest.param({"format": "der", "private_key_format": "pkcs8"}, "", id="der_of_pkcs8"),
-])  # fmt: skip
-async def test_a_key_made_ahead_is_shown_as_one_made_now(body: dict[str, Any], kind: str, *, ahead: bool) -> None:
-    pki = await mounted()
-    await role(pki)
-    engine = pki.engine
-    assert isinstance(engine, Engine)
-    if ahead:
-        engine.ec_keys = Prepared()
-    data = await issue(pki, **body)
-    own = data["private_key"]
-    if kind:
-        assert own.startswith(f"-----BEGIN {kind}-----\n")
-        assert own.endswith(f"\n-----END {kind}-----")
-        found, certified = load_key(own), load_certificate(data["certificate"])
-    else:
-        found, certified = load_key(b64decode(own)), load_certificate(b64decode(data["certificate"]))
-    assert spki(found) == spki(certified.public_key())  # type: ignore[arg-type]
-    assert data["private_key_type"] == "ec"
-    assert ("EC PRIVATE KEY" in data["certificate"]) == (body.get("format") == "pem_bundle")
-    own_identifier = certified.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    assert own_identifier == x509.SubjectKeyIdentifier.from_public_key(certified.public_key())
 
 
 async def test_leases_and_what_is_not_stored() -> None:

@@ -14,10 +14,10 @@ from strongroom_server.engines.pki.acme.proofs import ProofPaths
 from strongroom_server.engines.pki.acme.records import Account, Order, parse_identifier
 from strongroom_server.engines.pki.acme.shown import order_answer
 from strongroom_server.engines.pki.acme.visit import Answer, Directory, Signed, Visit
-from strongroom_server.engines.pki.building import Signing
 from strongroom_server.engines.pki.leaves import Allowed
 from strongroom_server.engines.pki.paths.issue import IssuePaths
 from strongroom_server.engines.pki.schemas import LeafInput
+from strongroom_server.lib.signing import Signing
 from strongroom_server.lib.x509 import moment, pem, public_part, serial_text, zulu
 from strongroom_server.sdk.engine import read, write
 from strongroom_server.sdk.errors import InvalidRequest, RequestError
@@ -150,7 +150,7 @@ class OrderPaths(ProofPaths, IssuePaths):
         body = LeafInput(not_after=order.not_after, not_before=order.not_before)
         found = leaves.leaf_names(body, role, csr, Allowed(role.allowed_domains, role.allowed_uri_sans))
         span = leaves.span_of(body, role, self.frame(signer)._replace(behavior="truncate"))
-        content = leaves.content(found, public_part(key), span, role, signer)
+        content = leaves.template(found, span, role, signer).of(public_part(key))
         signed = await self.signed(signer, content, Signing(role.signature_bits, role.use_pss))
         return signed.x509, signer.issuer.id
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.pki import answers, building, leaves
-from strongroom_server.engines.pki.building import Signing
 from strongroom_server.engines.pki.bundles import parse_bundle, take_in
 from strongroom_server.engines.pki.paths.roots import RootPaths
 from strongroom_server.engines.pki.schemas import BundleInput, CsrInput, SignedInput
+from strongroom_server.lib.signing import Signing
 from strongroom_server.lib.x509 import pem_blocks
 from strongroom_server.sdk.engine import write
 from strongroom_server.sdk.errors import InvalidRequest

@@ -8,8 +8,7 @@ from typing import Any
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.pki import answers, leaves
-from strongroom_server.engines.pki.assembly import Content, Signed, encoded
-from strongroom_server.engines.pki.building import Signing
+from strongroom_server.engines.pki.assembly import encoded
 from strongroom_server.engines.pki.certs import Metadata
 from strongroom_server.engines.pki.leaves import Allowed
 from strongroom_server.engines.pki.lifetimes import Behavior, Frame, Lifetime
@@ -17,9 +16,11 @@ from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.role import Role
 from strongroom_server.engines.pki.schemas import IssueInput, LeafInput, SignInput, VerbatimInput
 from strongroom_server.engines.pki.signer import Signer
-from strongroom_server.lib.ec_keys import EcKey
+from strongroom_server.lib.certificates import Content, Signed, Template
 from strongroom_server.lib.identity_templates import fill
-from strongroom_server.lib.x509 import PrivateKey, public_part
+from strongroom_server.lib.leaf_worker import PrintedKey, Wish
+from strongroom_server.lib.signing import Signing
+from strongroom_server.lib.x509 import PrivateKey, new_key, public_part
 from strongroom_server.sdk.engine import revokes, write
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Lease, Request, Response
@@ -41,7 +42,7 @@ class Made:
     role_name: str
     role: Role
     body: LeafInput
-    key: PrivateKey | EcKey | None = None
+    key: PrivateKey | PrintedKey | None = None
 
     @property
     def end(self) -> int:
@@ -110,9 +111,8 @@ class IssuePaths(Mount):
         signer = await self.signers.find(issuer_ref)
         names = leaves.leaf_names(body, role, None, await self.allowed(role, request))
         span = leaves.span_of(body, role, self.frame(signer))
-        key = await self.leaf_key(kind, bits)
-        content = leaves.content(names, key.public if isinstance(key, EcKey) else public_part(key), span, role, signer)
-        signed = await self.signed(signer, content, Signing(role.signature_bits, role.use_pss))
+        template = leaves.template(names, span, role, signer)
+        signed, key = await self._with_key(kind, bits, template, signer, Signing(role.signature_bits, role.use_pss))
         made = Made(signed, span, signer, name, role, body, key)
         return await self._kept(made, [*warnings, *span.warnings])
 
@@ -123,7 +123,7 @@ class IssuePaths(Mount):
         key = leaves.csr_key(csr, role.key_type, role.key_bits)
         names = leaves.leaf_names(body, role, csr, await self.allowed(role, request))
         span = leaves.span_of(body, role, self.frame(signer))
-        content = leaves.content(names, public_part(key), span, role, signer)
+        content = leaves.template(names, span, role, signer).of(public_part(key))
         signed = await self.signed(signer, content, Signing(role.signature_bits, role.use_pss))
         warnings = [*_ignored(body, role), *leaves.csr_warnings(csr), *span.warnings]
         return await self._kept(Made(signed, span, signer, name, role, body), warnings)
@@ -161,6 +161,17 @@ class IssuePaths(Mount):
         behavior = _BEHAVIORS[signer.issuer.leaf_not_after_behavior]
         return Frame(self.now, system.default_lease_ttl, system.max_lease_ttl, signer.end, behavior)
 
+    async def _with_key(self, kind: str, bits: int, template: Template, signer: Signer,
+                        signing: Signing) -> tuple[Signed, PrivateKey | PrintedKey]:  # fmt: skip
+        """Make a certificate and its key, in the child process where one is at work."""
+        if kind == "rsa":
+            key: PrivateKey = await self.rsa_keys.take(bits)
+        elif leaf := await self.leaf_process.make(Wish(kind, bits, template), signer, signing):
+            return leaf
+        else:
+            key = new_key(kind, bits)
+        return await self.signed(signer, template.of(public_part(key)), signing), key
+
     async def signed(self, signer: Signer, content: Content, signing: Signing) -> Signed:
         """Sign a certificate; with a large RSA key that takes long."""
         if signer.slow:
@@ -194,7 +205,7 @@ class IssuePaths(Mount):
 def _shown(made: Made) -> dict[str, Any]:
     signer, body = made.signer, made.body
     data: dict[str, Any] = {
-        "certificate": answers.shown_der(made.signed.der, body.format),
+        "certificate": answers.shown_signed(made.signed, body.format),
         "expiration": made.end,
         "issuing_ca": answers.shown_issuer(signer.issuer, body.format),
         "not_before": int(made.span.start),

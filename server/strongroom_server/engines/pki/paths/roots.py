@@ -10,7 +10,7 @@ from strongroom_common.fields import Given
 from strongroom_server.engines.pki import answers, building, crls, leaves, lifetimes, urls
 from strongroom_server.engines.pki.assembly import encoded
 from strongroom_server.engines.pki.authority import ca_extensions
-from strongroom_server.engines.pki.building import Draft, Signing
+from strongroom_server.engines.pki.building import Draft
 from strongroom_server.engines.pki.issuers import NEXT, Issuer
 from strongroom_server.engines.pki.keys import Key
 from strongroom_server.engines.pki.paths.issue import IssuePaths
@@ -24,6 +24,7 @@ from strongroom_server.engines.pki.schemas import (
 )
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.engines.pki.subject import holder_of, names_of, subject_of
+from strongroom_server.lib.signing import Signing, hash_for
 from strongroom_server.lib.x509 import PrivateKey, PublicKey, key_kind, load_certificate, pem_of
 from strongroom_server.sdk.engine import delete, write
 from strongroom_server.sdk.errors import Internal, InvalidRequest
@@ -88,7 +89,7 @@ class RootPaths(IssuePaths):
             signing = Signing(body.signature_bits, body.use_pss)
             names = leaves.requested_names(body)._replace(fields=body.fields)
             private, key_name = await self.ca_key(exported, body, given.sent)
-            building.hash_for(private, body.signature_bits)
+            hash_for(private, body.signature_bits)
             certificate = _self_signed(private, names, span, body, signing, await self._pointers())
             key, _ = await self.keys.add(private, key_name)
             algorithm = crls.algorithm_name(private, signing)
