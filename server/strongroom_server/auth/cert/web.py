@@ -1,13 +1,10 @@
 """What authorities publish of their certificates, over HTTP: the only I/O of this method besides storage."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from strongroom_server.auth.cert.schemas import Crl, read_crl
+from strongroom_server.lib.bodies import read_body
 from strongroom_server.sdk.errors import InvalidRequest, UpstreamError
-
-if TYPE_CHECKING:
-    from aiohttp import ClientResponse
 
 log = logging.getLogger("auth.cert")
 
@@ -41,16 +38,7 @@ async def _ask(url: str, body: bytes | None, seconds: float) -> bytes:
             session.request(method, url, data=body, headers=headers) as answer,
         ):
             answer.raise_for_status()
-            return await _read(answer)
+            return await read_body(answer, LONGEST)
     except (ClientError, TimeoutError, OSError, ValueError) as error:
         log.warning("nothing from %s: %s", url, error)
         raise UpstreamError(f"{url} cannot be asked") from error
-
-
-async def _read(answer: "ClientResponse") -> bytes:
-    raw = bytearray()
-    async for chunk in answer.content.iter_any():
-        raw += chunk
-        if len(raw) > LONGEST:
-            raise ValueError("the answer is too long")
-    return bytes(raw)

@@ -9,12 +9,13 @@ from urllib.parse import quote_plus
 
 from strongroom_common.clock import Clock
 from strongroom_server.auth.jwt.keys import FRESH, published_keys
+from strongroom_server.lib.bodies import read_body
 from strongroom_server.lib.trust import trusting
 from strongroom_server.sdk.errors import UpstreamError
 
 if TYPE_CHECKING:
     import jwt
-    from aiohttp import ClientResponse, ClientSession
+    from aiohttp import ClientSession
 
     from strongroom_server.auth.jwt.schemas import Config
 
@@ -130,7 +131,7 @@ class Provider:
                 async with session.request(
                     method, url, data=form, headers=headers, allow_redirects=not authorization, server_hostname=name
                 ) as answer:  # Security 2: what we authenticate with goes to no other host
-                    raw, status = await _read(answer), answer.status
+                    raw, status = await read_body(answer, _LONGEST), answer.status
             except ClientConnectorCertificateError as error:  # perhaps it has another of the names
                 last: Exception = error
                 continue
@@ -152,15 +153,6 @@ class Provider:
                 connector=TCPConnector(ssl=context), timeout=ClientTimeout(total=TIMEOUT)
             )
         return self._sessions[trusted]
-
-
-async def _read(answer: "ClientResponse") -> bytes:
-    raw = bytearray()
-    async for chunk in answer.content.iter_any():
-        raw += chunk
-        if len(raw) > _LONGEST:
-            raise ValueError("the answer is too long")
-    return bytes(raw)
 
 
 def _basic(config: "Config") -> str:

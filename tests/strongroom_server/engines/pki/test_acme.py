@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +23,9 @@ from cryptography.x509.oid import NameOID
 
 from strongroom_server.config import Listener
 from strongroom_server.engines.pki import Engine, building
+from strongroom_server.engines.pki.acme.challenges import Prober
+from strongroom_server.engines.pki.acme.problems import Problem
+from strongroom_server.engines.pki.acme.records import HTTP, Identifier
 from strongroom_server.http.app import App
 from strongroom_server.http.listeners import bind_tcp
 from strongroom_server.lib.signing import Signing
@@ -63,6 +66,12 @@ class Authority:
     def reach(self, **ports: Any) -> None:
         """Let challenges be looked at on other ports than the usual ones."""
         self.engine.prober = replace(self.engine.prober, **ports)
+
+    async def given_up(self, acme: "Client", order: Any) -> None:
+        """Let time pass until the first challenge was tried for the last time."""
+        async with asyncio.timeout(60):
+            while (await acme.do(acme.acme.poll, order.authorizations[0]))[0].body.status == messages.STATUS_PENDING:
+                await self.live.clock.advance(20)
 
 
 @pytest.fixture
@@ -119,7 +128,7 @@ class Client:
     async def finish(self, order: Any) -> Any:
         from datetime import datetime, timedelta
 
-        deadline = datetime.now() + timedelta(seconds=10)
+        deadline = datetime.now() + timedelta(seconds=60)
         return await self.do(self.acme.poll_and_finalize, order, deadline)
 
     def proof(self, order: Any, kind: type) -> tuple[str, str]:
@@ -132,13 +141,14 @@ async def serve_file(path: str, text: str) -> tuple[web.ServerRunner, int]:
     async def handle(request: web.BaseRequest) -> web.Response:
         return web.Response(text=text) if request.path == path else web.Response(status=404)
 
+    return await serve(handle)
+
+
+async def serve(handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> tuple[web.ServerRunner, int]:
     runner = web.ServerRunner(web.Server(handle))
     await runner.setup()
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
-    await web.TCPSite(runner, HOST, port).start()
-    return runner, port
+    await web.TCPSite(runner, HOST, 0).start()
+    return runner, runner.addresses[0][1]
 
 
 async def prove_by_http(authority: Authority, acme: Client, order: Any) -> Any:
@@ -256,11 +266,46 @@ async def test_what_is_not_proven_is_not_issued(authority: Authority) -> None:
     with pytest.raises(messages.Error, match="orderNotReady"):
         await acme.do(acme.acme._post, order.body.finalize, _Empty())
     await acme.answer(order, challenges.HTTP01)
-    for _ in range(40):
-        await authority.live.clock.advance(20)
-        await asyncio.sleep(0.02)
+    await authority.given_up(acme, order)
     with pytest.raises(errors.ValidationError):
         await acme.finish(order)
+    await runner.cleanup()
+
+
+async def test_a_file_may_come_in_pieces() -> None:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for piece in (b"the proof", b".of the key", b"\n"):
+            await answer.write(piece)
+            await asyncio.sleep(0.01)
+        return answer
+
+    runner, port = await serve(handle)
+    await Prober(http_port=port).prove(HTTP, Identifier("ip", HOST), "the proof", "of the key")
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "text"),
+    [
+        pytest.param(200, {}, "the proof.of another key", id="another_answer"),
+        pytest.param(200, {}, "x" * 8193, id="a_long_answer"),
+        pytest.param(404, {}, "the proof.of the key", id="no_file"),
+        pytest.param(302, {}, "", id="moved_to_nowhere"),
+        pytest.param(302, {"Location": "http://[/"}, "", id="moved_to_what_is_no_url"),
+        pytest.param(302, {"Location": "http://127.0.0.1:1/"}, "", id="moved_to_another_port"),
+        pytest.param(302, {"Location": "/again"}, "", id="moved_for_ever"),
+    ],
+)
+async def test_answers_that_prove_nothing(status: int, headers: dict[str, str], text: str) -> None:
+    async def handle(_request: web.BaseRequest) -> web.Response:
+        return web.Response(status=status, headers=headers, text=text)
+
+    runner, port = await serve(handle)
+    with pytest.raises(Problem) as caught:
+        await Prober(http_port=port).prove(HTTP, Identifier("ip", HOST), "the proof", "of the key")
+    assert caught.value.kind == "incorrectResponse"
     await runner.cleanup()
 
 

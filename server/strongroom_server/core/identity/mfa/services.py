@@ -12,8 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from strongroom_server.lib.bodies import read_body
+
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
+    from aiohttp import ClientSession
 
 log = logging.getLogger("core.mfa")
 
@@ -56,7 +58,7 @@ class Web:
             async with self._session.request(
                 method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False
             ) as answer:
-                return Told(self._service, answer.status, await _read(answer))
+                return Told(self._service, answer.status, await read_body(answer, _LONGEST))
         except (ClientError, TimeoutError, OSError, ValueError) as error:
             log.warning("%s cannot be asked: %s", self._service, type(error).__name__)
             raise Failed(f"{self._service} cannot be asked") from error
@@ -92,15 +94,6 @@ async def connected(service: str) -> AsyncIterator[Web]:
     timeout = ClientTimeout(total=PATIENCE, connect=10)
     async with ClientSession(connector=connector, timeout=timeout) as session:
         yield Web(service, session)
-
-
-async def _read(answer: "ClientResponse") -> bytes:
-    raw = bytearray()
-    async for chunk in answer.content.iter_any():
-        raw += chunk
-        if len(raw) > _LONGEST:
-            raise ValueError("the answer is too long")
-    return bytes(raw)
 
 
 def text_at(value: Any, *names: str) -> str:

@@ -21,11 +21,13 @@ from cryptography import x509
 from strongroom_server.engines.pki.acme import jws
 from strongroom_server.engines.pki.acme.problems import Problem
 from strongroom_server.engines.pki.acme.records import DNS, HTTP, Identifier
+from strongroom_server.lib.bodies import read_body
 from strongroom_server.lib.x509 import load_certificate
 
 _TIMEOUT = 10.0  # seconds
 _LONGEST = 8192  # bytes of an answer
 _REDIRECTS = 10
+_MOVED = {301, 302, 303, 307, 308}
 _ACME_TLS = "acme-tls/1"
 _ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
 _OCTET_STRING = b"\x04\x20"  # of 32 bytes
@@ -52,13 +54,16 @@ class Prober:
                     await self._tls_alpn(identifier, answer)
         except TimeoutError:
             raise Problem("connection", "the answer took too long") from None
-        except OSError:
+        except (aiohttp.ClientError, OSError):
             raise Problem("connection", "the connection failed") from None
 
     async def _http(self, identifier: Identifier, token: str, answer: str) -> None:
         host = f"[{identifier.value}]" if ":" in identifier.value else identifier.value
         port = "" if self.http_port == 80 else f":{self.http_port}"
-        body = await self._fetch(f"http://{host}{port}/.well-known/acme-challenge/{token}")
+        try:
+            body = await self._fetch(f"http://{host}{port}/.well-known/acme-challenge/{token}")
+        except ValueError:
+            raise Problem("incorrectResponse", "there is no file at .well-known/acme-challenge", 403) from None
         if body.rstrip() != answer.encode():
             raise Problem("incorrectResponse", "the file at .well-known/acme-challenge is not the expected one", 403)
 
@@ -66,19 +71,12 @@ class Prober:
         connector = aiohttp.TCPConnector(resolver=_AiohttpResolver(self), ssl=False)
         async with aiohttp.ClientSession(connector=connector) as session:
             for _ in range(_REDIRECTS):
-                try:
-                    async with session.get(url, allow_redirects=False) as response:
-                        if response.status == 200:
-                            return await response.content.read(_LONGEST)
-                        location = response.headers.get("Location", "")
-                except aiohttp.ClientError:
-                    raise Problem("connection", "the connection failed") from None
-                if response.status not in {301, 302, 303, 307, 308} or not location:
-                    break
-                url = urljoin(url, location)
+                body, url = await _get(session, url)
+                if body is not None:
+                    return body
                 if not self._may_follow(url):
                     break
-        raise Problem("incorrectResponse", "there is no file at .well-known/acme-challenge", 403)
+        raise ValueError("it is somewhere else")
 
     def _may_follow(self, url: str) -> bool:
         parts = urlsplit(url)
@@ -161,6 +159,17 @@ class _AiohttpResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing to release."""
+
+
+async def _get(session: aiohttp.ClientSession, url: str) -> tuple[bytes | None, str]:
+    """Return the file at a URL, else where to look for it; raises ValueError where the answer is of no use."""
+    async with session.get(url, allow_redirects=False) as answer:
+        if answer.status == 200:
+            return await read_body(answer, _LONGEST), url
+        location = answer.headers.get("Location")
+        if answer.status not in _MOVED or not location:
+            raise ValueError("there is no file")
+        return None, urljoin(url, location)
 
 
 def _proves(raw: bytes, identifier: Identifier, answer: str) -> bool:
