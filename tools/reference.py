@@ -1,15 +1,13 @@
-"""`python -m tools.reference docs/reference`: a page for each secrets engine and auth method, and `sys/`, from their declarations."""
+"""`python -m tools.reference docs/reference`: what the declarations of routes and settings say."""
 
 import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
-from strongroom_common.fields import Field, fields
-from strongroom_common.secret import Secret
+from strongroom_common.fields import fields
 from strongroom_server.core.identity.engine import IdentityEngine
 from strongroom_server.core.sys import Sys
 from strongroom_server.core.token_auth import TokenAuth
@@ -18,9 +16,16 @@ from strongroom_server.sdk.engine import Engine, help_of
 from strongroom_server.sdk.parts import known_parts, load_part
 from strongroom_server.sdk.request import Operation
 from strongroom_server.sdk.routes import Route
+from tools import settings
+from tools.settings import default, row, shown_type
 
 PACKAGES = ("engines", "auth")
-KINDS = {"engines": "Secrets engines", "auth": "Auth methods", "server": "The server itself"}
+KINDS = {
+    "engines": "Secrets engines",
+    "auth": "Auth methods",
+    "server": "The server itself",
+    "kubernetes": "On Kubernetes",
+}
 _APART: Mapping[str, type[Engine]] = {  # what is no module of its own name
     "auth/token": TokenAuth, "engines/identity": IdentityEngine, "engines/kv-v1": v1.Engine,
     "engines/kv-v2": v2.Engine, "server/sys": Sys,
@@ -42,20 +47,26 @@ def engines() -> dict[str, type[Engine]]:
 def pages() -> dict[str, str]:
     """Return the text of every page by its file name, the index too."""
     found = {f"{name}.md": _page(name, engine) for name, engine in engines().items()}
+    found |= {f"{name}.md": f"{_NOTE}\n\n{page.text(_last(name))}" for name, page in settings.pages().items()}
     return found | {"README.md": _index()}
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _index() -> str:
     lines = [_NOTE, "", "# Reference", "", "Paths are relative to where a type is mounted; the API is below `/v1/`."]
-    for package, title in KINDS.items():
+    abouts = {name: _about(engine) for name, engine in engines().items()}
+    abouts |= {name: page.about for name, page in settings.pages().items()}
+    for kind, title in KINDS.items():
         lines += ["", f"## {title}", ""]
-        lines += [f"- [{name.partition('/')[2]}]({name}.md): {_about(engine)}"
-                  for name, engine in engines().items() if name.startswith(package)]  # fmt: skip
+        lines += [f"- [{_last(name)}]({name}.md): {about}" for name, about in abouts.items() if name.startswith(kind)]
     return "\n".join(lines) + "\n"
 
 
 def _page(name: str, engine: type[Engine]) -> str:
-    lines = [_NOTE, "", f"# {name.partition('/')[2]}", "", _about(engine)]
+    lines = [_NOTE, "", f"# {_last(name)}", "", _about(engine)]
     for templates, routes in _sections(engine):
         lines += ["", f"## {', '.join(f'`{_shown(template)}`' for template in templates)}", "", *_section(routes)]
     return "\n".join(lines) + "\n"
@@ -96,30 +107,11 @@ def _parameters(route: Route) -> Iterator[tuple[str, str]]:
     hints = get_type_hints(route.handler, include_extras=True)
     for name in route.captures:
         if meaning := help_of(hints.get(name)):
-            yield name, _row(name, "in the path", "", meaning)
+            yield name, row(name, "in the path", "", meaning)
     if route.body:
         for field in fields(route.body[1]).values():
             if field.help and not field.kept:
-                yield field.name, _row(field.name, _type(field), _default(field), field.help)
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{cells[0]}`", *cells[1:])) + " |"
-
-
-def _type(field: Field) -> str:
-    words = {"seconds": "duration", "bytes": "size"}
-    openapi = field.kind.openapi
-    return words.get(str(openapi.get("format")), str(openapi.get("type", "any")))
-
-
-def _default(field: Field) -> str:
-    value: Any = field.default
-    if value is MISSING:
-        return "required"
-    if isinstance(value, Secret) or value in (None, "", (), {}):
-        return ""
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+                yield field.name, row(field.name, shown_type(field), default(field), field.help)
 
 
 def write(folder: Path) -> None:

@@ -128,7 +128,7 @@ class Telemetry:
 
     prometheus_retention_time: Annotated[Seconds, "How long a metric is shown after its last change."] = _DAY
     disable_hostname: Annotated[bool, "Leave the host's name out of gauges."] = False
-    enable_hostname_label: Annotated[bool, "Give every metric a host label."] = False
+    enable_hostname_label: Annotated[bool, "Give every metric a host label.", NoEffect()] = False
     metrics_prefix: Annotated[str, "First word of every metric's name."] = "vault"
     usage_gauge_period: Annotated[Seconds, "How often tokens, entities and secrets are counted; 0 is never."] = Seconds(
         600

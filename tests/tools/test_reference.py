@@ -26,6 +26,19 @@ def test_a_page_tells_paths_methods_and_parameters() -> None:
     assert "Needs `sudo`." in PAGES["auth/token.md"]
 
 
+def test_a_page_tells_settings_and_where_their_defaults_come_from() -> None:
+    file, annotations = PAGES["server/file.md"], PAGES["kubernetes/annotations.md"]
+    assert (
+        "| `tls_min_version` | `tls10`, `tls11`, `tls12`, `tls13` | `tls12` | Oldest TLS version that is spoken. |"
+        in file
+    )
+    assert "| `telemetry.disallow_metrics` | boolean | `false` |" in file
+    assert "| `plugin_directory` | string |  | Plug-ins are not supported. Has no effect. |" in file
+    assert "| `agent-limits-mem` | string | `64Mi` | Memory limit. | `memory-limit` |" in annotations
+    assert "| `auth-config-KEY` | object |" in annotations
+    assert "| `agent-inject-secret-NAME` | string |" in annotations
+
+
 @pytest.mark.parametrize(("name", "engine"), reference.engines().items())
 def test_every_type_and_every_path_say_what_they_are_for(name: str, engine: type) -> None:
     page = PAGES[name + ".md"]
