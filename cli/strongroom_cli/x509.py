@@ -1,4 +1,4 @@
-"""Certificates and CRLs as the pki commands look at them. The only place here that needs a library beyond Python's own.
+"""Certificates and CRLs as the pki commands look at them.
 
 ``cryptography`` is imported when a certificate is first read, so that the other commands neither need it nor wait.
 """
