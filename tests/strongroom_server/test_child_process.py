@@ -3,6 +3,7 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,12 @@ from strongroom_server.lib.child_process import running
 from tests.waiting import gone, until
 
 _PROGRAM = "tests.strongroom_server.echoing"
+
+
+@pytest.fixture(autouse=True)
+def found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let children find the program, which is not installed."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
 
 async def test_answers_come_in_the_order_of_the_questions_whatever_their_size() -> None:
@@ -46,6 +53,15 @@ async def test_a_program_that_does_not_start_is_told_of(capfd: pytest.CaptureFix
         async with running("tests.strongroom_server.there_is_no_such_program"):
             pytest.fail("it started")
     assert "No module named" in capfd.readouterr().err
+
+
+async def test_a_child_takes_no_module_from_the_folder_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "resource.py").write_text("raise SystemExit('taken from here')")
+    monkeypatch.chdir(tmp_path)
+    async with running(_PROGRAM) as child:
+        assert await child.ask(b"question") == b"question"
 
 
 async def test_none_is_left_when_its_time_is_over() -> None:

@@ -2,6 +2,9 @@
 
 None outlives its server: the end of the ``with`` kills it, and should the server itself be killed, the end of its input
 tells it.
+
+Security 1: a child is handed secrets, so it takes its modules from where they are installed, never from the folder that
+the server was started in.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ from typing import cast
 
 from strongroom_server.lib.child_program import SIZE
 
+_START = 60.0  # seconds until a child must be ready
 _ENDED = "the child process ended"
 
 
@@ -82,18 +86,23 @@ def _size(received: bytearray, at: int) -> int:
 
 @asynccontextmanager
 async def running(module: str) -> AsyncIterator[ChildProcess]:
-    """Start ``python -m module``, wait until it is ready, end it afterwards; raises OSError where it does not start."""
+    """Start ``python -m module``, wait until it is ready, end it afterwards.
+
+    Raises OSError where it does not start, or not in time.
+    """
     loop = asyncio.get_running_loop()
     transport, child = await loop.subprocess_exec(
         ChildProcess,
         sys.executable,
+        "-P",
         "-m",
         module,
         stderr=None,
         start_new_session=True,  # no Ctrl-C but the server's
     )
     try:
-        await child.ask(b"")
+        async with asyncio.timeout(_START):
+            await child.ask(b"")
         yield child
     finally:
         child.kill()

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from base64 import b64decode
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -55,6 +56,8 @@ _ML_DSA: Mapping[int, tuple[type[MlDsaPrivateKey], type[MlDsaPublicKey]]] = {
     87: (mldsa.MLDSA87PrivateKey, mldsa.MLDSA87PublicKey),
 }  # fmt: skip
 _CURVE_NAMES = {curve().name for curve in _CURVES.values()}
+_PSS_ALONE = bytes.fromhex("06092a864886f70d01010a")  # id-RSASSA-PSS (RFC 4055) as the algorithm of a key
+_HEAD = 40  # bytes that a key's algorithm is within
 
 
 def pem(thing: x509.Certificate | x509.CertificateSigningRequest | x509.CertificateRevocationList) -> str:
@@ -144,7 +147,7 @@ def _kind_of(kind: type[Any]) -> str:
 
 def check_curve(key: object) -> None:
     """Raise ValueError for an EC key on a curve that is not NIST's: peers and browsers do not read those."""
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in _CURVE_NAMES:
+    if isinstance(key, ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey) and key.curve.name not in _CURVE_NAMES:
         raise ValueError(f"unsupported elliptic curve {key.curve.name}")
 
 
@@ -179,6 +182,18 @@ def load_key(text: str | bytes) -> PrivateKey:
         raise ValueError("private key could not be parsed") from error
     if not isinstance(key, PrivateKey):
         raise ValueError(f"unsupported key type {type(key).__name__}: expected rsa, ec, ed25519 or mldsa")
+    return key
+
+
+def load_signing_key(text: str) -> PrivateKey:
+    """Return the private key in PEM; raises ValueError also for one that could not sign what others can check.
+
+    Such are keys on rare curves and those for PSS alone: what is signed otherwise with these is not valid.
+    """
+    key = load_key(text)
+    check_curve(key)
+    if key_kind(key) == "rsa" and _PSS_ALONE in b64decode(text.split("-----")[2])[:_HEAD]:
+        raise ValueError("unsupported key type RSASSA-PSS: expected rsa, ec, ed25519 or mldsa")
     return key
 
 
@@ -245,6 +260,8 @@ def _whole(load: Callable[[bytes], Readable], raw: bytes) -> Readable:
         found = load(raw)
         found.public_key()
         list(found.extensions)
+        list(found.subject)
+        list(found.issuer if isinstance(found, x509.Certificate) else ())
     except _UNREADABLE as error:
         raise ValueError(f"could not be read: {error}") from None
     return found

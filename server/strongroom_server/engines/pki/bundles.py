@@ -5,15 +5,23 @@ from typing import Any
 
 from cryptography import x509
 
-from strongroom_server.engines.pki.issuers import Issuers
+from strongroom_server.engines.pki.issuers import IssuerConfig, Issuers
 from strongroom_server.engines.pki.keys import Keys
-from strongroom_server.lib.x509 import PrivateKey, load_certificate, load_key, pem_blocks, spki
+from strongroom_server.lib.x509 import PrivateKey, der, load_certificate, load_signing_key, pem_blocks, spki
 from strongroom_server.sdk.errors import InvalidRequest
 
 SHORTEST = 75  # characters; what is shorter is a path by mistake
 _TOO_SHORT = (
     "provided data for import was too short; perhaps a path was passed to the API rather than the contents of a PEM "
     "file"
+)
+_DEFAULT_LEFT = (
+    "Default issuer left unchanged: could not select new issuer automatically as multiple imported issuers had key "
+    "material in Vault."
+)
+_DEFAULT_CHOSEN = (
+    "The imported bundle contained multiple certs matching keys, the default issuer that was selected should be "
+    "verified and manually changed if incorrect."
 )
 
 
@@ -40,7 +48,7 @@ def parse_bundle(text: str) -> Bundle:
             if label == "CERTIFICATE":
                 certificates.append(load_certificate(block))
             elif label != "EC PARAMETERS":
-                keys.append(load_key(block))
+                keys.append(load_signing_key(block))
         except ValueError as error:
             raise InvalidRequest(f"error when parsing block {number + 1}: {error}") from None
     for number, certificate in enumerate(certificates):
@@ -60,8 +68,9 @@ def _check_ca(number: int, certificate: x509.Certificate) -> None:
 
 @dataclass
 class Imported:
-    """What an import did, as the API tells it."""
+    """What an import did, as the API tells it; ``warnings`` are of which issuer is the default one then."""
 
+    warnings: list[str] = field(default_factory=list)
     issuers: list[str] = field(default_factory=list)
     known_issuers: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -86,12 +95,21 @@ async def take_in(bundle: Bundle, issuers: Issuers, keys: Keys) -> Imported:
         key, new = await keys.add(private)
         (result.keys if new else result.known_keys).append(key.id)
     key_ids = await _by_public_half(keys)
+    able = {der(one) for one in bundle.certificates if _spki(one) in key_ids and not await issuers.known(one)}
+    if len(able) > 1:
+        result.warnings = _several(await issuers.config())
     for certificate in bundle.certificates:
-        issuer, new = await issuers.add(certificate, key_ids.get(_spki(certificate), ""))
+        issuer, new = await issuers.add(certificate, key_ids.get(_spki(certificate), ""), latest=len(able) == 1)
         (result.issuers if new else result.known_issuers).append(issuer.id)
         result.mapping[issuer.id] = issuer.key_id
     await give_keys(issuers, keys)
     return result
+
+
+def _several(config: IssuerConfig) -> list[str]:
+    """Return what the client should know where several new issuers have keys, and so any could be the default one."""
+    left = [_DEFAULT_LEFT] if config.default_follows_latest_issuer else []
+    return left if config.default else [*left, _DEFAULT_CHOSEN]
 
 
 async def give_keys(issuers: Issuers, keys: Keys) -> None:

@@ -48,6 +48,15 @@ class Issuer(msgspec.Struct, dict=True):
         return serial_text(self.x509.serial_number)
 
     @property
+    def possible_usages(self) -> tuple[str, ...]:
+        """Return what it may be for: its certificate has to say so where it is to sign CRLs (RFC 5280, 4.2.1.3)."""
+        try:
+            signs = self.x509.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
+        except x509.ExtensionNotFound:
+            signs = False
+        return tuple(one for one in USAGES if signs or one != "crl-signing")
+
+    @property
     def self_signed(self) -> bool:
         """Tell whether it is a root."""
         return self.x509.subject == self.x509.issuer
@@ -150,16 +159,24 @@ class Issuers:
         """Return a name, or "" where an issuer has it already."""
         return "" if any(issuer.name == name for issuer in (await self.all()).values()) else name
 
-    async def add(self, certificate: x509.Certificate, key_id: str, name: str = "",
-                  algorithm: str = "") -> tuple[Issuer, bool]:  # fmt: skip
-        """Store an issuer, unless it is there already; tell whether it is new. The first with a key is the default."""
+    async def known(self, certificate: x509.Certificate) -> Issuer | None:
+        """Return the issuer with a certificate, if it is there."""
         raw = der(certificate)
-        for issuer in (await self.all()).values():
-            if der(issuer.x509) == raw:
-                return await self.adopt(issuer, key_id), False
+        return next((issuer for issuer in (await self.all()).values() if der(issuer.x509) == raw), None)
+
+    async def add(self, certificate: x509.Certificate, key_id: str, name: str = "", algorithm: str = "", *,
+                  latest: bool = True) -> tuple[Issuer, bool]:  # fmt: skip
+        """Store an issuer, unless it is there already; tell whether it is new.
+
+        The first with a key is the default, and so is the ``latest`` where that is wished for.
+        """
+        issuer = await self.known(certificate)
+        if issuer is not None:
+            return await self.adopt(issuer, key_id), False
         issuer = Issuer(str(uuid.uuid4()), pem(certificate), key_id, name, revocation_signature_algorithm=algorithm)
+        issuer = msgspec.structs.replace(issuer, usage=issuer.possible_usages)
         config = await self.config()
-        if key_id and (not config.default or config.default_follows_latest_issuer):
+        if key_id and (not config.default or (latest and config.default_follows_latest_issuer)):
             config = msgspec.structs.replace(config, default=issuer.id)
         await self._commit([put(f"issuer/{issuer.id}", issuer)], config)
         return issuer, True

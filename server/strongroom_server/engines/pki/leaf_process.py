@@ -3,8 +3,8 @@
 Making an EC key, signing, and printing both is most of what issuing a certificate takes, and none of it needs the
 server's state. So where many are issued a small child process does it, on another core where there is one: it gets
 wishes and answers with finished leaves. While there is no child, or for what it could not do, the server makes the same
-itself by the same functions. A child starts after a few wishes, since that costs as much as a thousand keys, and stays
-as long as there are more.
+itself by the same functions. A child starts where a few wishes come close together, since that costs as much as a
+thousand keys, and stays as long as there are more.
 
 Security 1: the issuer's key and the leaves' go through anonymous pipes and are never on disk; the child makes no core
 dumps. Security 2: a child ends when an issuer has changed, at the next wish or when it is idle, so that no removed key
@@ -26,7 +26,7 @@ from strongroom_server.lib.x509 import key_der
 
 log = logging.getLogger("engines.pki.leaf_process")
 
-_FEW = 16  # wishes before a child is worth its start
+_FEW = 16  # wishes within the time below before a child is worth its start
 _IDLE = 10.0  # seconds without a wish, or without an answer to one, after which the child ends
 _RETRY = 5.0  # seconds after a failure in which none is started
 _ENCODER = msgspec.msgpack.Encoder()
@@ -45,9 +45,9 @@ class _Works:
         """Return a leaf, or None where it cannot be made; raises OSError where the child ends."""
         number, signatory = self._known.get((signer.issuer.id, signing)), None
         if number is None:
-            number = self._known[signer.issuer.id, signing] = len(self._known)
             pattern = signer.pattern(signing)
             signatory = Signatory(pattern.algorithm, pattern.issuer, key_der(signer.key, pkcs8=True), signing)
+            number = self._known[signer.issuer.id, signing] = len(self._known)
         return _ANSWER.decode(await self.process.ask(_ENCODER.encode(Question(number, wish, signatory))))
 
 
@@ -56,9 +56,10 @@ class LeafProcess:
 
     def __init__(self, issuers: Issuers, *, few: int = _FEW, idle: float = _IDLE, retry: float = _RETRY) -> None:
         self._issuers = issuers
-        self._missing = few
+        self._few = few
         self._idle = idle
         self._retry = retry
+        self._misses, self._since = 0, 0.0
         self._works: _Works | None = None
         self._child: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -92,9 +93,13 @@ class LeafProcess:
         works.process.kill()
 
     def _miss(self) -> None:
-        if self._missing:
-            self._missing -= 1
-        elif not self._closing.is_set() and (self._child is None or self._child.done()):
+        """Count a wish that no child gets; start one where many came lately."""
+        now = asyncio.get_running_loop().time()
+        if now - self._since > self._idle:
+            self._misses, self._since = 0, now
+        self._misses += 1
+        busy = self._child is not None and not self._child.done()
+        if self._misses > self._few and not busy and not self._closing.is_set():
             self._child = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:

@@ -1,12 +1,15 @@
+import time
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from strongroom_server.engines.pki import Engine
-from strongroom_server.lib.x509 import key_pem, new_key
+from strongroom_server.engines.pki import Engine, building, usages
+from strongroom_server.lib.signing import Signing
+from strongroom_server.lib.x509 import PrivateKey, key_pem, load_certificate, new_key, pem, pem_of
 from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
-from tests.strongroom_server.engines.pki.mounted import certificate, issue, mounted, role
+from tests.strongroom_server.engines.pki.mounted import certificate, issue, mounted, openssl, role
 from tests.strongroom_server.fakes import Mounted
 
 
@@ -163,6 +166,91 @@ async def test_what_is_imported_twice_is_there_once() -> None:
     for text, message in (("x", "too short"), ("junk" * 30, "invalid PEM data"), (leaf["certificate"], "non-CA")):
         with pytest.raises(InvalidRequest, match=message):
             await data(pki, "config/ca", pem_bundle=text)
+
+
+def authority(name: x509.Name, *, usage: bool = True) -> tuple[str, PrivateKey]:
+    """Return a self-signed CA from elsewhere in PEM, and its key; without ``usage`` it says nothing of its key's."""
+    key = new_key("ec", 256)
+    extensions: list[building.Extension] = [(x509.BasicConstraints(ca=True, path_length=None), True)]
+    if usage:
+        extensions.append((usages.CA_USAGE, True))
+    now = time.time()
+    draft = building.Draft(name, key.public_key(), now - 60, now + 86400, extensions=extensions)
+    return pem(building.sign(draft, name, key, Signing())), key
+
+
+def named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+
+
+async def test_an_issuer_whose_certificate_is_not_for_crls_signs_none() -> None:
+    pki = await Mounted(Engine).start()
+    found, key = authority(named("Old"), usage=False)
+    await data(pki, "issuers/import/bundle", pem_bundle=f"{found}\n{key_pem(key)}")
+    usual = "issuing-certificates,ocsp-signing,read-only"
+    assert (await pki.data("issuer/default"))["usage"] == usual
+    assert (await data(pki, "issuer/default", issuer_name="old"))["usage"] == usual
+    with pytest.raises(InvalidRequest, match="lacks the CRLSign KeyUsage"):
+        await data(pki, "issuer/default", usage="read-only,crl-signing")
+    await role(pki)
+    assert certificate(await issue(pki, ttl="1h")).issuer == named("Old")
+
+
+@pytest.mark.parametrize(
+    ("follows", "default", "warnings"),
+    [
+        pytest.param(False, "Root", [], id="the_default_stays"),
+        pytest.param(True, "Root", ["left unchanged"], id="none_can_be_the_latest"),
+        pytest.param(False, "", ["should be verified"], id="the_first_is_the_default"),
+        pytest.param(True, "", ["left unchanged", "should be verified"], id="the_first_is_the_default_and_followed"),
+    ],
+)
+async def test_several_issuers_with_keys_leave_the_default_to_the_client(
+    follows: bool, default: str, warnings: list[str]
+) -> None:
+    pki = await mounted()
+    first = (await pki.data("config/issuers"))["default"]
+    await data(pki, "config/issuers", default=first, default_follows_latest_issuer=follows)
+    if not default:
+        await pki("delete", f"issuer/{first}")
+    made = [authority(named(name)) for name in ("A", "B")]
+    answer = await pki("update", "issuers/import/bundle", pem_bundle="\n".join(
+        text for found, key in made for text in (found, key_pem(key))
+    ))  # fmt: skip
+    told = [one for one in answer.warnings if "default issuer" in one.lower()]
+    assert len(told) == len(warnings)
+    for one, part in zip(told, warnings, strict=True):
+        assert part in one
+    found = x509.load_pem_x509_certificate((await pki.data("issuer/default"))["certificate"].encode())
+    assert found.subject == named(default or "A")
+
+
+async def test_one_issuer_with_a_key_is_followed() -> None:
+    pki = await mounted()
+    first = (await pki.data("config/issuers"))["default"]
+    await data(pki, "config/issuers", default=first, default_follows_latest_issuer=True)
+    (found, key), (other, _) = authority(named("A")), authority(named("B"))
+    taken = await data(pki, "issuers/import/bundle", pem_bundle=f"{other}\n{found}\n{key_pem(key)}")
+    able = [issuer for issuer, of in taken["mapping"].items() if of]
+    assert [(await pki.data("config/issuers"))["default"]] == able
+
+
+async def test_what_could_not_sign_is_refused_and_changes_nothing() -> None:
+    pki = await mounted()
+    before = await pki.keys("issuers"), await pki.keys("keys")
+    found, key = authority(named("Zoe"))
+    pss = openssl("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", "-quiet")
+    rare = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1", "-quiet")
+    raw = load_certificate(found).public_bytes(Encoding.DER).replace(b"\x0c\x03Zoe", b"\x14\x03Zo\xeb")
+    for text, message in ((pem_of(raw), "subject"), (pss, "RSASSA-PSS"), (rare, "secp256k1")):
+        with pytest.raises(InvalidRequest, match=message):
+            await data(pki, "config/ca", pem_bundle=f"{text}\n{key_pem(key)}")
+    for text in (pss, rare):
+        with pytest.raises(InvalidRequest, match="unsupported"):
+            await data(pki, "keys/import", pem_bundle=text)
+    assert (await pki.keys("issuers"), await pki.keys("keys")) == before
+    await role(pki)
+    assert await issue(pki)
 
 
 async def test_keys_by_themselves() -> None:

@@ -188,6 +188,17 @@ async def test_a_few_leaves_are_not_worth_a_child() -> None:
         await working(pki, process)
 
 
+async def test_many_leaves_that_come_far_apart_are_not_worth_a_child() -> None:
+    pki = await mounted()
+    await role(pki)
+    async with leaves(pki, few=1, idle=0.01):
+        before = asyncio.all_tasks()
+        for _ in range(4):
+            await issue(pki)
+            assert asyncio.all_tasks() == before
+            await asyncio.sleep(0.05)
+
+
 async def test_a_child_without_wishes_ends_and_another_serves_the_next() -> None:
     pki = await mounted()
     await role(pki)

@@ -68,8 +68,10 @@ class IntermediatePaths(RootPaths):
         bundle = parse_bundle(text)
         async with self.changing:
             result = await take_in(bundle, self.issuers, self.keys)
-        warnings = await self.rebuild_crls() if result.issuers or result.keys else []
-        return Response(result.facts(), warnings=[*warnings, *await self.pointer_warnings()])
+        warnings = [*result.warnings, *await self.pointer_warnings()]
+        if result.issuers or result.keys:
+            warnings += await self.rebuild_crls()
+        return Response(result.facts(), warnings=warnings)
 
 
 def _certificates_only(text: str) -> str:

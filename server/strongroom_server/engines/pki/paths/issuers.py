@@ -18,6 +18,10 @@ from strongroom_server.sdk.engine import delete, list_, patch, read, write
 from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.request import Response
 
+_NOT_FOR_CRLS = (
+    "This issuer's underlying certificate lacks the CRLSign KeyUsage value; unable to set CRLSigningUsage on this "
+    "issuer as a result."
+)
 _BEHAVIORS = ("err", "truncate", "permit")
 _GO_NAMES = {"sha256withrsa": "SHA256-RSA", "sha384withrsa": "SHA384-RSA", "sha512withrsa": "SHA512-RSA"}
 _KINDS = {"ec": "ECDSA", "ed25519": "Ed25519", "rsa": "RSA"}
@@ -79,7 +83,10 @@ class IssuerPaths(Mount):
     async def write_issuer(self, issuer_ref: str, given: Given[IssuerInput]) -> Response:
         """Change an issuer; what is not given goes back to what it is by default."""
         fields = frozenset(IssuerInput.__dataclass_fields__)
-        return await self._change(issuer_ref, Given(given.value, fields))
+        body = given.value
+        if "usage" not in given.sent:
+            body = replace(body, usage=Names((await self.issuers.find(issuer_ref)).possible_usages))
+        return await self._change(issuer_ref, Given(body, fields))
 
     @patch("issuer/{issuer_ref}")
     async def patch_issuer(self, issuer_ref: str, given: Given[IssuerInput]) -> Response:
@@ -172,7 +179,7 @@ class IssuerPaths(Mount):
         if "issuer_name" in sent:
             changes["name"] = await self.issuers.chosen_name(body.issuer_name, issuer.id)
         if "usage" in sent:
-            changes["usage"] = _usage(body.usage)
+            changes["usage"] = _usage(body.usage, issuer)
         if "leaf_not_after_behavior" in sent:
             if body.leaf_not_after_behavior not in _BEHAVIORS:
                 raise InvalidRequest("Unknown value for field `leaf_not_after_behavior`. Possible values are `err`, "
@@ -229,11 +236,13 @@ class IssuerPaths(Mount):
         return facts | issuer.revocation_facts()
 
 
-def _usage(names: Names) -> tuple[str, ...]:
-    """Return usages in order; reading is always one."""
+def _usage(names: Names, issuer: Issuer) -> tuple[str, ...]:
+    """Return usages in order; reading is always one. Raises InvalidRequest for what the certificate is not for."""
     if set(names) - set(USAGES):
         raise InvalidRequest(f"Unable to parse specified usages: [{' '.join(names)}] - valid values are "
                              f"{','.join(USAGES)}")  # fmt: skip
+    if "crl-signing" in set(names) - set(issuer.possible_usages):
+        raise InvalidRequest(_NOT_FOR_CRLS)
     return tuple(usage for usage in USAGES if usage in {*names, "read-only"})
 
 

@@ -13,7 +13,7 @@ from strongroom_server.engines.pki.keys import Key
 from strongroom_server.engines.pki.mount import Mount
 from strongroom_server.engines.pki.role import checked_bits
 from strongroom_server.lib.folders import Page, described
-from strongroom_server.lib.x509 import PrivateKey, PublicKey, colons, key_pem, load_key, pem_blocks
+from strongroom_server.lib.x509 import PrivateKey, PublicKey, colons, key_pem, load_signing_key, pem_blocks
 from strongroom_server.sdk.engine import delete, list_, read, write
 from strongroom_server.sdk.errors import Internal, InvalidRequest
 from strongroom_server.sdk.request import Response
@@ -104,7 +104,7 @@ class KeyPaths(Mount):
         async with self.changing:
             name = await self.keys.chosen_name(given.value.key_name)
             try:
-                key, new = await self.keys.add(load_key(blocks[0]), name)
+                key, new = await self.keys.add(load_signing_key(blocks[0]), name)
             except ValueError as error:
                 raise InvalidRequest(str(error)) from None
             await give_keys(self.issuers, self.keys)
