@@ -86,7 +86,7 @@ def dev_server() -> Iterator[Peer]:
 
 
 def _wait_until_ready(peer: Peer) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while peer.call("GET", "auth/token/lookup-self")[0] != 200:
         assert time.monotonic() < deadline, "bao did not start"
         time.sleep(0.1)

@@ -61,7 +61,7 @@ def running(home: Path, *arguments: str, port: int) -> Iterator[Ours]:
 
 
 def _wait(ours: Ours, log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while ours.process.poll() is None and time.monotonic() < deadline:
         try:
             urllib.request.urlopen(f"{ours.address}/v1/sys/health", timeout=5).close()

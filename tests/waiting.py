@@ -1,4 +1,4 @@
-"""Waiting for what other processes do."""
+"""Waiting for what happens in other processes, or behind a socket."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ _PATIENCE = 60  # seconds: only a bound, for a machine that has much else to do
 async def until(true: Callable[[], bool]) -> None:
     """Wait until something is true; raises TimeoutError after a minute."""
     async with asyncio.timeout(_PATIENCE):
-        while not true():  # noqa: ASYNC110 - what is waited for happens in another process
+        while not true():  # noqa: ASYNC110 - what is waited for happens elsewhere
             await asyncio.sleep(0.01)
 
 

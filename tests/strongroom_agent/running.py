@@ -55,7 +55,7 @@ def running(config: dict[str, Any], folder: Path, *flags: str) -> Iterator[subpr
             process.wait()
 
 
-def until(condition: Callable[[], Any], seconds: float = 10) -> None:
+def until(condition: Callable[[], Any], seconds: float = 60) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -65,7 +65,7 @@ def _running(command: list[str], folder: Path, address: str, ready: str) -> Iter
 
 
 def _wait_until_ready(address: str, path: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     with Client(Settings(address=address, token="root", retries=0)) as client:
         while True:
             try:

@@ -144,9 +144,11 @@ def test_a_missing_unix_socket_is_named(tmp_path):
 
 def test_a_silent_server_is_given_up():
     with listening(OK) as listener, _client(listener.address, timeout=0.05) as client:
-        listener.next = lambda: time.sleep(0.3)
+        given_up = threading.Event()
+        listener.next = lambda: given_up.wait(60)
         with pytest.raises(Unreachable, match=r"no answer within 0\.05s"):
             client.read("x")
+        given_up.set()
 
 
 def test_a_path_in_the_address_stays_in_front():

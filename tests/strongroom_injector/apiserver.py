@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -147,13 +147,6 @@ class ApiServer:
                     return answer
         finally:
             watchers.remove(queue)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait until it is so, for some seconds at most."""
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - what is waited for is behind a socket
-            await asyncio.sleep(0.01)
 
 
 def _status(code: int, message: str) -> web.Response:

@@ -1,15 +1,14 @@
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from strongroom_common.clock import FakeClock
 from strongroom_injector.errors import KubeError
 from strongroom_injector.failing import Failing, failures
 from strongroom_injector.kube import Kube
-from tests.strongroom_injector.apiserver import ApiServer, running, until
+from tests.strongroom_injector.apiserver import ApiServer
+from tests.waiting import until
 
 ENDED = {
     "terminated": {"exitCode": 1, "message": "t [INFO] a\nt [ERROR] b: c\nt [ERROR] d: permission denied\n\nhunter2\n"}
@@ -56,17 +55,6 @@ def status(name: str, restarts: int = 1, **states: Any) -> dict[str, Any]:
 )
 def test_what_agents_said_last(found: dict[str, Any], told: list[tuple[str, int, str]]) -> None:
     assert failures({"status": found}) == told
-
-
-@pytest.fixture
-def api() -> ApiServer:
-    return ApiServer()
-
-
-@pytest_asyncio.fixture
-async def kube(api: ApiServer) -> AsyncIterator[Kube]:
-    async with running(api) as client:
-        yield client
 
 
 def pod(restarts: int) -> dict[str, Any]:

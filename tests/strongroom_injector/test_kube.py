@@ -1,29 +1,17 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from strongroom_common.clock import FakeClock
 from strongroom_injector.certificates import renewed
 from strongroom_injector.errors import ConfigError, KubeError
 from strongroom_injector.kube import Access, Kube, from_kubeconfig, in_cluster
-from tests.strongroom_injector.apiserver import ApiServer, running, until
-
-
-@pytest.fixture
-def api() -> ApiServer:
-    return ApiServer()
-
-
-@pytest_asyncio.fixture
-async def kube(api: ApiServer) -> AsyncIterator[Kube]:
-    async with running(api) as client:
-        yield client
+from tests.strongroom_injector.apiserver import ApiServer, running
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(

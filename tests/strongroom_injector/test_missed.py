@@ -1,16 +1,15 @@
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from strongroom_common.clock import FakeClock
 from strongroom_injector.kube import Kube
 from strongroom_injector.metrics import Metrics
 from strongroom_injector.missed import Missed, is_missed
-from tests.strongroom_injector.apiserver import ApiServer, running, until
+from tests.strongroom_injector.apiserver import ApiServer
 from tests.strongroom_injector.pods import P, V
+from tests.waiting import until
 
 WANTED = {V + "agent-inject": "true"}
 
@@ -32,17 +31,6 @@ WANTED = {V + "agent-inject": "true"}
 )
 def test_which_pods_were_missed(meta: dict[str, Any], missed: bool) -> None:
     assert is_missed({"namespace": "default", "name": "p", "uid": "u", **meta}, "strongroom") is missed
-
-
-@pytest.fixture
-def api() -> ApiServer:
-    return ApiServer()
-
-
-@pytest_asyncio.fixture
-async def kube(api: ApiServer) -> AsyncIterator[Kube]:
-    async with running(api) as client:
-        yield client
 
 
 async def test_each_missed_pod_gets_one_event_and_counts_until_it_is_gone(api: ApiServer, kube: Kube) -> None:

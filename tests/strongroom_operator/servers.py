@@ -38,12 +38,18 @@ async def token_reviews(accounts: Mapping[str, str]) -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", review)
+    async with serving(app) as address:
+        yield address
+
+
+@contextlib.asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[str]:
+    """Serve on a free port of loopback; yields the address."""
     runner = web.AppRunner(app)
     await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
@@ -92,7 +98,7 @@ async def _until_it_answers(server: HttpServer, process: Process) -> None:
 
 async def until_active(server: HttpServer) -> None:
     """Wait until an unsealed server has become the leader of itself."""
-    for _ in range(200):
+    for _ in range(1200):
         found = await health(server)
         if not found.sealed and not found.standby:
             return

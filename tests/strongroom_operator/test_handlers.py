@@ -54,7 +54,7 @@ class Api:
             return await answer.json() if answer.status == 200 else None
 
     async def until(self, plural: str, name: str, holds: Callable[[dict[str, Any] | None], Any]) -> dict[str, Any]:
-        for _ in range(100):
+        for _ in range(1200):
             found = await self.get(plural, name)
             if holds(found):
                 return found or {}
@@ -84,7 +84,7 @@ async def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
             yield Api(session)
         stop.set()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait_for(running, 10)
+            await asyncio.wait_for(running, 60)
         await kube.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from strongroom_operator.kube import BINDING, POD, SECRET, HttpKube, KubeError, kind_of
-from tests.strongroom_operator.servers import free_port
+from tests.strongroom_operator.servers import free_port, serving
 
 Recorded = list[tuple[str, str, str, Any]]
 
@@ -26,14 +26,8 @@ async def api_server(answers: dict[str, tuple[int, Any]], seen: Recorded) -> Asy
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        await runner.cleanup()
+    async with serving(app) as address:
+        yield address
 
 
 def client(address: str, *tokens: str) -> HttpKube:

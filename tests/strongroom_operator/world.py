@@ -63,7 +63,7 @@ class World:
         self.clock.time += seconds
         return await self.clusters.tick(self.cluster, self.generation)
 
-    async def ticks_until(self, kind: str, limit: int = 40) -> Outcome:
+    async def ticks_until(self, kind: str, limit: int = 1200) -> Outcome:
         """Tick until a condition is true; the server takes its own time to become active."""
         import asyncio
 

@@ -26,7 +26,7 @@ def ask(server: Ours, path: str) -> Any:
 
 
 def wait_for(fact: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not fact():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -43,14 +43,12 @@ async def test_another_size_is_made_but_not_kept() -> None:
 @pytest.mark.slow
 async def test_the_loop_goes_on_while_keys_are_made() -> None:
     keys = RsaKeys({2048: 10}, children=1)
-    loop, longest = asyncio.get_running_loop(), 0.0
-    taken = asyncio.ensure_future(keys.take(4096))
+    taken, turns = asyncio.ensure_future(keys.take(4096)), 0
     while not taken.done():
-        start = loop.time()
         await asyncio.sleep(0.001)
-        longest = max(longest, loop.time() - start)
+        turns += 1
     await keys.close()
-    assert longest < 0.2
+    assert turns > 10  # were the key made here, there would be two
 
 
 async def test_who_comes_while_the_last_child_ends_is_served_too() -> None:

@@ -14,7 +14,7 @@ from tests.conformance.device import LINES, DeviceConformance
 
 
 async def until(found: list[bytes], count: int) -> list[bytes]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(found) < count:  # noqa: ASYNC110 - what fills the list knows no event
             await asyncio.sleep(0.001)
     return found
@@ -149,7 +149,7 @@ class TestSyslog(DeviceConformance):
 
     async def received(self, count: int) -> list[bytes]:
         lines = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(lines) < count:
                 message = await asyncio.get_running_loop().sock_recv(self.log, 2**20)
                 start, _, line = message.partition(b"]: ")

@@ -90,9 +90,9 @@ async def test_a_folder_costs_one_step_in_a_list(tmp_path: Path):
     await store.commit([Change(f"big/{n:06}", b"") for n in range(100_000)] + [Change("small", b"")])
     took = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         assert await store.list("") == ["big/", "small"]
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     assert min(took) < 0.02  # 100,000 steps take 0.2 s
     await store.close()
 

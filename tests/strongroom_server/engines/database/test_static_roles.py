@@ -26,7 +26,7 @@ async def make(app: Mounted, **more: Any) -> None:
 
 
 async def until(check: Callable[[], Any]) -> None:
-    for _ in range(500):
+    for _ in range(3000):
         if await check():
             return
         await asyncio.sleep(0.02)
