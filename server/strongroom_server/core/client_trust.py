@@ -1,7 +1,7 @@
 """Whose certificates clients may show: auth mounts say it, listeners follow.
 
 TLS of OpenSSL judges a client's certificate during the handshake, before any mount is asked; so each listener must know
-all issuers that some mount trusts (docs/adr/0004-client-certificates.md).
+all issuers that some mount trusts (docs/adr/0005-client-certificates.md).
 """
 
 from collections.abc import Callable, Iterable
