@@ -50,7 +50,7 @@ def leases(port: int, token: str) -> set[str]:
 
 async def gone(pg: PostgreSQL) -> None:
     """Wait until users that the last run left behind are dropped: all others were, with their leases."""
-    for _ in range(200):
+    for _ in range(600):
         if not await asyncio.to_thread(users, pg):
             return
         await asyncio.sleep(0.1)

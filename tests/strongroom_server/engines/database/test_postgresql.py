@@ -432,6 +432,7 @@ async def test_no_more_connections_than_allowed(app: Mounted, pg: PostgreSQL) ->
         count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'few'"
         most = max(most, int(await asyncio.to_thread(pg.sql, count)))
     await work
-    await asyncio.sleep(0.2)
     assert 1 <= most <= 2
-    assert pg.sql(count) == "1"
+    async with asyncio.timeout(60):
+        while pg.sql(count) != "1":  # noqa: ASYNC110 - the database takes its time to end what is closed
+            await asyncio.sleep(0.05)

@@ -32,7 +32,7 @@ def is_there(pg: PostgreSQL, name: str) -> bool:
 
 
 async def gone(pg: PostgreSQL, name: str) -> None:
-    for _ in range(500):
+    for _ in range(3000):
         if not is_there(pg, name):
             return
         await asyncio.sleep(0.02)

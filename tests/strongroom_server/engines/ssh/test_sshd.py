@@ -104,7 +104,7 @@ async def sshd(tmp_path: Path) -> AsyncIterator[Sshd]:
 
 
 async def _listening(port: int, log: Path) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
