@@ -7,7 +7,7 @@ dev: setup ; .venv/bin/strongroom server -dev -dev-root-token-id=root
 demo: setup ; @$(PYTHON) -m tools.demo
 test: setup ; @$(PYTHON) -m tools.databases && $(PYTHON) -m tools.cluster prepare && $(PYTHON) -m pytest
 test-fast: setup ; $(PYTHON) -m pytest -n auto --dist loadfile -m "not slow and not e2e"
-check: setup ; .venv/bin/ruff check && .venv/bin/mypy && .venv/bin/mypy tools && .venv/bin/lint-imports
+check: setup ; .venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/mypy tools && .venv/bin/lint-imports
 bench: setup ; $(PYTHON) -m tests.bench
 generate: setup ; $(PYTHON) -m strongroom_operator.crds crds && $(PYTHON) -m strongroom_operator.crds charts/strongroom/files/crds && $(PYTHON) -m tools.reference docs/reference
 images: setup ; @$(PYTHON) -m tools.images
