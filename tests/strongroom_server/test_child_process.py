@@ -64,6 +64,12 @@ async def test_a_child_takes_no_module_from_the_folder_it_is_started_in(
         assert await child.ask(b"question") == b"question"
 
 
+async def test_a_child_serves_as_long_as_its_server_whoever_else_is_told_to_end() -> None:
+    async with running(_PROGRAM) as child:
+        os.kill(child.pid, signal.SIGTERM)
+        assert await child.ask(b"question") == b"question"
+
+
 async def test_none_is_left_when_its_time_is_over() -> None:
     async with AsyncExitStack() as stack:
         children = [await stack.enter_async_context(running(_PROGRAM)) for _ in range(2)]

@@ -4,6 +4,7 @@ Little of the server is imported: a child is small and starts quickly.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,7 @@ def serve(answer: Callable[[bytes], bytes], niceness: int = 0) -> None:
 
     Security 1: what is asked and answered may be secret, so the child makes no core dumps and keeps out of swap.
     """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what ends all of a service's processes ends the server, and it this
     os.nice(niceness)
     forbid_dumps()
     with suppress(OSError):  # where the server itself may not lock its memory, nor may this
