@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from strongroom_server.lib.der import last
 
@@ -265,6 +266,12 @@ def _whole(load: Callable[[bytes], Readable], raw: bytes) -> Readable:
     except _UNREADABLE as error:
         raise ValueError(f"could not be read: {error}") from None
     return found
+
+
+def for_pss_alone(thing: x509.Certificate | x509.CertificateSigningRequest) -> bool:
+    """Tell whether a key is an RSA key that says that it signs by PSS and never otherwise (RFC 4055, section 1.2)."""
+    oid = thing.public_key_algorithm_oid  # type: ignore[union-attr]  # the library's stubs forget that requests have it
+    return bool(oid == PublicKeyAlgorithmOID.RSASSA_PSS)
 
 
 def load_public_key(raw: str | bytes) -> Any:

@@ -7,7 +7,15 @@ from cryptography import x509
 
 from strongroom_server.engines.pki.issuers import IssuerConfig, Issuers
 from strongroom_server.engines.pki.keys import Keys
-from strongroom_server.lib.x509 import PrivateKey, der, load_certificate, load_signing_key, pem_blocks, spki
+from strongroom_server.lib.x509 import (
+    PrivateKey,
+    der,
+    for_pss_alone,
+    load_certificate,
+    load_signing_key,
+    pem_blocks,
+    spki,
+)
 from strongroom_server.sdk.errors import InvalidRequest
 
 SHORTEST = 75  # characters; what is shorter is a path by mistake
@@ -57,6 +65,8 @@ def parse_bundle(text: str) -> Bundle:
 
 
 def _check_ca(number: int, certificate: x509.Certificate) -> None:
+    if for_pss_alone(certificate):
+        raise InvalidRequest(f"Error parsing issuer {number}: Refusing to import CA certificate with an RSASSA-PSS key")
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         if constraints.ca:

@@ -14,7 +14,7 @@ from strongroom_server.engines.pki.schemas import CommonInput, LeafInput, Verbat
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.engines.pki.subject import Names
 from strongroom_server.lib.certificates import Template
-from strongroom_server.lib.x509 import PublicKey, check_curve, key_bits, key_kind, read_csr
+from strongroom_server.lib.x509 import PublicKey, check_curve, for_pss_alone, key_bits, key_kind, read_csr
 from strongroom_server.sdk.errors import InvalidRequest
 
 _NO_NAME = (
@@ -22,6 +22,7 @@ _NO_NAME = (
     '"require_cn" is set to false'
 )
 _NO_CONSTRAINTS = "specified CSR contained a Basic Constraints extension that was ignored during issuance"
+_PSS_KEY = "Refusing to sign a CSR with an RSASSA-PSS key (1.2.840.113549.1.1.10): make it with an rsaEncryption key"
 _SMALLEST_RSA = 2048
 _NOBODY = Names()
 _API, _CSR = "the API", "CSR"
@@ -154,6 +155,8 @@ def csr_warnings(csr: x509.CertificateSigningRequest) -> list[str]:
 def csr_key(csr: x509.CertificateSigningRequest, kind: str, bits: int) -> PublicKey:
     """Return the request's key; raises InvalidRequest where it is not of the kind and size that the role demands."""
     key = csr.public_key()
+    if for_pss_alone(csr):
+        raise InvalidRequest(_PSS_KEY)
     try:
         found, size = key_kind(key), key_bits(key)
         check_curve(key)

@@ -1,4 +1,5 @@
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -251,6 +252,38 @@ async def test_what_could_not_sign_is_refused_and_changes_nothing() -> None:
     assert (await pki.keys("issuers"), await pki.keys("keys")) == before
     await role(pki)
     assert await issue(pki)
+
+
+async def test_keys_for_pss_alone_are_not_certified(tmp_path: Path) -> None:
+    pki = await mounted()
+    await role(pki, key_type="any")
+    key, kind = str(tmp_path / "key"), ("-newkey", "rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048", "-nodes")
+    csr, found = (openssl("req", *how, *kind, "-subj", "/CN=a.test", "-keyout", key)
+                  for how in (("-new",), ("-x509",)))  # fmt: skip
+    for path in ("sign/r", "sign-verbatim", "root/sign-intermediate"):
+        with pytest.raises(InvalidRequest, match="RSASSA-PSS"):
+            await data(pki, path, csr=csr, common_name="a.test")
+    with pytest.raises(InvalidRequest, match="RSASSA-PSS"):
+        await data(pki, "issuers/import/cert", pem_bundle=found)
+
+
+async def test_below_a_cross_signed_intermediate_another_one_is_signed() -> None:
+    """As github.com/hashicorp/vault/issues/28749 asks: with a manual chain that leads to both roots."""
+    pki = await mounted(issuer_name="one")
+    await pki("update", "root/generate/internal", common_name="Two", key_type="ec", ttl="7000h", issuer_name="two")
+    for kind, above, body in (("intermediate/generate/internal", "one", {"key_type": "ec", "key_name": "ik"}),
+                              ("intermediate/cross-sign", "two", {"key_ref": "ik"})):  # fmt: skip
+        request = await data(pki, kind, common_name="Int", **body)
+        signed = await data(pki, f"issuer/{above}/sign-intermediate", csr=request["csr"], common_name="Int", ttl="9h")
+        taken = await data(pki, "intermediate/set-signed", certificate=signed["certificate"])
+        await data(pki, f"issuer/{taken['imported_issuers'][0]}", issuer_name=f"below-{above}")
+    await data(pki, "issuer/below-one", issuer_name="below-one", manual_chain="self,one,below-two,two")
+    request = await data(pki, "intermediate/generate/internal", common_name="Sub", key_type="ec")
+    sub = await data(pki, "issuer/below-one/sign-intermediate", csr=request["csr"], common_name="Sub", ttl="1h")
+    chain = [x509.load_pem_x509_certificate(one.encode()) for one in sub["ca_chain"]]
+    assert [one.subject.rfc4514_string() for one in chain] == ["CN=Sub", "CN=Int", "CN=Root", "CN=Int", "CN=Two"]
+    chain[0].verify_directly_issued_by(chain[1])
+    chain[0].verify_directly_issued_by(chain[3])
 
 
 async def test_keys_by_themselves() -> None:
