@@ -3,28 +3,20 @@
 It stands in the core, not among the other methods, since it is the door to the token store itself.
 """
 
-from collections.abc import Awaitable
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
-
-from msgspec import structs
 
 from strongroom_common.fields import Given, Seconds
 from strongroom_common.secret import Secret
-from strongroom_server.core import token_children, token_roles
-from strongroom_server.core.builtin_policies import RESPONSE_WRAPPING
+from strongroom_server.core import token_roles
 from strongroom_server.core.holder import Holder
-from strongroom_server.core.identity.logins import attach
-from strongroom_server.core.registration import create_token, mount_limits, normal_policies
 from strongroom_server.core.renewal import GRANTED
 from strongroom_server.core.token_children import Create
+from strongroom_server.core.token_making import TokenMaking
 from strongroom_server.core.token_roles import Role, lesser
-from strongroom_server.core.tokens import BATCH, SERVICE, Token
-from strongroom_server.core.ttl import grant
+from strongroom_server.core.tokens import BATCH, Token
 from strongroom_server.sdk.engine import Engine, delete, list_, read, write
 from strongroom_server.sdk.errors import InvalidRequest, NotFound, PermissionDenied
-from strongroom_server.sdk.request import Alias as EntityAlias
 from strongroom_server.sdk.request import Auth, Request, Response
 from strongroom_server.sdk.storage import load, remove, save
 
@@ -69,15 +61,15 @@ class TokenAuth(Engine):
     # -- create -----------------------------------------------------------------------------------------------------
 
     @write("create")
-    def create(self, body: Given[Create], request: Request) -> Awaitable[Response]:
+    async def create(self, body: Given[Create], request: Request) -> Response:
         """Create a token below the caller's."""
-        return self._create(body, request)
+        return await TokenMaking(self.server, body, request, await self._caller(request)).make()
 
     @write("create-orphan")
     async def create_orphan(self, body: Given[Create], request: Request) -> Response:
         """Create a token without a parent."""
         given = Given(replace(body.value, no_parent=True), body.sent, body.ignored)
-        return await self._create(given, request, may_orphan=True)
+        return await TokenMaking(self.server, given, request, await self._caller(request), may_orphan=True).make()
 
     @write("create/{role}")
     async def create_by_role(self, role: Name, body: Given[Create], request: Request) -> Response:
@@ -85,111 +77,7 @@ class TokenAuth(Engine):
         found = await self._role(role)
         if found is None:
             raise InvalidRequest(f"unknown role {role}")
-        return await self._create(body, request, role=found, role_name=role)
-
-    async def _create(self, body: Given[Create], request: Request, *, role: Role | None = None, role_name: str = "",
-                      may_orphan: bool = False) -> Response:  # fmt: skip
-        asked, holder = body.value, await self._caller(request)
-        server, parent = self.server, holder.token
-        # A token that can be used a limited number of times makes none: its children would outlive the limit.
-        if parent.uses:
-            raise InvalidRequest("restricted use token cannot generate child tokens")
-        if parent.type == BATCH:
-            raise InvalidRequest("batch tokens cannot create more tokens")
-        powerful = holder.rooted or await holder.is_sudo(f"auth/token/{request.path}")
-        token_children.check_privileges(asked, powerful=powerful, orphan=may_orphan or role is not None)
-        if asked.id:
-            await self._check_free(asked.id.reveal())
-        kind = token_roles.kind(role, asked.type)
-        orphan = role.orphan if role else asked.no_parent
-        auth = Auth(
-            policies=self._policies(body, request, holder, role, powerful=powerful),
-            display_name=token_children.display_name(asked.display_name),
-            metadata=dict(asked.meta),
-            explicit_max_ttl=asked.explicit_max_ttl,
-            period=asked.period,
-            num_uses=asked.num_uses,
-            renewable=asked.renewable and kind == SERVICE,
-            no_default_policy=asked.no_default_policy,
-            entity_id="" if orphan else parent.entity_id,
-        )
-        if role is not None:
-            token_children.apply_role(auth, role, role_name)
-        wish = asked.ttl or asked.lease or token_children.shortest(request.data.get("ttl"))
-        warnings = self._grant(auth, wish, parent, role, batch=kind == BATCH)
-        warnings += [f'Policy "{name}" does not exist' for name in await server.policies.missing(auth.policies)]
-        if asked.entity_alias:
-            await self._attach_entity(auth, asked.entity_alias, role)
-        path = "auth/token/" + request.path.rstrip("/") + (f"/{role.path_suffix}" if role and role.path_suffix else "")
-        await create_token(
-            server, auth, path, mount="auth/token/", kind=kind, token=asked.id.reveal(),
-            parent="" if orphan else parent.hash, role=role_name,
-        )  # fmt: skip
-        return Response(auth=auth, warnings=warnings)
-
-    async def _check_free(self, text: str) -> None:
-        token_children.check_id(text)
-        if self.server.path:
-            raise InvalidRequest("token IDs can only be manually specified in the root namespace")
-        if await self.server.tokens.by_hash(self.server.tokens.hash(text)) is not None:
-            raise InvalidRequest("cannot create a token with a duplicate ID")
-
-    def _policies(self, body: Given[Create], request: Request, holder: Holder, role: Role | None, *,
-                  powerful: bool) -> tuple[str, ...]:  # fmt: skip
-        """Return the policies of a child: a subset of its parent's, unless root, sudo or the role says otherwise."""
-        asked, parent = body.value, holder.token
-        wanted, default = tuple(asked.policies), not asked.no_default_policy
-        if holder.home is not self.server:
-            # Security 2: policies are those of this namespace. A parent from above has none here, so it passes none on.
-            if "root" in normal_policies(wanted, default=False):
-                raise InvalidRequest("root tokens may not be created from a parent namespace")
-            parent = structs.replace(parent, policies=("default",))
-        if role is not None:
-            default = default and not role.token_no_default_policy
-        if role is not None and role.rules_policies:
-            found = token_roles.policies(role, wanted, parent.policies, default=default)
-        elif wanted or token_children.names_none(request.data):
-            found = token_children.policies(wanted, parent, powerful=powerful, default=default)
-        else:
-            inherited = tuple(name for name in parent.policies if name != "default")
-            found = normal_policies(inherited, default=default and (parent.root or "default" in parent.policies))
-        # Security 3: what is root begets root, and nothing else does, be it sudo or a role.
-        if "root" in found and not parent.root:
-            raise InvalidRequest("root tokens may not be created without parent token being root")
-        if RESPONSE_WRAPPING in found:
-            raise InvalidRequest(f'cannot assign policy "{RESPONSE_WRAPPING}"')
-        return found
-
-    async def _attach_entity(self, auth: Auth, name: str, role: Role | None) -> None:
-        """Give the token the entity behind a name at this mount, if the role allows that name."""
-        mount = self.server.mounts.at("auth/token/")
-        if role is None or mount is None:
-            raise InvalidRequest("'entity_alias' is only allowed in combination with token role")
-        if not any(fnmatchcase(name.lower(), glob.lower()) for glob in role.allowed_entity_aliases):
-            raise InvalidRequest("invalid 'entity_alias' value")
-        auth.alias = EntityAlias(name)
-        await attach(self.server.identity, auth, mount)
-
-    def _grant(self, auth: Auth, wish: int, parent: Token, role: Role | None, *, batch: bool) -> list[str]:
-        now, period, explicit_max = self.server.clock.now(), auth.period, auth.explicit_max_ttl
-        warnings: list[str] = []
-        if role is not None:
-            period, warnings = lesser("Period", period, role.token_period)
-            explicit_max, more = lesser("Explicit max TTL", explicit_max, role.token_explicit_max_ttl)
-            warnings += more
-        if batch:
-            token_children.check_batch(auth, period, explicit_max)
-        if "root" in auth.policies and not wish and not period:
-            wish = explicit_max
-            if not wish and parent.expires:
-                raise InvalidRequest("expiring root tokens cannot create non-expiring root tokens")
-            if not wish:
-                auth.ttl, auth.renewable = 0, False
-                return []
-        mount = self.server.mounts.at("auth/token/")
-        limits = mount_limits(self.server, mount, explicit_max=explicit_max, period=period)
-        auth.ttl, capped = grant(limits, asked=wish, now=now, issued=now)
-        return warnings + capped
+        return await TokenMaking(self.server, body, request, await self._caller(request), found, role).make()
 
     # -- look up ----------------------------------------------------------------------------------------------------
 
@@ -315,7 +203,7 @@ class TokenAuth(Engine):
         _check_given(request)
         if not body.value.token:
             raise InvalidRequest("missing token ID")
-        # Security 5: children outlive what made them only where an operator says so.
+        # Security 2: children outlive what made them only where an operator says so.
         if not await (await self._caller(request)).is_sudo("auth/token/revoke-orphan"):
             raise InvalidRequest("root or sudo privileges required to revoke and orphan")
         holder = await self._named(body.value.token.reveal(), request)
@@ -393,7 +281,7 @@ class TokenAuth(Engine):
 
 
 def _check_given(request: Request) -> None:
-    """Security 4: what is no text names no token, and must not stand for the caller's own."""
+    """Security 1: what is no text names no token, and must not stand for the caller's own."""
     if not isinstance(request.data.get("token", ""), str):
         raise PermissionDenied("invalid token")
 
