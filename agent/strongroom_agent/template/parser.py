@@ -111,12 +111,17 @@ class _Parser:
         context = "define clause"
         name = self.string(self.next_word(), context)
         self.expect("close", context)
+        self.template(name, context)
+
+    def template(self, name: str, context: str) -> Token:
+        """Read a template of its own, without what is around it; return its end."""
         outer, self.variables, loops, self.loops = self.variables, ["$"], self.loops, 0
         body, end = self.body()
         if end.kind != "end":
             self.unexpected(end, context)
         self.variables, self.loops = outer, loops
         self.add(name, body)
+        return end
 
     def add(self, name: str, body: Body) -> None:
         if _is_empty(self.trees.get(name, ())):
@@ -195,12 +200,7 @@ class _Parser:
         context = "block clause"
         name = self.string(self.next_word(), context)
         pipe = self.pipeline(context, "close")
-        outer, self.variables, loops, self.loops = self.variables, ["$"], self.loops, 0
-        body, end = self.body()
-        if end.kind != "end":
-            self.unexpected(end, context)
-        self.variables, self.loops = outer, loops
-        self.add(name, body)
+        end = self.template(name, context)
         return nodes.Call(name, pipe, (token.start, end.end, token.start))
 
     # pipelines

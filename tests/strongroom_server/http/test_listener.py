@@ -14,6 +14,7 @@ from strongroom_server.config import Listener, ListenerTelemetry
 from strongroom_server.config_reader import Source, load
 from strongroom_server.http.app import App
 from strongroom_server.http.listeners import Bound, bind_tcp
+from tests.strongroom_server.http.answers import read_answer
 from tests.strongroom_server.live import Live
 
 Open = Callable[[Listener], Awaitable["Wire"]]
@@ -41,11 +42,7 @@ class Wire:
         return await self.answer()
 
     async def answer(self) -> tuple[int, dict[str, str], Any]:
-        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)).decode()
-        first, *lines = head.strip().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        body = await self.reader.readexactly(int(headers.get("content-length", "0")))
-        return int(first.split()[1]), headers, json.loads(body) if body else None
+        return await read_answer(self.reader)
 
 
 @pytest.fixture

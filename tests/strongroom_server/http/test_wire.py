@@ -12,6 +12,7 @@ import pytest
 from strongroom_server.config import Listener
 from strongroom_server.http.app import App
 from strongroom_server.http.listeners import bind_tcp
+from tests.strongroom_server.http.answers import read_answer
 from tests.strongroom_server.live import Live
 
 
@@ -28,11 +29,7 @@ class Wire:
         await asyncio.sleep(0.01)
 
     async def answer(self) -> tuple[int, dict[str, str], Any]:
-        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)).decode()
-        first, *lines = head.strip().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        body = await self.reader.readexactly(int(headers.get("content-length", "0")))
-        return int(first.split()[1]), headers, json.loads(body) if body else None
+        return await read_answer(self.reader)
 
 
 @pytest.fixture
