@@ -65,6 +65,8 @@ def _compared(above: Issuer, below: Issuer) -> dict[str, bool]:
 
 def verify_sign(session: Session) -> int:
     """Print how one certificate relates to another that may have signed it."""
+    if not session.arguments:
+        raise UsageError("Not enough arguments (expected potential issuer and issued, got nothing)")
     if len(session.arguments) < 2:
         raise UsageError("Not enough arguments (expected both potential issuer and issued, got only one)")
     if len(session.arguments) > 2:

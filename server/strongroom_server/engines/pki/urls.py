@@ -14,6 +14,7 @@ from strongroom_server.engines.pki.building import Extension
 from strongroom_server.sdk.errors import Internal, InvalidRequest
 
 _FIELDS = ("issuing_certificates", "crl_distribution_points", "delta_crl_distribution_points", "ocsp_servers")
+_STRANGE = re.compile(r'[\s"<>\\^`{|}]')
 _TEMPLATE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -67,12 +68,12 @@ class ClusterInput:
 
 
 def is_url(text: str) -> bool:
-    """Tell whether ``text`` is a URL with a scheme and a host."""
+    """Tell whether ``text`` is a URL with a scheme and a host, of characters that URLs have (RFC 3986, section 2)."""
     try:
         parts = urlsplit(text)
     except ValueError:
         return False
-    return bool(parts.scheme and parts.netloc) and " " not in text
+    return bool(parts.scheme and parts.netloc) and text.isascii() and not _STRANGE.search(text)
 
 
 def check_plain(urls: Urls) -> None:
@@ -109,7 +110,7 @@ def filled(urls: Urls, cluster: Cluster, issuer_id: str) -> Urls:
 
 def _fill(url: str, values: dict[str, str], field: str) -> str:
     text = _TEMPLATE.sub(lambda match: values.get(match[1], match[0]), url)
-    if not is_url(text) or "{{" in text:
+    if not is_url(text):
         raise Internal(f"error validating templated {field}; invalid URI: {text}")
     return text
 

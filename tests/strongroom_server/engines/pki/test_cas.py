@@ -389,7 +389,8 @@ async def test_urls_with_templates() -> None:
     access = certificate(await issue(pki)).extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     issuer_id = (await pki.data("config/issuers"))["default"]
     assert access[0].access_location.value == f"http://cdn/pki/issuer/{issuer_id}/der"
-    with pytest.raises(InvalidRequest, match="invalid URL found"):
-        await data(pki, "config/urls", issuing_certificates="nonsense", enable_templating=False)
+    for url in ("nonsense", "http://h/{{issuer_id}}", "http://h\u00fc.test/", "http://h/a b"):
+        with pytest.raises(InvalidRequest, match="invalid URL found"):
+            await data(pki, "config/urls", issuing_certificates=url, enable_templating=False)
     with pytest.raises(Internal, match="non-URL"):
         await pki.ask("update", "config/cluster", {"path": "foo"})
