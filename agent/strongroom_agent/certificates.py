@@ -76,4 +76,4 @@ def _time(der: bytes, offset: int) -> float:
     elif tag != _GENERALIZED_TIME:
         raise ValueError("no time")
     numbers = [int(text[:4]), *(int(text[place : place + 2]) for place in range(4, 14, 2))]
-    return datetime(*numbers, tzinfo=UTC).timestamp()  # type: ignore[arg-type, misc]
+    return datetime(*numbers, tzinfo=UTC).timestamp()  # type: ignore[arg-type, misc]  # six numbers

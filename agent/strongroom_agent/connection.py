@@ -19,7 +19,7 @@ def lighten(config: Config, given: Mapping[str, str], environment: Mapping[str, 
     addresses = [address for address in (config.server.address, given.get("address", ""), *named) if address]
     tls = not addresses or any(address.startswith("https:") for address in addresses)
     if not tls and "ssl" not in sys.modules and not any(listener.cert_file for listener in config.listeners):
-        sys.modules["ssl"] = None  # type: ignore[assignment]
+        sys.modules["ssl"] = None  # type: ignore[assignment]  # importing it fails
         import http.client  # noqa: F401 -- for its effect: it goes without ssl
 
         del sys.modules["ssl"]

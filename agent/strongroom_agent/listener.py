@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _clear(self, body: bytes) -> None:
         try:
             wish = json.loads(body or b"{}")
-            self.proxy.cache.clear(str(wish.get("type", "")), str(wish.get("value", "")))  # type: ignore[union-attr]
+            self.proxy.cache.clear(str(wish.get("type", "")), str(wish.get("value", "")))  # type: ignore[union-attr]  # seen by who calls
         except (AttributeError, ValueError) as error:
             self._refuse(400, str(error) or "expected a JSON object with type and value")
             return

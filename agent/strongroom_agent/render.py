@@ -83,9 +83,9 @@ class Renderer:
 
     def _recall(self, dependency: Hashable) -> object:
         value = self._value(dependency)
-        self.used.add(dependency)  # type: ignore[arg-type]
+        self.used.add(dependency)  # type: ignore[arg-type]  # templates know it as a key alone
         if value is None:
-            self.missing.add(dependency)  # type: ignore[arg-type]
+            self.missing.add(dependency)  # type: ignore[arg-type]  # the same
         return value
 
 

@@ -26,8 +26,8 @@ class Section:
 
     def error(self, message: str, key: str = "") -> HclError:
         """Return an error that points at a setting of the section, else at the section."""
-        item = self.body.get(key) if key else self.item
-        return (item or self.item).error(message) if item or self.item else HclError(1, 1, message)  # type: ignore[union-attr]
+        item = (self.body.get(key) if key else None) or self.item
+        return item.error(message) if item else HclError(1, 1, message)
 
     def text(self, key: str, default: str = "") -> str:
         """Return a string; numbers and booleans are printed."""

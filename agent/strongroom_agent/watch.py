@@ -47,7 +47,7 @@ class Watcher:
 
     def value(self, dependency: Hashable) -> Any:
         """Return a value, None while there is none."""
-        entry = self._entries.get(dependency)  # type: ignore[call-overload]
+        entry = self._entries.get(dependency)  # type: ignore[call-overload]  # templates know it as a key alone
         return entry.fetched.value if entry and entry.fetched else None
 
     def need(self, dependencies: Iterable[Dependency]) -> None:

@@ -14,7 +14,7 @@ from strongroom_cli import table
 
 def main() -> None:
     """Run the command line of this process."""
-    program = os.path.basename(sys.argv[0]) or "strongroom"  # noqa: PTH119 pathlib costs start-up time
+    program = os.path.basename(sys.argv[0]) or "strongroom"
     program = "strongroom" if program == "__main__.py" else program
     words = sys.argv[1:]
     try:

@@ -41,13 +41,13 @@ def install(program: str, terminal: Terminal, *, remove: bool) -> int:
 
     line = _LINE.format(path=shutil.which(program) or program, program=program)
     home = terminal.environ.get("HOME", "")
-    found = {path: _FILES[name] + line for name in _FILES if os.path.isfile(path := os.path.join(home, name))}  # noqa: PTH113, PTH118
+    found = {path: _FILES[name] + line for name in _FILES if os.path.isfile(path := os.path.join(home, name))}
     if not found:
         print(f"No .bashrc or .zshrc found. For completion in bash run: {line}", file=terminal.err)
         return 1
     for path, line in found.items():
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 pathlib costs start-up time
+        with open(path, encoding="utf-8") as file:
             kept = [old for old in file.read().splitlines() if old.strip() != line]
-        with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123
+        with open(path, "w", encoding="utf-8") as file:
             file.write("\n".join(kept if remove else [*kept, line]) + "\n")
     return 0

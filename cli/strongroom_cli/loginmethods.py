@@ -70,7 +70,7 @@ def _kubernetes(session: Session, _: Client, mount: str, given: dict[str, str]) 
     _need(given, "role", "kubernetes")
     if not given.get("jwt"):
         try:
-            with open(SERVICE_ACCOUNT_TOKEN, encoding="utf-8") as file:  # noqa: PTH123 pathlib costs start-up time
+            with open(SERVICE_ACCOUNT_TOKEN, encoding="utf-8") as file:
                 given["jwt"] = file.read().strip()
         except OSError as error:
             raise UsageError(

@@ -14,7 +14,7 @@ def keys(given: list[str]) -> list[str] | None:
     keys = []
     for path in paths:
         try:
-            with open(path.removeprefix("@"), "rb") as file:  # noqa: PTH123 pathlib costs start-up time
+            with open(path.removeprefix("@"), "rb") as file:
                 content = file.read()
         except OSError as error:
             raise UsageError(f"PGP key {path}: {error.strerror}") from error

@@ -1,6 +1,6 @@
 """What a running command has in hand: options, arguments, the terminal, and the client."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, TextIO
 
@@ -183,7 +183,9 @@ def _headers(session: Session) -> dict[str, str]:
 
 
 def _curl(program: str, request: Prepared, url: str) -> str:
-    quote: Callable[[str], str] = lambda text: "'" + text.replace("'", "'\"'\"'") + "'"  # noqa: E731
+    def quote(text: str) -> str:
+        return "'" + text.replace("'", "'\"'\"'") + "'"
+
     verb = "" if request.method == "GET" else f" -X {request.method}"
     headers = {name: value for name, value in request.headers.items() if name != "Content-Type"}
     if "X-Vault-Token" in headers:

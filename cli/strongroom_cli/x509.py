@@ -19,12 +19,12 @@ __all__ = [
 
 def certificate(pem: str) -> "Certificate":
     """Return a certificate; raises ValueError for what is none."""
-    return _library().load_pem_x509_certificate(pem.encode())  # type: ignore[no-any-return]
+    return _library().load_pem_x509_certificate(pem.encode())  # type: ignore[no-any-return]  # imported late
 
 
 def crl(pem: str) -> "CertificateRevocationList":
     """Return a certificate revocation list; raises ValueError for what is none."""
-    return _library().load_pem_x509_crl(pem.encode())  # type: ignore[no-any-return]
+    return _library().load_pem_x509_crl(pem.encode())  # type: ignore[no-any-return]  # imported late
 
 
 def _library() -> Any:

@@ -339,7 +339,7 @@ class Given(Generic[T]):
         """Update ``stored`` with what was sent; a first write takes the defaults too."""
         if stored is None:
             return self.value
-        return dataclasses.replace(stored, **{name: getattr(self.value, name) for name in self.sent})  # type: ignore[type-var]
+        return dataclasses.replace(stored, **{name: getattr(self.value, name) for name in self.sent})  # type: ignore[type-var]  # a dataclass
 
 
 def parse(schema: Callable[..., T], raw: Mapping[str, Any]) -> Given[T]:

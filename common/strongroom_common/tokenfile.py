@@ -22,7 +22,7 @@ def load(environ: Mapping[str, str]) -> str:
     if helper := _helper(environ):
         return _run(helper, "get").strip()
     try:
-        with open(_path(environ), encoding="utf-8") as file:  # noqa: PTH123 pathlib costs start-up time
+        with open(_path(environ), encoding="utf-8") as file:
             return file.read().strip()
     except FileNotFoundError:
         return ""
@@ -41,7 +41,7 @@ def store(environ: Mapping[str, str], token: str) -> None:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(token)
-        os.replace(part, path)  # noqa: PTH105
+        os.replace(part, path)
     except OSError as error:
         raise TokenFileError(f"token file {path}: {error.strerror}") from error
 
@@ -52,7 +52,7 @@ def erase(environ: Mapping[str, str]) -> None:
         _run(helper, "erase")
         return
     try:
-        os.remove(_path(environ))  # noqa: PTH107
+        os.remove(_path(environ))
     except FileNotFoundError:
         return
     except OSError as error:
@@ -60,21 +60,21 @@ def erase(environ: Mapping[str, str]) -> None:
 
 
 def _path(environ: Mapping[str, str]) -> str:
-    return variable(environ, "TOKEN_PATH") or os.path.join(_home(environ), ".vault-token")  # noqa: PTH118
+    return variable(environ, "TOKEN_PATH") or os.path.join(_home(environ), ".vault-token")
 
 
 def _home(environ: Mapping[str, str]) -> str:
-    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111
+    return environ.get("HOME") or os.path.expanduser("~")
 
 
 def _helper(environ: Mapping[str, str]) -> str:
     """Return the program that ``token_helper`` in the configuration file names, or ""."""
     given = variable(environ, "CONFIG_PATH")
-    for path in (given,) if given else (os.path.join(_home(environ), name) for name in _CONFIGS):  # noqa: PTH118
-        if os.path.isfile(path):  # noqa: PTH113
+    for path in (given,) if given else (os.path.join(_home(environ), name) for name in _CONFIGS):
+        if os.path.isfile(path):
             import re
 
-            with open(path, encoding="utf-8") as file:  # noqa: PTH123
+            with open(path, encoding="utf-8") as file:
                 found = re.search(r'^\s*token_helper\s*=\s*"([^"]*)"', file.read(), re.MULTILINE)
             return found.group(1) if found else ""
     return ""

@@ -1,4 +1,5 @@
 """Functions on lists and maps: membership, merging, loops, the scratch pad."""
+# ruff: noqa: N802 - named as Go's methods are
 
 from typing import Any
 
@@ -86,27 +87,27 @@ class Scratch(Struct):
     def __init__(self, values: dict[str, Any]) -> None:
         self.values = values
 
-    def go_Key(self) -> Function:  # noqa: N802 -- templates spell it so
+    def go_Key(self) -> Function:
         return Function(lambda key: key in self.values, "string")
 
-    def go_Get(self) -> Function:  # noqa: N802
+    def go_Get(self) -> Function:
         return Function(self.values.get, "string")
 
-    def go_Set(self) -> Function:  # noqa: N802
+    def go_Set(self) -> Function:
         return Function(self._set, "string any")
 
-    def go_SetX(self) -> Function:  # noqa: N802
+    def go_SetX(self) -> Function:
         return Function(lambda key, value: "" if key in self.values else self._set(key, value), "string any")
 
-    def go_MapSet(self) -> Function:  # noqa: N802
+    def go_MapSet(self) -> Function:
         return Function(self._put, "string string any")
 
-    def go_MapSetX(self) -> Function:  # noqa: N802
+    def go_MapSetX(self) -> Function:
         return Function(
             lambda key, name, value: self._put(key, name, self._map(key).get(name, value)), "string string any"
         )
 
-    def go_MapValues(self) -> Function:  # noqa: N802
+    def go_MapValues(self) -> Function:
         return Function(lambda key: [self._map(key)[name] for name in sorted(self._map(key))], "string")
 
     def _set(self, key: str, value: Any) -> str:

@@ -41,7 +41,7 @@ class _Capture:
 
     def __init__(self, session: Session, folder: str) -> None:
         self.session, self.folder = session, folder
-        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103 pathlib costs start-up time
+        os.makedirs(folder, mode=0o700, exist_ok=True)
         self.output: dict[str, Any] = {}
         self.errors: list[dict[str, str]] = []
         self._seen: dict[str, list[Any]] = {}
@@ -77,7 +77,7 @@ class _Capture:
         client = self.session.client
         request = client.prepare("read", "sys/monitor", query={"log_level": "trace", "log_format": form})
         try:
-            with client.stream(request) as response, open(self._path(_LOG), "wb") as file:  # noqa: PTH123 start-up time
+            with client.stream(request) as response, open(self._path(_LOG), "wb") as file:
                 if response.status != 200:
                     self._failed("log", f"{response.status} {response.reason}")
                     return
@@ -114,12 +114,12 @@ class _Capture:
         self.errors.append({"target": target, "error": text, "timestamp": _stamp()})
 
     def _path(self, name: str) -> str:
-        path = os.path.join(self.folder, name)  # noqa: PTH118 start-up time
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         return path
 
     def _write(self, name: str, content: bytes) -> None:
-        with open(self._path(name), "wb") as file:  # noqa: PTH123
+        with open(self._path(name), "wb") as file:
             file.write(content)
 
 
@@ -161,7 +161,7 @@ class _Plan(NamedTuple):
 def debug(session: Session) -> int:
     """Gather what a server tells of itself."""
     plan = _Plan.of(session)
-    if os.path.exists(plan.bundle):  # noqa: PTH110 start-up time
+    if os.path.exists(plan.bundle):
         raise CommandError(f"output file already exists: {plan.bundle}", 1)
     facts = plan.facts(session)
     session.say(f"Capturing {', '.join(plan.targets) or 'nothing'} of {facts['vault_address']}: {plan.duration:g}s")
@@ -197,7 +197,7 @@ def _look(capture: _Capture, plan: _Plan) -> None:
 
 
 def _bundle(folder: str, path: str) -> None:
-    name = os.path.basename(path).removesuffix(".tgz").removesuffix(".tar.gz")  # noqa: PTH119
+    name = os.path.basename(path).removesuffix(".tgz").removesuffix(".tar.gz")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as bundle:
         bundle.add(folder, arcname=name)

@@ -67,7 +67,7 @@ def _seal(options: Options) -> dict[str, Any]:
     """Return what the flags say of a seal of the namespace's own."""
     if path := options.text("seal"):
         try:
-            with open(path, encoding="utf-8") as file:  # noqa: PTH123 pathlib costs start-up time
+            with open(path, encoding="utf-8") as file:
                 return {"seal": file.read()}
         except OSError as error:
             raise UsageError(f"-seal={path}: {error.strerror}") from error

@@ -101,7 +101,7 @@ def join(session: Session) -> int:
 
 def _file(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 pathlib costs start-up time
+        with open(path, encoding="utf-8") as file:
             return file.read()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
@@ -123,19 +123,19 @@ def snapshot_save(session: Session) -> int:
 
 def _keep(response: HTTPResponse, path: str) -> None:
     part = f"{path}.part"
-    with open(part, "wb") as file:  # noqa: PTH123 pathlib costs start-up time
+    with open(part, "wb") as file:
         shutil.copyfileobj(response, file)
     if response.length:
-        os.remove(part)  # noqa: PTH107
+        os.remove(part)
         raise OSError("the server broke off")
-    os.replace(part, path)  # noqa: PTH105
+    os.replace(part, path)
 
 
 def snapshot_restore(session: Session) -> int:
     """Put a snapshot back."""
     path = session.arguments[0].strip()
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 pathlib costs start-up time
+        with open(path, "rb") as file:
             content = file.read()
     except OSError as error:
         raise UsageError(f"Error opening snapshot file: {path}: {error.strerror}") from error

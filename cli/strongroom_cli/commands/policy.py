@@ -79,7 +79,7 @@ def fmt(session: Session) -> int:
         _check(text)
     except ValueError as error:
         raise UsageError(f"failed to parse policy: {error}") from error
-    with open(path, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 pathlib costs start-up time
+    with open(path, "w", encoding="utf-8", newline="") as file:
         file.write(formatted)
     session.say(f"Success! Formatted policy: {path}")
     return 0

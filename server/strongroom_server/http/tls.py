@@ -37,7 +37,7 @@ def client_certificates(connection: ssl.SSLObject) -> tuple[bytes, ...]:
         return ()
     if hasattr(connection, "get_unverified_chain"):  # Python 3.13
         return tuple(connection.get_unverified_chain())
-    chain = connection._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]
+    chain = connection._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]  # Python 3.11 and 3.12
     return tuple(one.public_bytes(_DER) for one in chain)
 
 

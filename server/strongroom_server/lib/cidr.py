@@ -38,7 +38,7 @@ def _within(inner: str, outer: str) -> bool:
     one, around = _network(inner), _network(outer)
     if one is None or around is None or one.version != around.version:
         return False
-    return one.subnet_of(around)  # type: ignore[arg-type]
+    return one.subnet_of(around)  # type: ignore[arg-type]  # both of one version
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,5 @@
 """Sprig's functions on times."""
+# ruff: noqa: N802 - named as Go's methods are
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -26,16 +27,16 @@ class Time(Struct):
         """Print as Go's ``String`` method."""
         return times.form(self.moment, "2006-01-02 15:04:05.999999999 -0700 MST")
 
-    def go_Format(self) -> Function:  # noqa: N802 -- templates spell it so
+    def go_Format(self) -> Function:
         return Function(lambda layout: times.form(self.moment, layout), "string")
 
-    def go_Unix(self) -> Function:  # noqa: N802
+    def go_Unix(self) -> Function:
         return Function(lambda: Int64(self.moment.timestamp()))
 
-    def go_Year(self) -> Function:  # noqa: N802
+    def go_Year(self) -> Function:
         return Function(lambda: self.moment.year)
 
-    def go_UTC(self) -> Function:  # noqa: N802
+    def go_UTC(self) -> Function:
         return Function(lambda: Time(self.moment.astimezone(UTC)))
 
 

@@ -71,7 +71,7 @@ def methods_of(kind: str) -> type[MethodArea]:
             return {"method_id": await self.save(kind, cast(Any, body).value)}
 
         @write(f"mfa/method/{kind}/{{method_id:hex}}")
-        async def update_method(self, method_id: Id, body: Given[KINDS[kind]]) -> None:  # type: ignore[valid-type]
+        async def update_method(self, method_id: Id, body: Given[KINDS[kind]]) -> None:  # type: ignore[valid-type]  # it is
             """Write a method anew; its name stays where none is given."""
             stored = await _of_kind(self.server.identity.mfa, kind, method_id)
             await self.save(kind, cast(Any, body).value, stored)
