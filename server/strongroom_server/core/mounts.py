@@ -5,9 +5,11 @@ looks for the longest mount point that begins a path; points never nest, so one 
 A mount whose engine does not start stays listed as broken, answering 503; the rest serves.
 """
 
+import asyncio
 import logging
 import secrets
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
@@ -103,6 +105,7 @@ class Mount:
     """A mounted engine: its row, where it is reached ("secret/", "auth/userpass/"), and its running engine.
 
     ``prefix`` is where below the barrier the engine's storage lies. A row that is moved gets a mount of its own.
+    ``busy`` counts the requests that it serves; one that is ``ending`` serves no further ones.
     """
 
     table: Table
@@ -112,6 +115,8 @@ class Mount:
     broken: str = ""
     point: str = field(init=False)
     prefix: str = field(init=False)
+    busy: int = field(default=0, init=False)
+    ending: asyncio.Event | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.point = f"auth/{self.entry.path}" if self.table == "auth" else self.entry.path
@@ -122,6 +127,28 @@ class Mount:
         if self.engine is None:
             raise Unavailable(f"mount {self.point} did not start: {self.broken}")
         return self.engine
+
+    def served(self) -> None:
+        """Count one request less."""
+        self.busy -= 1
+        if self.ending is not None and not self.busy:
+            self.ending.set()
+
+    @asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Serve nothing more, once what is under way is done: a secret made meanwhile would be ended by nobody.
+
+        Raises InvalidRequest where that is under way already.
+        """
+        if self.ending is not None:
+            raise InvalidRequest(f"{self.point} is being unmounted or moved")
+        self.ending = asyncio.Event()
+        try:
+            if self.busy:
+                await self.ending.wait()
+            yield
+        finally:
+            self.ending = None
 
 
 def storage_prefix(table: Table, entry: MountEntry) -> str:

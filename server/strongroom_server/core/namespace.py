@@ -3,8 +3,10 @@
 It has parts of its own over ``namespaces/<uuid>/`` and looks up in the root whatever is the whole server's.
 """
 
+from contextlib import AsyncExitStack
 from typing import Any
 
+from strongroom_server.core.mounts import SINGLE
 from strongroom_server.core.namespace_entry import NamespaceEntry
 from strongroom_server.core.server import Server
 from strongroom_server.core.sys.within import NamespaceSys
@@ -52,6 +54,12 @@ class Namespace(Server):
 
         Raises what the first source says that refuses; each refusal counts, and a lease that was given up is let go.
         """
+        async with AsyncExitStack() as quiet:
+            for mount in [mount for mount in self.mounts if mount.entry.type not in SINGLE]:
+                await quiet.enter_async_context(mount.quiet())
+            await self._end_all()
+
+    async def _end_all(self) -> None:
         leases = self.leases
         await leases.revoke_many(list(leases.irrevocable()), force=True)
         try:

@@ -60,7 +60,11 @@ async def serve(server: "Server", request: Request, held: "Held | None" = None) 
         server = server.namespaces.find(request)
     exchange = Exchange(server, request, server, request.path, request.path, held)
     started = server.clock.now()
-    fault = await _walk(exchange)
+    try:
+        fault = await _walk(exchange)
+    finally:
+        if exchange.mount is not None:
+            exchange.mount.served()
     if exchange.recorded and server.audit.devices:
         try:
             await server.audit.response(exchange)
@@ -114,10 +118,11 @@ def resolve_mount(exchange: Exchange) -> None:
     if request.operation is Operation.UPDATE and request.path.endswith("/"):
         raise InvalidRequest("cannot write to a path ending in '/'")
     found = server.mounts.find(request.path)
-    if found is None:
+    if found is None or found[0].ending is not None:
         return
     mount, request.path = found
     exchange.mount = mount
+    mount.busy += 1
     request.mount_point, request.mount_accessor = mount.point, mount.entry.accessor
     engine = exchange.engine = mount.engine
     if engine is None:

@@ -134,6 +134,10 @@ async def create_token(server: "Server", auth: Auth, path: str, *, mount: str, k
     auth.client_token, record = server.tokens.issue(auth, path, token=token, parent=parent, role=role)
     auth.accessor = record.accessor
     await server.store_token(record)
+    # Security 1: a token made while its parent was ended is ended too: the parent's end may not have seen it.
+    if parent and not await server.tokens.holds(parent):
+        await server.revocation.end_token(record)
+        raise PermissionDenied
     return record
 
 
@@ -149,7 +153,8 @@ def _creation_labels(server: "Server", mount: str, kind: str, span: str) -> Labe
 async def register_lease(exchange: Exchange, lease: Lease) -> None:
     """Store the lease of a fresh secret, and what its engine wants to be stored with it, in one step.
 
-    If that fails the secret is taken back at once: none goes unaccounted for.
+    If that fails the secret is taken back at once: none goes unaccounted for. So is one whose token has ended
+    meanwhile, for the token's end may not have seen this lease: raises PermissionDenied.
     """
     server, mount, request = exchange.server, exchange.mount, exchange.request
     engine = exchange.engine
@@ -183,6 +188,9 @@ async def register_lease(exchange: Exchange, lease: Lease) -> None:
         log.exception("a lease could not be stored; its secret is taken back")
         await engine.revoke(lease, request)
         raise
+    if entry.token and not await exchange.home.tokens.holds(entry.token):
+        await server.leases.revoke_or_retry(entry.id)
+        raise PermissionDenied
 
 
 def within(ttl: int, latest: float, now: float) -> int:

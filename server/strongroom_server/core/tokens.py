@@ -240,7 +240,7 @@ class TokenStore:
         """Return the live token, or None: unknown, expired, or a batch token whose parent has ended."""
         if text.startswith(_PREFIXES[BATCH]):
             token = self._open_batch(text)
-            if token is not None and token.parent and not await self._has(token.parent):
+            if token is not None and token.parent and not await self.holds(token.parent):
                 return None
         else:
             token = self._tokens.get(self.hash(text)) or await self.by_hash(self.hash(text))
@@ -248,11 +248,11 @@ class TokenStore:
             return None
         return token
 
-    async def _has(self, hashed: str) -> bool:
-        """Tell whether a token is here or above."""
-        if await self.by_hash(hashed) is not None:
-            return True
-        return self._above is not None and await self._above._has(hashed)
+    async def holds(self, hashed: str) -> bool:
+        """Tell whether a token is here or above, and has not ended."""
+        if (token := await self.by_hash(hashed)) is not None:
+            return not token.expired(self._clock.now())
+        return self._above is not None and await self._above.holds(hashed)
 
     def lease_id(self, path: str, hashed: str) -> str:
         """Return the id of a token's own lease."""

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from strongroom_server.core.registration import create_token
 from strongroom_server.core.sealing import decode_share
+from strongroom_server.sdk.errors import PermissionDenied
+from strongroom_server.sdk.request import Auth
 from tests.strongroom_server.live import Live
 
 HOUR = 3600
@@ -279,3 +282,14 @@ async def test_a_token_of_a_login_survives_a_restart_with_what_its_method_rememb
     token = (await live.post("auth/userpass/login/ada", {"password": "lovelace-1815"})).auth["client_token"]
     await restart(live)
     assert await alive(live, token)
+
+
+async def test_a_token_that_is_made_while_its_parent_is_ended_ends_too(live: Live) -> None:
+    parent = await live.make_token()
+    hashed = live.server.tokens.hash(parent)
+    await live.post("auth/token/revoke", {"token": parent})
+    before = await live.server.tokens.accessors()
+    with pytest.raises(PermissionDenied):  # as if it had been allowed before that
+        await create_token(live.server, Auth(policies=("default",), ttl=HOUR), "auth/token/create",
+                           mount="auth/token/", parent=hashed)  # fmt: skip
+    assert await live.server.tokens.accessors() == before

@@ -189,8 +189,9 @@ class Mounts(Area):
         if mount.entry.type in SINGLE:
             raise InvalidRequest("token credential backend cannot be disabled" if mount.table == "auth"
                                  else f'cannot unmount "{mount.point}"')  # fmt: skip
-        await self.server.leases.revoke_many(await self.server.leases.ids(mount.point), force=mount.engine is None)
-        await self.server.mounts.remove(mount)
+        async with mount.quiet():
+            await self.server.leases.revoke_many(await self.server.leases.ids(mount.point), force=mount.engine is None)
+            await self.server.mounts.remove(mount)
         await quotas.carry(self.server, self.server.path + mount.point)
 
     def _found(self, table: Table, path: str, otherwise: str = "") -> Mount:
@@ -259,9 +260,10 @@ class Mounts(Area):
         if ".." in path.split("/"):
             raise InvalidRequest(f"invalid destination mount: {target}")
         there.mounts.check_point(mount.table, path)
-        await home.leases.revoke_many(await home.leases.ids(mount.point))
-        entry = replace(mount.entry, path=path)
-        await (home.mounts.change(mount, entry) if there is home else _carry(home, there, mount, entry))
+        async with mount.quiet():
+            await home.leases.revoke_many(await home.leases.ids(mount.point))
+            entry = replace(mount.entry, path=path)
+            await (home.mounts.change(mount, entry) if there is home else _carry(home, there, mount, entry))
         await quotas.carry(home, home.path + mount.point, there.path + new_point)
         migration = fresh_nonce()
         self._migrations[migration] = {"source_mount": source, "target_mount": target, "status": "success"}

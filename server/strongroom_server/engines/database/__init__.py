@@ -25,7 +25,7 @@ class Engine(Users, StaticRoles):
 
     async def on_removed(self) -> None:
         """Drop what is on record, for the record goes with the mount."""
-        await self.sweep()
+        await self.sweep(last=True)
 
     async def _sweep(self) -> None:
         try:

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from strongroom_common.fields import FieldError, Given, fields, parse
@@ -15,6 +14,7 @@ from strongroom_server.engines.database.plugins.protocol import Database, Databa
 from strongroom_server.engines.database.schemas import Config, Connection
 from strongroom_server.engines.database.statements import plain
 from strongroom_server.engines.database.username_templates import BadTemplate
+from strongroom_server.lib import globs
 from strongroom_server.lib.folders import Page, keys
 from strongroom_server.lib.locks import KeyedLocks
 from strongroom_server.sdk.engine import Engine as Base
@@ -44,7 +44,7 @@ class Open:
 
     def allows(self, role: str) -> bool:
         """Tell whether a role may use it."""
-        return any(pattern == "*" or fnmatchcase(role, pattern) for pattern in self.stored.config.allowed_roles)
+        return globs.fits(self.stored.config.allowed_roles, role)
 
 
 class Connections(Base):
@@ -88,6 +88,8 @@ class Connections(Base):
         """Configure a connection; it is tried first."""
         async with self._configuring.of(name):
             before = await load(self.storage, f"config/{name}", Connection)
+            if before is not None and before.next_password and "password" not in request.data:
+                before = await self._settled(name, before)  # which password holds must not be forgotten
             config = given.over(before.config if before else None)
             if not config.plugin_name:
                 raise InvalidRequest("empty plugin name")
@@ -123,12 +125,12 @@ class Connections(Base):
     async def rotate_root(self, name: str) -> None:
         """Give the configured user a new password, which nobody but this server knows."""
         async with self._configuring.of(name):
-            stored = await self._stored(name)
+            opened = await self._opened(name)
+            stored = opened.stored
             details = stored.details.reveal()
             if not details.get("username") or not details.get("password"):
                 raise InvalidRequest("unable to rotate root credentials: no username or password in configuration")
             password = await passwords.make(self.system, stored.config.password_policy)
-            opened = await self._opened(name)
             # Security 1: the new password is stored before the database knows it, so that no crash can lose it.
             await save(self.storage, f"config/{name}", replace(stored, next_password=Secret(password)))
             try:
@@ -159,6 +161,20 @@ class Connections(Base):
         async with self._configuring.of(name):
             return await self._opened(name)
 
+    async def run(self, name: str, connection: Open, work: Callable[[Database], Awaitable[None]]) -> None:
+        """Let a database work; where it refuses our password, since that was just changed, once more with the new one.
+
+        Raises DatabaseError, and RequestError where the connection is no longer there.
+        """
+        try:
+            await work(connection.database)
+        except Unverified:
+            async with self._configuring.of(name):
+                opened = await self._opened(name)
+            if opened is connection:
+                raise
+            await work(opened.database)
+
     async def _opened(self, name: str) -> Open:
         if (opened := self._open.get(name)) is None:
             stored = await self._stored(name)
@@ -182,7 +198,7 @@ class Connections(Base):
     async def _stored(self, name: str) -> Connection:
         stored = await load(self.storage, f"config/{name}", Connection)
         if stored is None:
-            raise InvalidRequest(f'failed to find entry for connection with name: "{name}"')
+            raise Internal(f'failed to find entry for connection with name: "{name}"')
         return stored
 
     async def _forget(self, name: str) -> None:

@@ -110,7 +110,7 @@ class StaticRoles(Connections):
         now = self.system.clock.now()
         left = max(ceil(rotation.due(account.role, account.rotated, now) - now), 0)
         return {
-            **account.credential.reveal(),
+            **(account.credential.reveal() or {"password": ""}),
             "last_vault_rotation": timestamp(account.rotated),
             "ttl": left,
             "username": account.role.username,
@@ -139,7 +139,7 @@ class StaticRoles(Connections):
     async def _allowed(self, name: str, role: StaticRole) -> Open:
         connection = await self.connection(role.db_name)
         if not connection.allows(name):
-            raise InvalidRequest(f'"{name}" is not an allowed role')
+            raise Internal(f'"{name}" is not an allowed role')
         credentials.supported(role, connection.plugin.CREDENTIALS)
         return connection
 
@@ -154,7 +154,8 @@ class StaticRoles(Connections):
             await save(self.storage, STATIC_ROLES + name, account)
         user = User(role.username, credential.password, credential.public_key)
         try:
-            await connection.database.update(user, plain(role.rotation_statements))
+            statements = plain(role.rotation_statements)
+            await self.run(role.db_name, connection, lambda database: database.update(user, statements))
         except DatabaseError as error:
             await self._failed(name, account, error)
             raise Internal(f"error setting credentials: {error}") from None

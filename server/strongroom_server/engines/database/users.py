@@ -36,12 +36,12 @@ class Users(Roles):
         await super().tick()
         await self.sweep()
 
-    async def sweep(self) -> None:
-        """Drop the users whose lease was never stored.
+    async def sweep(self, *, last: bool = False) -> None:
+        """Drop the users whose lease was never stored; the ``last`` time nothing is under way any more.
 
         They stay on record for a while: the database may only then get to making them.
         """
-        for key, entry in await self._wal.stale():
+        for key, entry in await self._wal.stale(last=last):
             if await self._take_back(entry) and self._wal.over(entry):
                 await self._wal.drop(key)
 
@@ -53,14 +53,15 @@ class Users(Roles):
             raise InvalidRequest(f"unknown role: {name}")
         connection = await self.connection(role.db_name)
         if not connection.allows(name):
-            raise InvalidRequest(f'"{name}" is not an allowed role')
+            raise Internal(f'"{name}" is not an allowed role')
         credentials.supported(role, connection.plugin.CREDENTIALS)
         username = self._username(connection, role, name, request)
         credential = await credentials.make(self.system, role, connection.stored.config.password_policy, username)
         user = User(username, credential.password, credential.public_key, self._end(role))
         key, entry = await self._wal.begin(role.db_name, username, role.rollback_statements)
         try:
-            await connection.database.create(user, plain(role.creation_statements))
+            statements = plain(role.creation_statements)
+            await self.run(role.db_name, connection, lambda database: database.create(user, statements))
         except Interrupted as error:
             raise Internal(str(error)) from None
         except DatabaseError as error:
@@ -81,10 +82,10 @@ class Users(Roles):
         if role is None:
             raise InvalidRequest(f'error during renew: could not find role with name "{name}"')
         lease.max_ttl = role.max_ttl
-        connection = await self.connection(role.db_name)
+        connection, statements = await self.connection(role.db_name), plain(role.renew_statements)
         user = User(lease.internal["username"], expires=self.system.clock.now() + lease.ttl + _GRACE)
         try:
-            await connection.database.renew(user, plain(role.renew_statements))
+            await self.run(role.db_name, connection, lambda database: database.renew(user, statements))
         except DatabaseError as error:
             raise InvalidRequest(f"failed to renew entry: {error}") from None
         return lease
@@ -94,10 +95,12 @@ class Users(Roles):
         """Drop a user, by the role's statements of today or, where the role is gone, of the day it was made."""
         del request
         role = await self.role(lease.internal["role"])
-        statements = role.revocation_statements if role else lease.internal.get("revocation_statements") or ()
-        connection = await self.connection(role.db_name if role else lease.internal["db_name"])
+        given = role.revocation_statements if role else lease.internal.get("revocation_statements") or ()
+        db_name = role.db_name if role else lease.internal["db_name"]
+        username, statements = lease.internal["username"], plain(tuple(given))
+        connection = await self.connection(db_name)
         try:
-            await connection.database.revoke(lease.internal["username"], plain(tuple(statements)))
+            await self.run(db_name, connection, lambda database: database.revoke(username, statements))
         except DatabaseError as error:
             raise Internal(str(error)) from None
 

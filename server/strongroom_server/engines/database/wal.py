@@ -46,12 +46,12 @@ class WriteAheadLog:
         """Return the change that takes an entry off the record."""
         return remove(key)
 
-    async def stale(self) -> list[tuple[str, Entry]]:
-        """Return the entries of users whose lease will not be stored any more, with their keys."""
+    async def stale(self, *, last: bool = False) -> list[tuple[str, Entry]]:
+        """Return the entries of users whose lease will not be stored any more, with their keys: at ``last`` all."""
         found = []
         for name in await self._storage.list(_FOLDER):
             entry = await load(self._storage, _FOLDER + name, Entry)
-            if entry is not None and (entry.run != self._run or self.over(entry)):
+            if entry is not None and (last or entry.run != self._run or self.over(entry)):
                 found.append((_FOLDER + name, entry))
         return found
 

@@ -101,6 +101,7 @@ async def test_a_schedule_in_place_of_a_period(app: Mounted) -> None:
 async def test_an_imported_password_stays_until_it_is_due(app: Mounted, pg: PostgreSQL) -> None:
     await make(app, skip_import_rotation=True)
     assert works(pg, "old")
+    assert (await app.data("static-creds/s"))["password"] == ""  # which nobody here knows
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,6 @@ async def test_an_imported_password_stays_until_it_is_due(app: Mounted, pg: Post
     [
         pytest.param({"username": ""}, "username is a required field", id="no_user"),
         pytest.param({"db_name": ""}, "database name is a required field", id="no_connection"),
-        pytest.param({"db_name": "nope"}, "failed to find entry for connection", id="no_such_connection"),
         pytest.param({"rotation_period": 0}, "rotation_period must be provided", id="no_time"),
         pytest.param({"rotation_period": 3}, "5 seconds or more", id="too_often"),
         pytest.param({"credential_type": "client_certificate"}, "invalid key_type", id="an_incomplete_credential"),
@@ -118,6 +118,13 @@ async def test_an_imported_password_stays_until_it_is_due(app: Mounted, pg: Post
 async def test_a_static_role_that_cannot_be_is_refused(app: Mounted, role: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         await make(app, **role)
+    with pytest.raises(NotFound):
+        await app("read", "static-roles/s")
+
+
+async def test_one_whose_connection_is_not_there_is_not_stored(app: Mounted) -> None:
+    with pytest.raises(Internal, match='failed to find entry for connection with name: "nope"'):
+        await make(app, db_name="nope")
     with pytest.raises(NotFound):
         await app("read", "static-roles/s")
 
@@ -137,7 +144,7 @@ async def test_the_user_of_a_static_role_stays_the_same(app: Mounted) -> None:
 
 async def test_only_allowed_static_roles(app: Mounted) -> None:
     await app("update", "config/pg", allowed_roles="t*")
-    with pytest.raises(InvalidRequest, match='"s" is not an allowed role'):
+    with pytest.raises(Internal, match='"s" is not an allowed role'):
         await make(app)
 
 
