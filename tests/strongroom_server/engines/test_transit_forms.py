@@ -129,6 +129,57 @@ async def test_where_a_signature_and_an_hmac_are_given_the_signature_counts(tran
         await write(transit, "verify/k", batch_input=mixed)
 
 
+@pytest.mark.parametrize("name", ["signature", "hmac"])
+async def test_a_batch_to_verify_has_something_to_verify_in_each_item(transit: Mounted, name: str) -> None:
+    await write(transit, "keys/k", type="ed25519")
+    with pytest.raises(InvalidRequest, match=f"some elements of batch_input are missing '{name}'"):
+        await write(transit, "verify/k", batch_input=[{"input": HELLO, name: "x"}, {"input": HELLO}])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "algorithm"),
+    [
+        pytest.param("", {}, "sha2-256", id="none"),
+        pytest.param("", {"hash_algorithm": ""}, "sha2-256", id="empty"),
+        pytest.param("", {"hash_algorithm": "", "algorithm": "sha2-512"}, "sha2-512", id="the_older_field"),
+        pytest.param("", {"hash_algorithm": "sha2-384", "algorithm": "sha2-512"}, "sha2-384", id="the_newer_of_two"),
+        pytest.param("/sha2-512", {"hash_algorithm": "sha2-384"}, "sha2-512", id="the_path_before_both"),
+    ],
+)
+async def test_which_hash_algorithm_counts(transit: Mounted, path: str, body: dict[str, str], algorithm: str) -> None:
+    await write(transit, "keys/k", type="ecdsa-p521")
+    signature = (await write(transit, f"sign/k{path}", input=HELLO, **body))["signature"]
+    assert (await write(transit, f"verify/k/{algorithm}", input=HELLO, signature=signature))["valid"]
+    mac = (await write(transit, f"hmac/k/{algorithm}", input=HELLO))["hmac"]
+    assert (await write(transit, f"verify/k{path}", input=HELLO, hmac=mac, **body))["valid"]
+
+
+async def test_an_hmac_is_by_its_own_field_alone(transit: Mounted) -> None:
+    await write(transit, "keys/k")
+    answer = await transit.ask("update", "hmac/k", {"input": HELLO, "hash_algorithm": "sha2-512"})
+    assert answer.data == await write(transit, "hmac/k/sha2-256", input=HELLO)
+    assert await write(transit, "hmac/k", input=None) == await write(transit, "hmac/k", input="")
+    with pytest.raises(InvalidRequest, match="missing input for HMAC"):
+        await write(transit, "hmac/k")
+
+
+async def test_public_halves_of_derived_keys_come_with_their_signatures(transit: Mounted) -> None:
+    await write(transit, "keys/k", type="ed25519", derived=True)
+    item = {"input": HELLO, "context": b64("c")}
+    one, batch = await write(transit, "sign/k", **item), await write(transit, "sign/k", batch_input=[item])
+    assert one["public_key"] == batch["batch_results"][0]["publickey"]  # as the peer spells it in batches
+
+
+async def test_putting_out_of_use_twice_warns(transit: Mounted) -> None:
+    await write(transit, "keys/k")
+    for operation, path, warning in (
+        ("delete", "keys/k/soft-delete", "key was already marked as soft deleted"),
+        ("update", "keys/k/soft-delete-restore", "key was already restored"),
+    ):
+        answers = [await transit.ask(operation, path), await transit.ask(operation, path)]
+        assert [answer.warnings for answer in answers] == [[], [warning]]
+
+
 async def test_null_is_the_empty_plaintext(transit: Mounted) -> None:
     await write(transit, "keys/k")
     sealed = (await write(transit, "encrypt/k", plaintext=None))["ciphertext"]

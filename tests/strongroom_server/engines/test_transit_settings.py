@@ -97,6 +97,27 @@ async def test_the_version_of_a_batch_is_that_of_its_items(transit: Mounted) -> 
     assert hashed["batch_results"][0]["hmac"].startswith("vault:v1:")
 
 
+async def test_null_in_an_item_is_as_if_left_out(transit: Mounted) -> None:
+    await write(transit, "keys/k")
+    item = {"plaintext": HELLO, "key_version": None, "context": None, "associated_data": None, "reference": None}
+    sealed = (await write(transit, "encrypt/k", batch_input=[item]))["batch_results"]
+    again = [{**result, "key_version": None} for result in sealed]
+    (rewrapped,) = (await write(transit, "rewrap/k", batch_input=again))["batch_results"]
+    assert rewrapped["key_version"] == 1
+    hashed = await write(transit, "hmac/k", batch_input=[{"input": HELLO, "key_version": None}])
+    assert hashed["batch_results"][0]["hmac"].startswith("vault:v1:")
+
+
+@pytest.mark.parametrize("value", [[], {}, 0, False, ["eA=="]], ids=repr)
+@pytest.mark.parametrize("name", ["plaintext", "context", "associated_data", "input"])
+async def test_what_is_no_text_is_not_taken_for_nothing(transit: Mounted, name: str, value: Any) -> None:
+    await write(transit, "keys/k")
+    await write(transit, "keys/s", type="ed25519")
+    path, whole = ("sign/s", {}) if name == "input" else ("encrypt/k", {"plaintext": HELLO})
+    answer = await transit.ask("update", path, {"batch_input": [{**whole, name: value}]})
+    assert "expected base64 as a string" in answer.data["batch_results"][0]["error"]
+
+
 # -- settings --------------------------------------------------------------------------------------------------------
 
 

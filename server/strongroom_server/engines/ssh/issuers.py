@@ -175,15 +175,19 @@ class IssuerPaths(Engine):
         return {"default": (await self.issuer(DEFAULT)).issuer_id}
 
     @write("config/issuers")
-    async def write_default(self, given: Given[Default]) -> dict[str, str]:
+    async def write_default(self, given: Given[Default]) -> Response:
         """Choose the default issuer."""
         wanted = given.value.default
         if wanted in {"", DEFAULT}:
             raise InvalidRequest("invalid issuer specification; must be non-empty and can't be 'default'.")
         async with self._changing:
-            issuer = await self.issuer(wanted)
+            issuer, before = await self.issuer(wanted), await self._default_id()
             await save(self.storage, "config/issuers", Default(issuer.issuer_id))
-        return {"default": issuer.issuer_id}
+        new = issuer.issuer_id
+        told = "The default issuer is already set to the specified issuer."
+        if before != new:
+            told = f"Previous default ({before}) has been updated with the issuer '{wanted}' (resolved to {new})"
+        return Response({"default": new}, warnings=[told] if before else [])
 
     # -- for the other paths ------------------------------------------------------------------------------------
 

@@ -91,10 +91,11 @@ def principals(role: Role, wish: Wish, templates: Templates) -> tuple[str, ...]:
     Either must be among the allowed ones; where the role lists none, that is the default user alone.
 
     Security 2: a certificate without names is for everybody, so there is none unless the role's author said that it
-    is meant (B121).
+    is meant (B121); a default user whose template has no value says the contrary.
     """
     user = wish.cert_type == "user"
-    default = templates.names(role.default_user, templated=role.default_user_template) if user else ()
+    default_of = role.default_user if user else ""
+    default = templates.names(default_of, templated=role.default_user_template)
     if user:
         allowed = templates.names(role.allowed_users, templated=role.allowed_users_template)
         allowed = allowed if role.allowed_users else default
@@ -103,6 +104,8 @@ def principals(role: Role, wish: Wish, templates: Templates) -> tuple[str, ...]:
     anyone = allowed == ("*",)
     wanted = split_names(wish.valid_principals) or default
     if not wanted:
+        if default_of and not default:
+            raise InvalidRequest("default_user could not be rendered, as the token has no entity: set valid_principals")
         if not anyone and not role.allow_empty_principals:
             raise InvalidRequest("refusing to issue unsafe, globally-valid certificate with no principals specified; "
                                  "set valid_principals or default_user")  # fmt: skip

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
+from strongroom_server.engines.transit.texts import decode64
 from strongroom_server.sdk.errors import InvalidRequest
 from strongroom_server.sdk.request import Response
 
@@ -72,8 +73,16 @@ def answer(
 
 
 def integer(item: Item, name: str) -> int:
-    """Return an item's integer, 0 where it is left out; raises InvalidRequest."""
-    value = item.get(name, 0)
+    """Return an item's integer, 0 where it is left out or null; raises InvalidRequest."""
+    value = item.get(name)
+    if value is None:
+        return 0
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidRequest(f"error converting input for field {name!r}: expected an integer")
     return value
+
+
+def optional64(item: Item, name: str) -> bytes | None:
+    """Return the bytes of an item's base64, None where it is left out, null or empty; raises InvalidRequest."""
+    text = item.get(name)
+    return None if text is None or text == "" else decode64(text)

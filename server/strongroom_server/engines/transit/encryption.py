@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.transit import batches, columns, material
-from strongroom_server.engines.transit.batches import Item, integer
+from strongroom_server.engines.transit.batches import Item, integer, optional64
 from strongroom_server.engines.transit.key_types import key_type
 from strongroom_server.engines.transit.keys import Keys
 from strongroom_server.engines.transit.records import Key
@@ -156,7 +156,7 @@ def encrypt(key: Key, item: Item) -> dict[str, Any]:
     scheme = _padding(key, item)
     if kind.symmetric and version.secret is not None:
         sealed = material.seal(kind, version.secret, plaintext, context=_context(key, item),
-                               convergent=key.convergent, associated=_associated(item))  # fmt: skip
+                               convergent=key.convergent, associated=optional64(item, "associated_data"))  # fmt: skip
     else:
         _refuse_associated(key, item)
         sealed = material.rsa_encrypt(material.public_of(kind, version.secret, version.public), plaintext, scheme)
@@ -178,7 +178,7 @@ def decrypt(key: Key, item: Item) -> bytes:
     scheme = _padding(key, item)
     if kind.symmetric:
         return material.unseal(kind, version.secret, sealed, context=_context(key, item),
-                               convergent=key.convergent, associated=_associated(item))  # fmt: skip
+                               convergent=key.convergent, associated=optional64(item, "associated_data"))  # fmt: skip
     _refuse_associated(key, item)
     return material.rsa_decrypt(material.private_key(version.secret), sealed, scheme)
 
@@ -191,16 +191,10 @@ def _sealed(text: str) -> bytes:
 
 
 def _context(key: Key, item: Item) -> bytes | None:
-    text = item.get("context")
-    context = decode64(text) if text else None
+    context = optional64(item, "context")
     if key.derived and context is None:
         raise InvalidRequest(NO_CONTEXT)
     return context if key.derived else None
-
-
-def _associated(item: Item) -> bytes | None:
-    text = item.get("associated_data")
-    return decode64(text) if text else None
 
 
 def _refuse_associated(key: Key, item: Item) -> None:

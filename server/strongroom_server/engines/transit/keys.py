@@ -140,17 +140,18 @@ class Keys(KeyStore):
     @delete("keys/{name}/soft-delete")
     async def soft_delete_key(self, name: Name) -> Response:
         """Put a key out of use, until it is restored."""
-        return await self._soft(name, deleted=True)
+        return await self._soft(name, "key was already marked as soft deleted", deleted=True)
 
     @write("keys/{name}/soft-delete-restore")
     async def restore_soft_deleted_key(self, name: Name) -> Response:
         """Put a softly deleted key back to use."""
-        return await self._soft(name, deleted=False)
+        return await self._soft(name, "key was already restored", deleted=False)
 
-    async def _soft(self, name: str, *, deleted: bool) -> Response:
+    async def _soft(self, name: str, already: str, *, deleted: bool) -> Response:
         async with self.locked(name):
-            key = await self.keep(replace(await self.key(name), soft_deleted=deleted))
-            return Response(key.facts())
+            key = await self.key(name)
+            kept = await self.keep(replace(key, soft_deleted=deleted))
+            return Response(kept.facts(), warnings=[already] if key.soft_deleted is deleted else [])
 
     # -- the mount ------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import utils
 
 from strongroom_common.fields import Given
 from strongroom_server.engines.transit import batches, columns, material
-from strongroom_server.engines.transit.batches import Item, integer
+from strongroom_server.engines.transit.batches import Item, integer, optional64
 from strongroom_server.engines.transit.encryption import Encryption
 from strongroom_server.engines.transit.records import Key
 from strongroom_server.engines.transit.store import Name
@@ -30,22 +30,31 @@ from strongroom_server.sdk.request import Response
 Algorithm = Annotated[str, "Hash algorithm."]
 
 
+_USUAL_HASH = "sha2-256"
+
+
 @dataclass(frozen=True)
-class Body:
-    """One operation, or many in ``batch_input``."""
+class MacBody:
+    """One message, or many in ``batch_input``."""
 
     input: Annotated[str | None, "The message, in base64."] = field(default=None, repr=False)
+    algorithm: Annotated[str, "Hash algorithm; sha2-256 if left out. For signatures the older name of its field."] = ""
+    key_version: Annotated[int, "Version to use; 0 is the latest."] = 0
+    batch_input: Annotated[Any, "Many operations."] = None
+
+
+@dataclass(frozen=True)
+class Body(MacBody):
+    """One operation, or many in ``batch_input``."""
+
     signature: Annotated[str, "The signature to verify."] = ""
     hmac: Annotated[str, "The HMAC to verify."] = ""
     context: Annotated[str, "Context of a derived key, in base64."] = ""
-    hash_algorithm: Annotated[str, "sha1, sha2-224 to sha2-512, sha3-224 to sha3-512, or none."] = "sha2-256"
-    algorithm: Annotated[str, "Older name of hash_algorithm, and its name for hmac."] = ""
+    hash_algorithm: Annotated[str, "sha1, sha2-224 to sha2-512, sha3-224 to sha3-512, or none."] = _USUAL_HASH
     prehashed: Annotated[bool, "The message is a hash already."] = False
     signature_algorithm: Annotated[str, "pss or pkcs1v15, for RSA."] = ""
     marshaling_algorithm: Annotated[str, "asn1 or jws, for ECDSA."] = "asn1"
     salt_length: Annotated[str, "auto, hash or a number of bytes, for PSS."] = "auto"
-    key_version: Annotated[int, "Version to sign with; 0 is the latest."] = 0
-    batch_input: Annotated[Any, "Many operations."] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +68,9 @@ class Way:
     salt: Any
 
     @classmethod
-    def of(cls, key: Key, asked: Body, path_algorithm: str | None, *, verifying: bool = False) -> "Way":
+    def of(cls, key: Key, body: Given[Body], path_algorithm: str | None, *, verifying: bool = False) -> "Way":
         """Read it from a request; raises InvalidRequest that names what is wrong."""
-        name = path_algorithm or asked.algorithm or asked.hash_algorithm
+        asked, name = body.value, _hash_name(body, path_algorithm)
         if asked.marshaling_algorithm not in {"asn1", "jws"}:
             raise InvalidRequest(f'invalid marshaling type "{asked.marshaling_algorithm}": expected asn1 or jws')
         if name == "none":
@@ -87,8 +96,9 @@ class Signing(Encryption):
         key = (await self.key(name)).usable()
         if not key.kind.signs:
             raise InvalidRequest(f"key type {key.type} does not support signing")
-        way = Way.of(key, body.value, path_algorithm)
-        return _answer(body, lambda item: sign(key, way, item, body.value.key_version), {"key_version": 0})
+        way, asked = Way.of(key, body, path_algorithm), body.value
+        shown_as = "public_key" if asked.batch_input is None else "publickey"
+        return _answer(body, lambda item: sign(key, way, item, asked.key_version, shown_as), {"key_version": 0})
 
     @write("verify/{name}")
     @write("verify/{name}/{path_algorithm:segment}")
@@ -96,20 +106,20 @@ class Signing(Encryption):
         """Tell whether a signature or an HMAC is good."""
         key = (await self.key(name)).usable()
         if _by_hmac(body.value):
-            algorithm = _mac_algorithm(body.value, path_algorithm)
+            algorithm = _mac_algorithm(_hash_name(body, path_algorithm))
             return _answer(body, lambda item: {"valid": verify_hmac(key, algorithm, item)}, {"valid": False})
         if not key.kind.signs:
             raise InvalidRequest(f"key type {key.type} does not support verification")
-        way = Way.of(key, body.value, path_algorithm, verifying=True)
+        way = Way.of(key, body, path_algorithm, verifying=True)
         return _answer(body, lambda item: {"valid": verify(key, way, item)}, {"valid": False})
 
     @write("hmac/{name}")
     @write("hmac/{name}/{path_algorithm:segment}")
-    async def make_hmac(self, name: Name, body: Given[Body], path_algorithm: Algorithm | None = None) -> Response:
+    async def make_hmac(self, name: Name, body: Given[MacBody], path_algorithm: Algorithm | None = None) -> Response:
         """Make an HMAC by a key's own HMAC key."""
-        key, algorithm = (await self.key(name)).usable(), _mac_algorithm(body.value, path_algorithm)
-        asked = body.value
-        if asked.input is None and asked.batch_input is None:
+        key, asked = (await self.key(name)).usable(), body.value
+        algorithm = _mac_algorithm(path_algorithm or asked.algorithm or _USUAL_HASH)
+        if "input" not in body.sent and asked.batch_input is None:
             raise InvalidRequest("missing input for HMAC")
 
         def one(item: Item) -> dict[str, Any]:
@@ -124,8 +134,11 @@ class Signing(Encryption):
         return _answer(body, one)
 
 
-def sign(key: Key, way: Way, item: Item, key_version: int) -> dict[str, Any]:
-    """Return the signature of one item, by its own key version or else this one; raises InvalidRequest."""
+def sign(key: Key, way: Way, item: Item, key_version: int, shown_as: str) -> dict[str, Any]:
+    """Return the signature of one item, by its own key version or else this one; raises InvalidRequest.
+
+    A derived key's public half goes with it, in the field ``shown_as``.
+    """
     message = _message(item)
     number = key.for_new(integer(item, "key_version") or key_version, "signing")
     version = key.versions[number]
@@ -136,7 +149,7 @@ def sign(key: Key, way: Way, item: Item, key_version: int) -> dict[str, Any]:
         context = _context(key, item)
         signature = material.ed25519_key(version.secret, context).sign(message)
         if context is not None:
-            result["public_key"] = material.public_text(key.kind, version.secret, None, context)
+            result[shown_as] = material.public_text(key.kind, version.secret, None, context)
     else:
         private = material.private_key(version.secret)
         signature = _signed(private, message, way)
@@ -189,8 +202,13 @@ def verify_hmac(key: Key, algorithm: str, item: Item) -> bool:
         raise InvalidRequest(f"unable to decode verification HMAC as base64: {error}") from None
 
 
-def _mac_algorithm(asked: Body, path_algorithm: str | None) -> str:
-    name = path_algorithm or asked.algorithm or asked.hash_algorithm
+def _hash_name(body: Given[Body], path_algorithm: str | None) -> str:
+    """Return the hash algorithm asked for: that of the path, else by the newer field, else by the older one."""
+    newer = body.value.hash_algorithm if "hash_algorithm" in body.sent else ""
+    return path_algorithm or newer or body.value.algorithm or _USUAL_HASH
+
+
+def _mac_algorithm(name: str) -> str:
     if name not in material.HASHES:
         raise InvalidRequest(f"unsupported algorithm {name!r}")
     return name
@@ -200,23 +218,23 @@ def _message(item: Item, missing: str = "missing input") -> bytes:
     if "input" not in item:
         raise InvalidRequest(missing)
     try:
-        return decode64(item["input"] or "")  # null is the empty message
+        return optional64(item, "input") or b""  # null is the empty message
     except InvalidRequest as error:
         raise InvalidRequest(f"unable to decode input as base64: {error}") from None
 
 
 def _context(key: Key, item: Item) -> bytes | None:
-    if not key.derived:
-        return None
-    context = item.get("context")
-    if not context:
+    context = optional64(item, "context")
+    if key.derived and context is None:
         raise InvalidRequest(NO_CONTEXT)
-    return decode64(context)
+    return context if key.derived else None
 
 
-def _single(asked: Body) -> dict[str, Any]:
-    return {"input": asked.input or "", "signature": asked.signature, "hmac": asked.hmac, "context": asked.context,
-            "key_version": asked.key_version}  # fmt: skip
+def _single(asked: MacBody) -> dict[str, Any]:
+    item = {"input": asked.input or "", "key_version": asked.key_version}
+    if isinstance(asked, Body):
+        item |= {"signature": asked.signature, "hmac": asked.hmac, "context": asked.context}
+    return item
 
 
 def _by_hmac(asked: Body) -> bool:
@@ -232,10 +250,13 @@ def _by_hmac(asked: Body) -> bool:
     if not given:
         raise InvalidRequest("no batch_input elements have 'signature' or 'hmac'" if batch else
                              "neither a 'signature' nor an 'hmac' were given to verify")  # fmt: skip
-    return given == {"hmac"}
+    (name,) = given
+    if any(name not in item for item in items):
+        raise InvalidRequest(f"some elements of batch_input are missing '{name}'")
+    return name == "hmac"
 
 
-def _answer(body: Given[Body], one: Callable[[Item], dict[str, Any]], failure: Item = MappingProxyType({})) -> Response:
+def _answer(body: Given[Any], one: Callable[[Item], dict[str, Any]], failure: Item = MappingProxyType({})) -> Response:
     if body.value.batch_input is None:
         return Response(one(_single(body.value)))
     results, _ = batches.run(batches.items_of(body.value.batch_input), one, failure)

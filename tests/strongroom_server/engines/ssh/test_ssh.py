@@ -221,6 +221,10 @@ async def test_principals(ssh: Ssh, role: dict[str, Any], wish: dict[str, Any], 
         pytest.param({}, {}, "refusing to issue unsafe", id="nothing_allowed_nothing_asked"),
         pytest.param({}, {"valid_principals": "a"}, "not configured to allow any principals", id="nothing_allowed"),
         pytest.param({"allowed_users": "a"}, {}, "refusing to issue unsafe", id="no_default"),
+        pytest.param(
+            ANYONE | {"default_user": "{{identity.entity.name}}", "default_user_template": True}, {},
+            "default_user could not be rendered", id="a_default_of_an_entity_that_is_not_there",
+        ),
         pytest.param({"default_user": "a"}, {"valid_principals": "b"}, "b is not a valid value", id="only_a_default"),
         pytest.param({"allowed_users": "a", "default_user": "b"}, {}, "b is not a valid value", id="a_default_beside"),
         pytest.param(
