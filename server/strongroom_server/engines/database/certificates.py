@@ -9,23 +9,29 @@ from strongroom_server.engines.database import usernames
 # The first is what holds where none is said.
 _BITS = {"rsa": ("2048", "3072", "4096"), "ec": ("256", "224", "384", "521"), "ed25519": ("",)}
 _SIGNATURE_BITS = ("256", "384", "512")
+_REQUIRED = ("common_name_template", "ca_cert", "ca_private_key")
+_SETTINGS = (*_REQUIRED, "key_type", "key_bits", "signature_bits")
 
 
 def checked(config: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of a client certificate, complete; raises ValueError."""
-    config = {"key_type": "", "key_bits": "", "signature_bits": "256"} | dict(config)
+    config = {name: config.get(name, "") for name in _SETTINGS}
+    for name in _REQUIRED:
+        if not config[name]:
+            raise ValueError(f"missing required {name}")
     if config["key_type"] not in _BITS:
         raise ValueError("invalid key_type")
     bits = _BITS[config["key_type"]]
-    if config["key_bits"] in {"", "0"}:
+    if config["key_bits"] in {"", "0"} or bits == ("",):
         config["key_bits"] = bits[0]
     if config["key_bits"] not in bits:
         raise ValueError("invalid key_bits")
+    if config["signature_bits"] in {"", "0"}:
+        config["signature_bits"] = _SIGNATURE_BITS[0]
     if config["signature_bits"] not in _SIGNATURE_BITS:
         raise ValueError("invalid signature_bits")
     _load(config)
-    if template := config.get("common_name_template"):
-        usernames.check(template)
+    usernames.check(config["common_name_template"])
     return config
 
 

@@ -35,7 +35,7 @@ class Credential:
 
 
 def checked(role: R) -> R:
-    """Return a role with its credential's settings complete; raises InvalidRequest."""
+    """Return a role with its credential's settings complete, and no others; raises InvalidRequest."""
     check = _CHECKS.get(role.credential_type)
     if check is None:
         raise InvalidRequest(f'invalid credential_type "{role.credential_type}"')
@@ -74,11 +74,12 @@ def _days(system: System, role: Role | StaticRole) -> tuple[float, float]:
 
 
 def _password(config: Mapping[str, str]) -> dict[str, str]:
-    return dict(config)
+    policy = config.get("password_policy", "")
+    return {"password_policy": policy} if policy else {}
 
 
 def _rsa(config: Mapping[str, str]) -> dict[str, str]:
-    config = {"key_bits": "2048", "format": "pkcs8"} | dict(config)
+    config = {name: config.get(name) or default for name, default in (("key_bits", "2048"), ("format", "pkcs8"))}
     if config["key_bits"] not in {"2048", "3072", "4096"}:
         raise ValueError(f"invalid key_bits: {config['key_bits']}")
     if config["format"] != "pkcs8":

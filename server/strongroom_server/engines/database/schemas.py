@@ -122,7 +122,7 @@ class StaticRole:
 
 def credential_facts(config: Mapping[str, str]) -> dict[str, Any]:
     """Return what a read shows of a credential's settings: numbers as such, no private key."""
-    shown = {name: int(value) if value.isdigit() else value for name, value in sorted(config.items())}
+    shown = {name: int(value) if value.isdigit() else value for name, value in sorted(config.items()) if value}
     return {name: value for name, value in shown.items() if name != "ca_private_key"}
 
 

@@ -296,7 +296,7 @@ async def test_only_allowed_roles_get_users(app: Mounted) -> None:
             "key_bits",
             id="too_short_a_key",
         ),
-        pytest.param({"credential_type": "client_certificate"}, "invalid key_type", id="no_type_of_key"),
+        pytest.param({"credential_type": "client_certificate"}, "missing required", id="no_type_of_key"),
         pytest.param({"default_ttl": "soon"}, "default_ttl", id="no_duration"),
     ],
 )

@@ -111,6 +111,12 @@ async def test_static_and_root_passwords_are_changed(app: Mounted, valkey: Redis
     await creds(app)
 
 
+async def test_a_static_role_makes_no_user(app: Mounted, valkey: Redis) -> None:
+    with pytest.raises(Internal, match='user "ghost" does not exist'):
+        await app("update", "static-roles/s", db_name="v", username="ghost", rotation_period="1h")
+    assert "ghost" not in valkey.ask("ACL", "USERS")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -111,7 +111,7 @@ async def test_an_imported_password_stays_until_it_is_due(app: Mounted, pg: Post
         pytest.param({"db_name": ""}, "database name is a required field", id="no_connection"),
         pytest.param({"rotation_period": 0}, "rotation_period must be provided", id="no_time"),
         pytest.param({"rotation_period": 3}, "5 seconds or more", id="too_often"),
-        pytest.param({"credential_type": "client_certificate"}, "invalid key_type", id="an_incomplete_credential"),
+        pytest.param({"credential_type": "client_certificate"}, "missing required", id="an_incomplete_credential"),
         pytest.param({"credential_type": "rsa_private_key"}, "unsupported credential_type", id="another_credential"),
     ],
 )

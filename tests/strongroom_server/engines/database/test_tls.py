@@ -58,6 +58,9 @@ def issue(name: str, by: Pair | None = None) -> Pair:
     return Pair(builder.sign(by.key if by else key, hashes.SHA256()), key)
 
 
+CREDENTIAL = {"key_type": "ec", "common_name_template": "{{.DisplayName}}-{{random 8}}"}
+
+
 @pytest.fixture(scope="module")
 def authority() -> Pair:
     return issue("authority")
@@ -113,7 +116,7 @@ async def test_a_user_gets_a_certificate_in_place_of_a_password(
     db: Mounted, pg: PostgreSQL, authority: Pair, tmp_path: Path, key: dict[str, Any]
 ) -> None:
     await db.ask("update", "config/pg", config(pg, authority))
-    credential = {"ca_cert": authority.certificate_pem, "ca_private_key": authority.key_pem, **key}
+    credential = CREDENTIAL | {"ca_cert": authority.certificate_pem, "ca_private_key": authority.key_pem, **key}
     await db("update", "roles/r", db_name="pg", creation_statements='CREATE ROLE "{{name}}" LOGIN IN ROLE bycert',
              credential_type="client_certificate", credential_config=credential)  # fmt: skip
     assert "ca_private_key" not in (await db.data("roles/r"))["credential_config"]
@@ -140,6 +143,10 @@ async def test_a_user_gets_a_certificate_in_place_of_a_password(
         pytest.param({"key_type": "dsa"}, "invalid key_type", id="a_type_of_key"),
         pytest.param({"key_bits": 100}, "invalid key_bits", id="a_length_of_key"),
         pytest.param({"signature_bits": 100}, "invalid signature_bits", id="a_digest"),
+        pytest.param({"common_name_template": ""}, "missing required common_name_template", id="no_name"),
+        pytest.param({"common_name_template": "{{"}, "unable to parse template", id="no_template"),
+        pytest.param({"ca_cert": ""}, "missing required ca_cert", id="nobody_who_signs"),
+        pytest.param({"ca_private_key": ""}, "missing required ca_private_key", id="nothing_to_sign_with"),
         pytest.param({"ca_cert": "x"}, "must be PEM", id="no_certificate"),
         pytest.param({"ca_private_key": "other"}, "is not the key of ca_cert", id="another_key"),
     ],
@@ -149,9 +156,29 @@ async def test_settings_of_certificates_are_checked(
 ) -> None:
     if change.get("ca_private_key") == "other":
         change = {"ca_private_key": issue("other").key_pem}
-    credential = {"key_type": "ec", "ca_cert": authority.certificate_pem, "ca_private_key": authority.key_pem}
+    credential = CREDENTIAL | {"ca_cert": authority.certificate_pem, "ca_private_key": authority.key_pem}
     with pytest.raises(InvalidRequest, match=message):
         await db("update", "roles/r", db_name="pg", creation_statements="x", credential_type="client_certificate",
                  credential_config=credential | change)  # fmt: skip
     with pytest.raises(NotFound):
         await db("read", "roles/r")
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        pytest.param({}, {"key_bits": 256, "signature_bits": 256}, id="what_is_not_given_has_defaults"),
+        pytest.param({"key_type": "ed25519", "key_bits": 7}, {"key_type": "ed25519"}, id="a_key_of_one_length_only"),
+        pytest.param({"unheard_of": "x"}, {"key_type": "ec"}, id="what_is_unheard_of_is_left_out"),
+    ],
+)
+async def test_settings_of_certificates_are_read(
+    db: Mounted, authority: Pair, given: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    credential = CREDENTIAL | {"ca_cert": authority.certificate_pem, "ca_private_key": authority.key_pem}
+    await db("update", "roles/r", db_name="pg", credential_type="client_certificate",
+             credential_config=credential | given)  # fmt: skip
+    read = (await db.data("roles/r"))["credential_config"]
+    assert read.items() >= shown.items()
+    assert not {"ca_private_key", "unheard_of"} & read.keys()
+    assert "key_bits" not in read or read["key_bits"] == 256

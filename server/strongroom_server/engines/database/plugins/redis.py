@@ -87,6 +87,8 @@ class Redis:
         """Make a connection and try it."""
         try:
             await self._run(["PING"])
+        except Unverified:
+            raise
         except DatabaseError as error:
             raise Unverified(f"error verifying connection: {error}") from None
 
@@ -98,6 +100,8 @@ class Redis:
 
     async def update(self, user: User, statements: Sequence[str]) -> None:
         """Give a user a new password in place of all it had, and further rules."""
+        if await self._run(["ACL", "GETUSER", user.name]) is None:  # which SETUSER would make
+            raise DatabaseError(f'user "{user.name}" does not exist')
         await self._run(["ACL", "SETUSER", user.name, "resetpass", ">" + user.password, *_rules(statements)], user)
         await self._persist()
 
@@ -123,13 +127,15 @@ class Redis:
             await self._run(["CONFIG", "REWRITE"])
 
     async def _run(self, words: Sequence[str], user: User | None = None) -> Any:
-        from redis.exceptions import RedisError, ResponseError
+        from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
         secrets = (self._settings.password.reveal(), user.password if user else "")
         try:
             if self._client is None:
                 self._client = self._open()
             return await self._client.execute_command(*words)  # type: ignore[no-untyped-call]
+        except AuthenticationError as error:
+            raise Unverified(without(f"error verifying connection: {error}", secrets)) from None
         except ResponseError as error:
             raise DatabaseError(without(str(error), secrets)) from None
         except (RedisError, OSError, ValueError) as error:
