@@ -236,10 +236,10 @@ def wrapping_key() -> Any:
     return rsa.generate_private_key(65537, 4096)
 
 
-async def wrapped(transit: Mounted, secret: bytes) -> str:
+async def wrapped(transit: Mounted, secret: bytes, once_length: int = 32) -> str:
     await transit.store.commit([Change("import/wrapping_key", to_pkcs8(wrapping_key()))])
     public: Any = load_pem_public_key((await read(transit, "wrapping_key"))["public_key"].encode())
-    once = os.urandom(32)
+    once = os.urandom(once_length)
     oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
     return b64(public.encrypt(once, oaep) + aes_key_wrap_with_padding(once, secret))
 
@@ -257,6 +257,39 @@ async def test_the_private_half_comes_after_the_public_one(transit: Mounted) -> 
         await write(transit, "keys/k/import_version", ciphertext=own, version=1)
     await write(transit, "keys/k/import_version", ciphertext=other)
     assert (await read(transit, "keys/k"))["latest_version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "secret", "ciphertext"),
+    [
+        pytest.param("aes256-gcm96", 32, "VJJbWuV9dk1kTr7t/I9yvvX1HDRipK5jvZhLVIswO+X9", id="aes256"),
+        pytest.param("aes128-gcm96", 16, "jluspFP6jkMeW0ru/R/xhRcmsUDC+9EaqPkfX5A9Mgy3", id="aes128"),
+        pytest.param(
+            "xchacha20-poly1305", 32, "aXd8WQPk/iPF0qCd/g9FbMKgihBjQ1IASKthwrBZkGNNYwdB7J6G4M4vurOt", id="xchacha20",
+        ),
+    ],
+)  # fmt: skip
+async def test_an_imported_key_is_derived_as_the_peer_does(
+    transit: Mounted, kind: str, secret: int, ciphertext: str
+) -> None:
+    """What is decrypted is of OpenBao 2.7.2, with the same key imported."""
+    body = {"type": kind, "derived": True, "exportable": True, "allow_plaintext_backup": True, "allow_rotation": True}
+    await write(transit, "keys/k/import", ciphertext=await wrapped(transit, bytes(range(secret))), **body)
+    await write(transit, "restore/copy", backup=(await read(transit, "backup/k"))["backup"])
+    await write(transit, "keys/copy/rotate")
+    for name in ("k", "copy"):
+        assert (await read(transit, f"keys/{name}"))["kdf"] == "hmac-sha256-counter"
+        opened = await write(transit, f"decrypt/{name}", ciphertext=f"vault:v1:{ciphertext}", context=b64("ctx"))
+        assert opened["plaintext"] == b64("hello")
+        sealed = (await write(transit, f"encrypt/{name}", plaintext=HELLO, context=b64("c")))["ciphertext"]
+        assert (await write(transit, f"decrypt/{name}", ciphertext=sealed, context=b64("c")))["plaintext"] == HELLO
+        with pytest.raises(InvalidRequest, match="message authentication failed"):
+            await write(transit, f"decrypt/{name}", ciphertext=sealed, context=b64("d"))
+
+
+async def test_the_key_around_a_key_has_256_bits(transit: Mounted) -> None:
+    with pytest.raises(InvalidRequest, match="expected ephemeral AES key to be 256-bit"):
+        await write(transit, "keys/k/import", ciphertext=await wrapped(transit, os.urandom(32), 16))
 
 
 async def test_of_a_wrapped_key_and_a_public_one_the_wrapped_one_counts(transit: Mounted) -> None:

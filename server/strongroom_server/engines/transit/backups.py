@@ -45,7 +45,7 @@ def dump(key: Key, now: float) -> bytes:
         "name": key.name,
         "keys": {str(n): entry for n, entry in sorted(entries.items()) if n >= key.minimum_decryption},
         "derived": key.derived,
-        "kdf": 1 if key.derived else 0,
+        "kdf": 1 if key.derived and not key.counter_kdf else 0,
         "convergent_encryption": key.convergent,
         "exportable": key.exportable,
         "min_decryption_version": key.minimum_decryption,
@@ -139,6 +139,7 @@ def load(raw: bytes) -> Key:
             policy["deletion_allowed"], max(policy["min_decryption_version"], 1), policy["min_encryption_version"],
             first, policy.get("auto_rotate_period", 0) // 10**9, policy.get("Imported", False),
             policy.get("AllowImportedKeyRotation", False), policy.get("soft_deleted", False), size,
+            counter_kdf=policy["derived"] and kind.symmetric and not policy.get("kdf"),
         )  # fmt: skip
     except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise InvalidRequest("the backup could not be read: expected what backup returned") from None

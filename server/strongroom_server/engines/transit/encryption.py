@@ -155,7 +155,8 @@ def encrypt(key: Key, item: Item) -> dict[str, Any]:
         raise InvalidRequest("requested version for encryption has been trimmed")
     scheme = _padding(key, item)
     if kind.symmetric and version.secret is not None:
-        sealed = material.seal(kind, version.secret, plaintext, context=_context(key, item),
+        secret, context = _derivation(key, version.secret, item)
+        sealed = material.seal(kind, secret, plaintext, context=context,
                                convergent=key.convergent, associated=optional64(item, "associated_data"))  # fmt: skip
     else:
         _refuse_associated(key, item)
@@ -177,7 +178,8 @@ def decrypt(key: Key, item: Item) -> bytes:
         raise InvalidRequest("the private half of this key is not here: it cannot decrypt")
     scheme = _padding(key, item)
     if kind.symmetric:
-        return material.unseal(kind, version.secret, sealed, context=_context(key, item),
+        secret, context = _derivation(key, version.secret, item)
+        return material.unseal(kind, secret, sealed, context=context,
                                convergent=key.convergent, associated=optional64(item, "associated_data"))  # fmt: skip
     _refuse_associated(key, item)
     return material.rsa_decrypt(material.private_key(version.secret), sealed, scheme)
@@ -190,11 +192,14 @@ def _sealed(text: str) -> bytes:
         raise InvalidRequest("invalid ciphertext: could not decode base64") from None
 
 
-def _context(key: Key, item: Item) -> bytes | None:
+def _derivation(key: Key, secret: bytes, item: Item) -> tuple[bytes, bytes | None]:
+    """Return the secret, and the context by which it is yet to be derived, None where it is not."""
     context = optional64(item, "context")
     if key.derived and context is None:
         raise InvalidRequest(NO_CONTEXT)
-    return context if key.derived else None
+    if not key.derived or context is None:
+        return secret, None
+    return (material.counted(secret, context), None) if key.counter_kdf else (secret, context)
 
 
 def _refuse_associated(key: Key, item: Item) -> None:

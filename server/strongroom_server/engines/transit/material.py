@@ -76,6 +76,12 @@ def _derived(secret: bytes, context: bytes, length: int) -> bytes:
     return HKDF(hashes.SHA256(), length, salt=None, info=context).derive(secret)
 
 
+def counted(secret: bytes, context: bytes) -> bytes:
+    """Return the key that HMAC in counter mode derives (NIST SP 800-108, 4.1): the first round, counted from 0."""
+    bits = 256  # also where less is taken
+    return hmac.digest(secret, bytes(4) + context + bits.to_bytes(4, "big"), hashlib.sha256)[: len(secret)]
+
+
 def seal(kind: KeyType, secret: bytes, plaintext: bytes, *, context: bytes | None, convergent: bool,
          associated: bytes | None) -> bytes:  # fmt: skip
     """Return nonce and sealed text. ``context`` is None for a key that is not derived."""

@@ -63,6 +63,8 @@ class Key:
     key_size: int = 0
     backed_up: Moment | None = None
     restored: Moment | None = None
+    counter_kdf: bool = False
+    """Whether keys are derived as before there was HKDF here; imported ones are, with the peer too."""
 
     @property
     def kind(self) -> KeyType:
@@ -126,7 +128,11 @@ class Key:
             "type": self.type,
         }
         if self.derived:
-            data |= {"kdf": "hkdf_sha256", "convergent_encryption": self.convergent}
+            older = {"kdf": "hmac-sha256-counter", "kdf_mode": "hmac-sha256-counter"}
+            data |= {
+                **(older if self.counter_kdf else {"kdf": "hkdf_sha256"}),
+                "convergent_encryption": self.convergent,
+            }
         if self.convergent:
             data["convergent_encryption_version"] = -1
         if self.imported:

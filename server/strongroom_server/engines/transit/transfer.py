@@ -190,6 +190,7 @@ class Transfer(Signing):
                 allow_plaintext_backup=asked.allow_plaintext_backup, auto_rotate_period=asked.auto_rotate_period,
                 imported=True, allow_rotation=asked.allow_rotation,
                 key_size=len(version.secret or b"") if kind.name == "hmac" else 0,
+                counter_kdf=asked.derived and kind.symmetric,
             ))  # fmt: skip
 
     @write("keys/{name}/import_version")
@@ -218,6 +219,8 @@ class Transfer(Signing):
         private = await self._wrapping_key()
         try:  # an ephemeral AES key by OAEP, then the key by AES-KWP (RFC 5649) under it
             ephemeral = private.decrypt(wrapped[:_RSA_WRAPPED], oaep)
+            if len(ephemeral) != 32:
+                raise InvalidRequest("expected ephemeral AES key to be 256-bit")
             return aes_key_unwrap_with_padding(ephemeral, wrapped[_RSA_WRAPPED:])
         except (ValueError, InvalidUnwrap):
             raise InvalidRequest("the ciphertext could not be unwrapped: it needs this mount's wrapping key") from None
