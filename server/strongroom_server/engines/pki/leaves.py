@@ -64,7 +64,7 @@ def leaf_names(body: LeafInput, role: Role, csr: x509.CertificateSigningRequest 
     if not common_name and role.require_cn:
         raise InvalidRequest(_NO_NAME)
     own = [common_name] if common_name and not body.exclude_cn_from_sans else []
-    dns, emails = subject.sorted_names([*own, *alternatives.dns, *alternatives.emails])
+    dns, emails = _told(alternatives, own) if source == _CSR else subject.sorted_names([*own, *alternatives.dns])
     found = Names(
         common_name=common_name, serial_number=serial, user_ids=users, fields=role.fields, dns=dns,
         emails=emails, ips=alternatives.ips, uris=alternatives.uris, others=alternatives.others,
@@ -73,6 +73,12 @@ def leaf_names(body: LeafInput, role: Role, csr: x509.CertificateSigningRequest 
     names.check_uris(found.uris, allowed.uris, source)
     names.check_names(role, found, allowed.domains)
     return found
+
+
+def _told(by_csr: Names, own: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the host names and addresses of a request, all of them for the role to judge, and then the common name."""
+    dns, emails = subject.sorted_names(own)
+    return tuple(dict.fromkeys([*filter(None, by_csr.dns), *dns])), tuple(dict.fromkeys([*by_csr.emails, *emails]))
 
 
 def _asked(body: LeafInput) -> Names:
@@ -139,6 +145,7 @@ def load_csr(text: str) -> x509.CertificateSigningRequest:
         raise InvalidRequest("csr contains no data")
     try:
         csr = read_csr(text.strip())
+        subject.check_encoding(csr.extensions)
         valid = csr.is_signature_valid
     except ValueError as error:
         raise InvalidRequest(f"certificate request could not be parsed: {error}") from None

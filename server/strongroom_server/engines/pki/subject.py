@@ -226,11 +226,22 @@ def names_of(subject: x509.Name, extensions: x509.Extensions) -> Names:
 def holder_of(subject: x509.Name) -> Names:
     """Return what a subject says, without alternative names."""
     return Names(
-        common_name=_first(subject, NameOID.COMMON_NAME),
-        serial_number=_first(subject, NameOID.SERIAL_NUMBER),
+        common_name=_last(subject, NameOID.COMMON_NAME),
+        serial_number=_last(subject, NameOID.SERIAL_NUMBER),
         user_ids=_all(subject, NameOID.USER_ID),
         fields={field: _all(subject, oid) for field, oid in _FIELDS.items()},
     )
+
+
+def check_encoding(extensions: x509.Extensions) -> None:
+    """Raise ValueError for alternative names that are not ASCII as they have to be (RFC 5280, section 4.2.1.6)."""
+    try:
+        found = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return
+    for kind in (x509.DNSName, x509.RFC822Name, x509.UniformResourceIdentifier):
+        if not all(name.isascii() for name in found.get_values_for_type(kind)):
+            raise ValueError(f"an alternative name is malformed: {kind.__name__}")
 
 
 def alternative_names(extensions: x509.Extensions) -> Names:
@@ -258,8 +269,9 @@ def _from_utf8(raw: bytes) -> str:
     return raw[start:].decode(errors="replace")
 
 
-def _first(subject: x509.Name, oid: x509.ObjectIdentifier) -> str:
-    return next(iter(_all(subject, oid)), "")
+def _last(subject: x509.Name, oid: x509.ObjectIdentifier) -> str:
+    """Return the last value: the most particular one, and the one that the peer takes."""
+    return ("", *_all(subject, oid))[-1]
 
 
 def _all(subject: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:

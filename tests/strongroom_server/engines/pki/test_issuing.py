@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -33,8 +34,6 @@ def csr(*san: x509.GeneralName, subject: str = "foo.test", key: Any = None, exte
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
     key = key or new_key("ec", 256)
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     return pem(builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256()))
 
 
@@ -190,7 +189,7 @@ async def test_signing_takes_names_from_the_request_where_the_role_says_so() -> 
     await role(pki, key_type="any")
     answer = await pki("update", "sign/r", csr=wanted, common_name="ignored.test")
     found = certificate(answer.data or {})
-    assert names(found).get_values_for_type(x509.DNSName) == ["foo.test", "bar.test"]
+    assert names(found).get_values_for_type(x509.DNSName) == ["bar.test", "foo.test"]
     assert found.subject.rfc4514_string() == "CN=foo.test"
     assert answer.warnings == [
         'the common_name field was provided but the role is set with "use_csr_common_name" set to true'
@@ -226,6 +225,50 @@ async def test_a_request_is_checked_like_an_issue(fields: dict[str, Any], made: 
         return
     with pytest.raises(InvalidRequest, match=message):
         await pki("update", "sign/r", csr=made)
+
+
+@pytest.mark.parametrize(("fields", "asked", "told"), [
+    pytest.param({"enforce_hostnames": False}, ["a_b.test", "a b.test"], ["a_b.test", "a b.test", "foo.test"],
+                 id="any_text_where_hostnames_are_not_enforced"),
+    pytest.param({}, ["a_b.test"], None, id="no_underscore_else"),
+    pytest.param({}, ["*.*.test"], None, id="two_wildcards"),
+    pytest.param({"enforce_hostnames": False}, ["*.*.test"], None, id="two_wildcards_even_so"),
+    pytest.param({}, ["foo.test", "bar.test", "foo.test"], ["foo.test", "bar.test"], id="each_once_in_their_order"),
+    pytest.param({"allow_any_name": False, "allowed_domains": "foo.test", "allow_bare_domains": True,
+                  "enforce_hostnames": False}, ["a_b.test"], None, id="only_names_of_the_role"),
+])  # fmt: skip
+async def test_no_name_of_a_request_is_left_out(
+    fields: dict[str, Any], asked: list[str], told: list[str] | None
+) -> None:
+    pki = await mounted()
+    await role(pki, **({"key_type": "any"} | fields))
+    body = {"csr": csr(*(x509.DNSName(name) for name in asked))}
+    if told is None:
+        with pytest.raises(InvalidRequest, match=r"subject alternate name .* not allowed by this role"):
+            await pki("update", "sign/r", **body)
+    else:
+        found = certificate((await pki("update", "sign/r", **body)).data or {})
+        assert names(found).get_values_for_type(x509.DNSName) == told
+
+
+async def test_of_several_common_names_of_a_request_the_last_counts() -> None:
+    pki = await mounted()
+    await role(pki, key_type="any")
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in ("a.test", "b.test")])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    made = builder.sign(ec.generate_private_key(ec.SECP256R1()), SHA256())
+    found = certificate((await pki("update", "sign/r", csr=pem(made))).data or {})
+    assert found.subject.rfc4514_string() == "CN=b.test"
+    assert names(found).get_values_for_type(x509.DNSName) == ["b.test"]
+
+
+@pytest.mark.parametrize("path", ["sign/r", "sign-verbatim", "root/sign-intermediate"])
+async def test_names_of_a_request_that_are_not_ascii_are_refused(path: str) -> None:
+    pki = await mounted()
+    await role(pki, key_type="any", enforce_hostnames=False)
+    odd = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30\x04\x82\x02\xc3\xbc")
+    with pytest.raises(InvalidRequest, match="an alternative name is malformed"):
+        await pki("update", path, csr=csr(extensions=[odd]), common_name="foo.test")
 
 
 async def test_verbatim_is_as_the_request_is_but_never_a_ca() -> None:
