@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from strongroom_server.engines.transit import Engine
 from strongroom_server.engines.transit.key_types import to_pkcs8
 from strongroom_server.sdk.errors import InvalidRequest, NotFound
+from strongroom_server.sdk.request import Operation, Request
 from strongroom_server.sdk.storage import Change
 from tests.strongroom_server.engines.test_transit import HELLO, b64, write
 from tests.strongroom_server.engines.test_transit_forms import read
@@ -116,6 +117,14 @@ async def test_what_is_no_text_is_not_taken_for_nothing(transit: Mounted, name: 
     path, whole = ("sign/s", {}) if name == "input" else ("encrypt/k", {"plaintext": HELLO})
     answer = await transit.ask("update", path, {"batch_input": [{**whole, name: value}]})
     assert "expected base64 as a string" in answer.data["batch_results"][0]["error"]
+
+
+async def test_making_a_key_needs_update_and_encrypting_with_a_new_one_create(transit: Mounted) -> None:
+    """As Vault decides: policies with ``update`` alone on ``transit/keys/*`` are in use."""
+    assert await transit.engine.exists(Request(Operation.UPDATE, "keys/k", {})) is None
+    assert await transit.engine.exists(Request(Operation.UPDATE, "encrypt/k", {})) is False
+    await write(transit, "keys/k")
+    assert await transit.engine.exists(Request(Operation.UPDATE, "encrypt/k", {})) is True
 
 
 # -- settings --------------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ class Keys(KeyStore):
             raise NotFound
         return Response(key.facts(_context(query.value.context)))
 
-    @write("keys/{name}", exists="key_exists")
+    @write("keys/{name}")
     async def create_key(self, name: Name, body: Given[Create]) -> Response:
         """Make a key; one that is there stays as it is."""
         asked = body.value
