@@ -232,6 +232,24 @@ async def test_default_revocation_takes_grants_in_schemas_of_any_name(app: Mount
     assert pg.sql("""SELECT n FROM "odd ""name'; x".kept""") == "7"
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param("$drop0$ $drop1$ {{random 6}}", id="like_the_ends_of_a_body"),
+        pytest.param("{tag}{names}{{random 6}}", id="like_what_is_put_in"),
+        pytest.param("""a'b"c\\{{random 6}}\\""", id="with_quotes"),
+        pytest.param("{{random 6}}-{{random 90}}", id="longer_than_names_can_be"),
+    ],
+)
+async def test_users_are_dropped_whatever_their_names(app: Mounted, pg: PostgreSQL, template: str) -> None:
+    await app("update", "config/pg", username_template=template)
+    data, lease = await creds(app)
+    assert pg.sql("SELECT 1", user=data["username"], password=data["password"]) == "1"
+    assert is_there(pg, data["username"])
+    await app.engine.revoke(lease, REVOKE)
+    assert not is_there(pg, data["username"])
+
+
 async def test_many_at_once_are_made_and_dropped(app: Mounted, pg: PostgreSQL) -> None:
     pg.sql("CREATE TABLE IF NOT EXISTS shared (n int)")
     await app("update", "roles/r", creation_statements=LOGIN + 'GRANT SELECT ON shared TO "{{name}}"')
