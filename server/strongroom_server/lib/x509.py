@@ -10,8 +10,9 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -266,6 +267,25 @@ def _whole(load: Callable[[bytes], Readable], raw: bytes) -> Readable:
     except _UNREADABLE as error:
         raise ValueError(f"could not be read: {error}") from None
     return found
+
+
+def proves_its_key(csr: x509.CertificateSigningRequest) -> bool:
+    """Tell whether a request is signed by its own key; raises ValueError for a key of a kind that signs nothing.
+
+    Security 1: SHA-1, which the library refuses and old devices still use, will do here: the signature shows only that
+    who asks has the key (RFC 2986, section 3), and a certificate is never signed so.
+    """
+    used, key = csr.signature_hash_algorithm, csr.public_key()
+    if not isinstance(used, SHA1) or not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        return csr.is_signature_valid
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(csr.signature, csr.tbs_certrequest_bytes, padding.PKCS1v15(), used)
+        else:
+            key.verify(csr.signature, csr.tbs_certrequest_bytes, ec.ECDSA(used))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def for_pss_alone(thing: x509.Certificate | x509.CertificateSigningRequest) -> bool:

@@ -14,7 +14,15 @@ from strongroom_server.engines.pki.schemas import CommonInput, LeafInput, Verbat
 from strongroom_server.engines.pki.signer import Signer
 from strongroom_server.engines.pki.subject import Names
 from strongroom_server.lib.certificates import Template
-from strongroom_server.lib.x509 import PublicKey, check_curve, for_pss_alone, key_bits, key_kind, read_csr
+from strongroom_server.lib.x509 import (
+    PublicKey,
+    check_curve,
+    for_pss_alone,
+    key_bits,
+    key_kind,
+    proves_its_key,
+    read_csr,
+)
 from strongroom_server.sdk.errors import InvalidRequest
 
 _NO_NAME = (
@@ -146,7 +154,7 @@ def load_csr(text: str) -> x509.CertificateSigningRequest:
     try:
         csr = read_csr(text.strip())
         subject.check_encoding(csr.extensions)
-        valid = csr.is_signature_valid
+        valid = proves_its_key(csr)
     except ValueError as error:
         raise InvalidRequest(f"certificate request could not be parsed: {error}") from None
     if not valid:

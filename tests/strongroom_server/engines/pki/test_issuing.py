@@ -1,18 +1,19 @@
 import ipaddress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from strongroom_server.engines.pki import Engine
-from strongroom_server.lib.x509 import key_pem, new_key, pem, spki
+from strongroom_server.lib.x509 import key_pem, new_key, pem, read_csr, spki
 from strongroom_server.sdk.errors import Internal, InvalidRequest, NotFound
 from strongroom_server.sdk.request import Caller
-from tests.strongroom_server.engines.pki.mounted import certificate, issue, mounted, role
+from tests.strongroom_server.engines.pki.mounted import certificate, issue, mounted, openssl, role
 from tests.strongroom_server.fakes import FakeSystem, Mounted
 
 
@@ -260,6 +261,27 @@ async def test_of_several_common_names_of_a_request_the_last_counts() -> None:
     found = certificate((await pki("update", "sign/r", csr=pem(made))).data or {})
     assert found.subject.rfc4514_string() == "CN=b.test"
     assert names(found).get_values_for_type(x509.DNSName) == ["b.test"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(("-newkey", "rsa:2048"), id="rsa"),
+        pytest.param(("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"), id="ec"),
+    ],
+)
+async def test_a_request_of_an_old_device_may_be_signed_with_sha_1(kind: tuple[str, ...], tmp_path: Path) -> None:
+    pki = await mounted()
+    await role(pki, key_type="any")
+    old = ("-sha1", "-nodes", "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "csr"))
+    openssl("req", "-new", *kind, *old, "-subj", "/CN=a.test")
+    made = read_csr((tmp_path / "csr").read_bytes())
+    found = certificate((await pki("update", "sign/r", csr=pem(made))).data or {})
+    assert isinstance(found.signature_hash_algorithm, SHA256)
+    raw = made.public_bytes(Encoding.DER)
+    broken = read_csr(raw.replace(b"a.test", b"b.test"))
+    with pytest.raises(InvalidRequest, match="request signature invalid"):
+        await pki("update", "sign/r", csr=pem(broken))
 
 
 @pytest.mark.parametrize("path", ["sign/r", "sign-verbatim", "root/sign-intermediate"])

@@ -11,7 +11,7 @@ from strongroom_server.engines.pki.acme.problems import Problem, malformed
 from strongroom_server.engines.pki.acme.records import Identifier, parse_name
 from strongroom_server.engines.pki.lifetimes import parse_time
 from strongroom_server.engines.pki.role import Role
-from strongroom_server.lib.x509 import read_csr
+from strongroom_server.lib.x509 import proves_its_key, read_csr
 from strongroom_server.sdk.errors import InvalidRequest
 
 
@@ -42,7 +42,7 @@ def load_csr(payload: dict[str, Any]) -> x509.CertificateSigningRequest:
     raw = jws.decode(payload.get("csr"), "csr")
     try:
         csr = read_csr(raw)
-        valid = csr.is_signature_valid
+        valid = proves_its_key(csr)
     except ValueError:
         raise Problem("badCSR", "the CSR could not be parsed") from None
     if not valid:

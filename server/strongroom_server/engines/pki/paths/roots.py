@@ -23,7 +23,7 @@ from strongroom_server.engines.pki.schemas import (
     SubjectInput,
 )
 from strongroom_server.engines.pki.signer import Signer
-from strongroom_server.engines.pki.subject import holder_of, names_of, subject_of
+from strongroom_server.engines.pki.subject import holder_of, subject_of
 from strongroom_server.lib.signing import Signing, hash_for
 from strongroom_server.lib.x509 import PrivateKey, PublicKey, key_kind, load_certificate, pem_of
 from strongroom_server.sdk.engine import delete, write
@@ -269,12 +269,9 @@ def _intermediate_extensions(csr: x509.CertificateSigningRequest, body: Intermed
     extensions += [(_subject_identifier(body.skid), False), signer.authority] if body.skid else signer.identifiers(key)
     extensions += signer.pointers
     if body.use_csr_values:
-        names = names_of(csr.subject, csr.extensions)
-        taken = {extension.oid for extension, _ in extensions} | {x509.SubjectAlternativeName.oid}
-        extensions += [(one.value, one.critical) for one in csr.extensions if one.oid not in taken]
-    else:
-        names = leaves.requested_names(body)._replace(fields=body.fields)
-    return extensions + building.alternatives(names)
+        taken = {extension.oid for extension, _ in extensions}
+        return [*extensions, *((one.value, one.critical) for one in csr.extensions if one.oid not in taken)]
+    return extensions + building.alternatives(leaves.requested_names(body)._replace(fields=body.fields))
 
 
 def _subject_identifier(text: str) -> x509.SubjectKeyIdentifier:
