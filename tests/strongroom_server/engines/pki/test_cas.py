@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from strongroom_server.engines.pki import Engine, building, usages
@@ -284,6 +286,16 @@ async def test_below_a_cross_signed_intermediate_another_one_is_signed() -> None
     assert [one.subject.rfc4514_string() for one in chain] == ["CN=Sub", "CN=Int", "CN=Root", "CN=Int", "CN=Two"]
     chain[0].verify_directly_issued_by(chain[1])
     chain[0].verify_directly_issued_by(chain[3])
+
+
+async def test_a_request_for_a_ca_keeps_its_alternative_names_of_any_kind() -> None:
+    pki = await mounted()
+    names = x509.SubjectAlternativeName([x509.DNSName("a.test"), x509.DirectoryName(named("X")),
+                                         x509.RegisteredID(x509.ObjectIdentifier("1.2.3"))])  # fmt: skip
+    builder = x509.CertificateSigningRequestBuilder(named("Int"), [x509.Extension(names.oid, False, names)])
+    csr = pem(builder.sign(ec.generate_private_key(ec.SECP256R1()), SHA256()))
+    signed = certificate(await data(pki, "root/sign-intermediate", csr=csr, use_csr_values=True, ttl="1h"))
+    assert signed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value == names
 
 
 async def test_keys_by_themselves() -> None:
