@@ -154,7 +154,8 @@ async def register_lease(exchange: Exchange, lease: Lease) -> None:
     """Store the lease of a fresh secret, and what its engine wants to be stored with it, in one step.
 
     If that fails the secret is taken back at once: none goes unaccounted for. So is one whose token has ended
-    meanwhile, for the token's end may not have seen this lease: raises PermissionDenied.
+    meanwhile, for the token's end may not have seen this lease: raises PermissionDenied. And so is one whose token
+    ends with this request: raises InvalidRequest.
     """
     server, mount, request = exchange.server, exchange.mount, exchange.request
     engine = exchange.engine
@@ -191,6 +192,12 @@ async def register_lease(exchange: Exchange, lease: Lease) -> None:
     if entry.token and not await exchange.home.tokens.holds(entry.token):
         await server.leases.revoke_or_retry(entry.id)
         raise PermissionDenied
+    if exchange.spent:
+        await server.leases.revoke_or_retry(entry.id)
+        raise InvalidRequest(_SPENT)
+
+
+_SPENT = "Secret cannot be returned; token had one use left, so leased credentials were immediately revoked."
 
 
 def within(ttl: int, latest: float, now: float) -> int:

@@ -107,6 +107,17 @@ async def test_a_user_of_a_token_that_has_ended_meanwhile_is_given_to_nobody(mou
     assert (await mounted.list("sys/leases/lookup/db/creds")).status == 404
 
 
+async def test_a_token_with_one_use_left_gets_no_user_that_would_end_with_it(mounted: Live, pg: PostgreSQL) -> None:
+    await mounted.post("db/roles/once", {"db_name": "pg", "creation_statements": LOGIN})
+    token = await mounted.make_token(policies=["all"], num_uses=2)
+    assert (await mounted.get("db/creds/once", token=token)).status == 200
+    answer = await mounted.get("db/creds/once", token=token)
+    assert (answer.status, answer.body.get("data")) == (400, None)
+    assert "token had one use left" in answer.errors[0]
+    assert users(pg, "once") == ""
+    assert (await mounted.list("sys/leases/lookup/db/creds")).status == 404
+
+
 async def test_a_namespace_ends_once_its_last_user_is_accounted_for(live: Live, pg: PostgreSQL) -> None:
     await live.post("sys/namespaces/team")
     for path, body in (
