@@ -1,6 +1,8 @@
 """Transit: what batches answer, which settings contradict each other, keys made by the way, keys that come in."""
 
+import base64
 import functools
+import json
 import os
 import re
 from typing import Any
@@ -227,6 +229,30 @@ async def test_a_key_is_restored_under_the_name_of_the_path_or_of_the_body(trans
     await write(transit, "restore", backup=backup, name="a")
     await write(transit, "restore/b", backup=backup, name="c")
     assert (await transit.ask("list", "keys")).data == {"keys": ["a", "b", "k"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"latest_version": 7}, id="a_latest_version_that_is_not_there"),
+        pytest.param({"latest_version": "x"}, id="no_number"),
+        pytest.param({"min_decryption_version": 9}, id="nothing_to_decrypt_with"),
+        pytest.param({"min_encryption_version": 9}, id="nothing_to_encrypt_with"),
+        pytest.param({"derived": []}, id="neither_derived_nor_not"),
+        pytest.param({"name": "a/b"}, id="a_name_that_no_path_has"),
+        pytest.param({"name": 5}, id="no_name"),
+        pytest.param({"type": 99}, id="no_type"),
+        pytest.param({"type": 8}, id="another_length"),
+        pytest.param({"type": 44}, id="no_ml_dsa_key"),
+    ],
+)
+async def test_what_could_not_be_used_later_is_not_restored(transit: Mounted, change: dict[str, Any]) -> None:
+    await write(transit, "keys/k", exportable=True, allow_plaintext_backup=True)
+    backup = json.loads(base64.b64decode((await read(transit, "backup/k"))["backup"]))
+    backup["policy"] |= change
+    with pytest.raises(InvalidRequest, match="the backup could not be read"):
+        await write(transit, "restore", backup=b64(json.dumps(backup)), force=True)
+    assert (await read(transit, "keys/k"))["latest_version"] == 1
 
 
 # -- keys from elsewhere ---------------------------------------------------------------------------------------------

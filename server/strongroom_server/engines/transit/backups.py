@@ -133,7 +133,7 @@ def load(raw: bytes) -> Key:
             if number and entry.get("creation_time")
         }
         versions |= {int(number): _version(kind.name, entry) for number, entry in policy["keys"].items()}
-        return Key(
+        key = Key(
             policy["name"], kind.name, versions, policy["latest_version"], policy["derived"],
             policy["convergent_encryption"], policy["exportable"], policy["allow_plaintext_backup"],
             policy["deletion_allowed"], max(policy["min_decryption_version"], 1), policy["min_encryption_version"],
@@ -141,8 +141,19 @@ def load(raw: bytes) -> Key:
             policy.get("AllowImportedKeyRotation", False), policy.get("soft_deleted", False), size,
             counter_kdf=policy["derived"] and kind.symmetric and not policy.get("kdf"),
         )  # fmt: skip
+        _check(key)
+        return key
     except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise InvalidRequest("the backup could not be read: expected what backup returned") from None
+
+
+def _check(key: Key) -> None:
+    """Refuse what could not be used later; raises TypeError or ValueError."""
+    if "/" in key.name or not isinstance(key.derived, bool):
+        raise ValueError
+    usable = range(key.minimum_decryption, key.latest + 1)
+    if not usable or not all(number in key.versions for number in usable) or key.minimum_encryption > key.latest:
+        raise ValueError
 
 
 def _version(kind: str, entry: dict[str, Any]) -> Version:
@@ -161,8 +172,18 @@ def _secret(kind: str, entry: dict[str, Any]) -> bytes | None:
         return to_pkcs8(ec.derive_private_key(entry["ec_d"], _CURVES[kind]()))
     if not entry.get("key"):
         return None
-    secret = decode64(entry["key"])
-    return secret[:32] if kind == "ed25519" else secret
+    return _fitting(kind, decode64(entry["key"]))
+
+
+def _fitting(kind: str, secret: bytes) -> bytes:
+    """Return raw material; raises ValueError where it is not of its type."""
+    if kind.startswith("ml-dsa"):
+        material.private_key(secret)
+        return secret
+    secret = secret[:32] if kind == "ed25519" else secret  # as Go has it, the public key follows
+    if kind != "hmac" and len(secret) != (16 if kind == "aes128-gcm96" else 32):
+        raise ValueError
+    return secret
 
 
 def _public(kind: str, entry: dict[str, Any]) -> Any:
