@@ -9,6 +9,7 @@ from strongroom_common.clock import Clock, FakeClock
 from strongroom_server.sdk.backend import Change
 from strongroom_server.sdk.engine import Engine
 from strongroom_server.sdk.request import Caller, Connection, Operation, Request, Response
+from strongroom_server.sdk.system import Places
 from strongroom_server.storage.memory import MemoryStore
 
 
@@ -22,6 +23,7 @@ class FakeSystem:
     max_lease_ttl: int = 2764800
     options: Mapping[str, str] = field(default_factory=dict)
     local_mount: bool = False
+    places: Places = field(default_factory=Places)
     trusted: frozenset[bytes] = frozenset()
 
     async def generate_password(self, policy: str) -> str:

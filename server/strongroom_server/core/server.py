@@ -50,6 +50,7 @@ from strongroom_server.sdk.parts import UnknownPart, load_part
 from strongroom_server.sdk.request import Auth, Request, Response
 from strongroom_server.sdk.seal import Seal
 from strongroom_server.sdk.storage import Storage, load
+from strongroom_server.sdk.system import Places
 
 if TYPE_CHECKING:
     from strongroom_server.core.control_groups import Held
@@ -115,6 +116,7 @@ class Server:
         self.in_flight: Flights = {}
         self.cors = Cors()
         self.client_trust = ClientTrust()
+        self.places = Places()
         self.quotas = Quotas()
         self.rotation = Rotation()
         self.metrics_enabled = True

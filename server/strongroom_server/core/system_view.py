@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from strongroom_server.core.mounts import MountEntry, Table
+from strongroom_server.sdk.system import Places
 
 if TYPE_CHECKING:
     from strongroom_server.core.server import Server
@@ -25,6 +26,11 @@ class MountSystem:
     def _row(self) -> MountEntry:
         mount = self._server.mounts.at(self.mount_point)
         return mount.entry if mount is not None else self._entry
+
+    @property
+    def places(self) -> Places:
+        """Room for child processes that stay at work, shared by all mounts."""
+        return self._server.places
 
     @property
     def default_lease_ttl(self) -> int:

@@ -1,9 +1,29 @@
 """What an engine may ask of the server around it: limits, time, randomness, other keepers' facts."""
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from strongroom_common.clock import Clock
+
+_MOST = 4
+
+
+class Places:
+    """Room for child processes that stay at work, for all who share it: one a core, and no more than four."""
+
+    def __init__(self, count: int = 0) -> None:
+        self._free = count or min(os.cpu_count() or 1, _MOST)
+
+    def take(self) -> bool:
+        """Take a place, if one is free."""
+        free = self._free > 0
+        self._free -= free
+        return free
+
+    def give_back(self) -> None:
+        """Let others have it."""
+        self._free += 1
 
 
 class System(Protocol):
@@ -13,6 +33,11 @@ class System(Protocol):
     mount_point: str
     mount_accessor: str
     mount_uuid: str
+
+    @property
+    def places(self) -> Places:
+        """Room for child processes that stay at work, shared by all mounts."""
+        ...
 
     @property
     def default_lease_ttl(self) -> int:

@@ -4,7 +4,7 @@ Making an EC key, signing, and printing both is most of what issuing a certifica
 server's state. So where many are issued a small child process does it, on another core where there is one: it gets
 wishes and answers with finished leaves. While there is no child, or for what it could not do, the server makes the same
 itself by the same functions. A child starts where a few wishes come close together, since that costs as much as a
-thousand keys, and stays as long as there are more.
+thousand keys, and stays as long as there are more. All mounts together have no more of them than there are places.
 
 Security 1: the issuer's key and the leaves' go through anonymous pipes and are never on disk; the child makes no core
 dumps. Security 2: a child ends when an issuer has changed, at the next wish or when it is idle, so that no removed key
@@ -23,6 +23,7 @@ from strongroom_server.lib.child_process import ChildProcess, running
 from strongroom_server.lib.leaf_worker import Leaf, Question, Signatory, Wish
 from strongroom_server.lib.signing import Signing
 from strongroom_server.lib.x509 import key_der
+from strongroom_server.sdk.system import Places
 
 log = logging.getLogger("engines.pki.leaf_process")
 
@@ -54,8 +55,10 @@ class _Works:
 class LeafProcess:
     """The child of a mount, when there is one; to be used within one event loop."""
 
-    def __init__(self, issuers: Issuers, *, few: int = _FEW, idle: float = _IDLE, retry: float = _RETRY) -> None:
+    def __init__(self, issuers: Issuers, places: Places, *, few: int = _FEW, idle: float = _IDLE,
+                 retry: float = _RETRY) -> None:  # fmt: skip
         self._issuers = issuers
+        self._places = places
         self._few = few
         self._idle = idle
         self._retry = retry
@@ -99,7 +102,7 @@ class LeafProcess:
             self._misses, self._since = 0, now
         self._misses += 1
         busy = self._child is not None and not self._child.done()
-        if self._misses > self._few and not busy and not self._closing.is_set():
+        if self._misses > self._few and not busy and not self._closing.is_set() and self._places.take():
             self._child = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
@@ -109,6 +112,8 @@ class LeafProcess:
         except OSError:
             log.exception("the process that makes leaves failed")
             await _within(self._retry, self._closing)
+        finally:
+            self._places.give_back()
 
     async def _serve(self, process: ChildProcess) -> None:
         """Let a child work until it is idle, or hangs, or is retired; raises OSError where it ends by itself."""

@@ -35,7 +35,7 @@ class Mount(Engine):
         self.signers = Signers(storage, self.issuers, self.keys)
         self.crls = Crls(storage, self.signers, self.keys, self.certs)
         self.rsa_keys = RsaKeys()
-        self.leaf_process = LeafProcess(self.issuers)
+        self.leaf_process = LeafProcess(self.issuers, system.places)
         self.changing = asyncio.Lock()
         self._roles: dict[str, Role] = {}
 

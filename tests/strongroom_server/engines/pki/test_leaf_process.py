@@ -17,6 +17,7 @@ from strongroom_server.lib.leaf_worker import PrintedKey, Signatory
 from strongroom_server.lib.signing import Signing
 from strongroom_server.lib.x509 import key_bits, key_kind, load_certificate, load_key, spki
 from strongroom_server.sdk.errors import InvalidRequest
+from strongroom_server.sdk.system import Places
 from tests.strongroom_server.engines.pki.mounted import certificate, issue, mounted, role
 from tests.strongroom_server.fakes import Mounted
 from tests.waiting import gone, until
@@ -28,7 +29,8 @@ _FOREVER = 3600.0
 async def leaves(pki: Mounted, **settings: Any) -> AsyncIterator[LeafProcess]:
     """Give a mount a child that starts with the first wish, unless ``settings`` say otherwise."""
     assert isinstance(pki.engine, Engine)
-    process = LeafProcess(pki.engine.issuers, **({"few": 0, "idle": _FOREVER} | settings))
+    usual = {"places": pki.engine.system.places, "few": 0, "idle": _FOREVER}
+    process = LeafProcess(pki.engine.issuers, **(usual | settings))
     pki.engine.leaf_process = process
     try:
         yield process
@@ -254,6 +256,21 @@ async def test_a_child_does_not_outlive_a_change_of_issuers() -> None:
         await issue(pki)
         await until(lambda: gone(child))
         assert await working(pki, process) != child
+
+
+async def test_mounts_together_have_no_more_children_than_places() -> None:
+    places = Places(1)
+    first, second = await mounted(), await mounted()
+    for pki in (first, second):
+        await role(pki)
+    async with leaves(second, places=places) as waits:
+        async with leaves(first, places=places) as works:
+            await working(first, works)
+            for _ in range(3):
+                assert certificate(await issue(second)), "who has no child makes leaves all the same"
+                await asyncio.sleep(0.01)
+            assert not waits.child()
+        assert await working(second, waits)
 
 
 async def test_closing_ends_the_child() -> None:
