@@ -561,6 +561,8 @@ lease renew -increment=xx x
 lease renew -increment=60 x
 lease revoke -prefix nosuch{m}
 lease revoke -prefix -sync nosuch{m}
+lease revoke -prefix nosuch{m}/creds/
+lease revoke -prefix -sync /nosuch{m}/creds/
 unwrap nosuch
 unwrap
 unwrap -field=x nosuch

@@ -42,7 +42,7 @@ def revoke(session: Session) -> int:
     body = {"sync": options.on("sync")}
     with trouble(f"Error revoking {what}"):
         if prefix:
-            session.call("write", f"sys/leases/revoke-prefix/{lease}", body)
+            session.call("write", f"sys/leases/revoke-prefix/{lease.strip('/')}", body)
         else:
             session.call("write", "sys/leases/revoke", {**body, "lease_id": lease})
     if not options.on("sync"):
@@ -55,7 +55,7 @@ def revoke(session: Session) -> int:
 def _force(session: Session, prefix: str) -> int:
     session.warn("Warning! Force-removing leases can leave credentials alive that the server no\nlonger knows of!")
     with trouble(f"Error force revoking leases with prefix {prefix}"):
-        session.call("write", f"sys/leases/revoke-force/{prefix}")
+        session.call("write", f"sys/leases/revoke-force/{prefix.strip('/')}")
     session.say(f"Success! Force revoked any leases with prefix: {prefix}")
     return 0
 

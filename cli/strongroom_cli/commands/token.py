@@ -70,6 +70,9 @@ def _check_accessor(session: Session) -> None:
         raise UsageError("Not enough arguments with -accessor (expected 1, got 0)")
 
 
+_MODES = ("", "orphan", "path")
+
+
 def revoke(session: Session) -> int:
     """End a token, and its children unless asked otherwise."""
     options, count = session.options, len(session.arguments)
@@ -81,8 +84,10 @@ def revoke(session: Session) -> int:
         raise UsageError(f"{word} arguments (expected 1 or -self, got {count})")
     if options.on("self") and options.on("accessor"):
         raise UsageError("Cannot use -self with -accessor")
-    if options.on("accessor") and mode:
-        raise UsageError("Cannot use -accessor with -mode")
+    if mode not in _MODES:
+        raise UsageError(f"Invalid mode: {mode}; expected orphan or path")
+    if mode and (options.on("self") or options.on("accessor")):
+        raise UsageError(f"Cannot use {'-self' if options.on('self') else '-accessor'} with -mode={mode}")
     path, body = _revocation(session, mode, session.arguments[0].strip() if count else "")
     with trouble("Error revoking token"):
         session.call("write", path, body)
@@ -99,8 +104,6 @@ def _revocation(session: Session, mode: str, which: str) -> tuple[str, dict[str,
         return "auth/token/revoke-orphan", {"token": which}
     if mode == "path":
         return f"sys/leases/revoke-prefix/{which.strip('/')}", None
-    if mode:
-        raise UsageError(f"Invalid mode: {mode}; expected orphan or path")
     return "auth/token/revoke", {"token": which}
 
 
